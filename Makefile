@@ -1,0 +1,25 @@
+# The two commands: `make demo` and `make test`. Each makes .venv and installs what it needs when missing.
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: demo test build lint clean
+
+demo: .venv/installed
+	$(BIN)/autograder demo
+
+test: .venv/installed
+	$(BIN)/python -m pytest -n auto --dist loadfile
+
+build: .venv/installed
+	$(BIN)/autograder build
+
+lint: .venv/installed
+	$(BIN)/python -m ruff check autograder solutions tests
+
+clean:
+	rm -rf build .pytest_cache
+
+.venv/installed: requirements.txt pyproject.toml
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --requirement requirements.txt --editable .
+	touch $@

@@ -1,0 +1,91 @@
+"""Many submissions: find them, grade them in parallel, lose none.
+
+Each job is a thread with a sandbox of its own; the work happens in the sandboxes' processes. Results come in the order of
+the students' names, whatever the number of jobs.
+"""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import nbformat
+
+from autograder.grade import Verdict, broken, grade, unreadable
+from autograder.key import Key
+from autograder.sandbox import Limits, Sandbox
+from autograder.submission import Unreadable, find_notebook, read_submission
+
+
+@dataclass(frozen=True)
+class Job:
+    """What every submission of an assignment is graded with."""
+
+    key: Key
+    skeleton: nbformat.NotebookNode
+    files: tuple[Path, ...]  # what the release ships beside the notebook
+    limits: Limits
+
+
+def find_submissions(folder: Path, assignment: str) -> tuple[list[tuple[str, Path]], list[str]]:
+    """Students with a directory `folder/STUDENT/assignment`, by name, and those without one."""
+    students = sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))
+    handed_in = [(path.name, path / assignment) for path in students if (path / assignment).is_dir()]
+    return handed_in, [path.name for path in students if not (path / assignment).is_dir()]
+
+
+def grade_all(submissions: list[tuple[str, Path]], job: Job, jobs: int = 1,
+              done: Callable[[Verdict], None] = lambda verdict: None) -> list[Verdict]:
+    """Grade submissions, `jobs` at a time.
+
+    Args:
+        submissions: (student, directory) pairs.
+        done: called after each one, from the thread that graded it.
+    Returns:
+        A verdict for every submission, in the order given. After Ctrl-C, those that were ready.
+    """
+    waiting: queue.SimpleQueue = queue.SimpleQueue()
+    for item in enumerate(submissions):
+        waiting.put(item)
+    verdicts: dict[int, Verdict] = {}
+    stop = threading.Event()
+
+    def work():
+        with Sandbox(list(job.files), job.limits) as sandbox:
+            while not stop.is_set():
+                try:
+                    number, (student, folder) = waiting.get_nowait()
+                except queue.Empty:
+                    return
+                verdicts[number] = grade_one(student, folder, job, sandbox)
+                done(verdicts[number])
+
+    threads = [threading.Thread(target=work) for _ in range(max(1, min(jobs, len(submissions))))]
+    for thread in threads:
+        thread.start()
+    try:
+        for thread in threads:
+            thread.join()
+    except KeyboardInterrupt:
+        stop.set()  # what is being graded is finished, nothing new is begun
+        for thread in threads:
+            thread.join()
+    return [verdicts[number] for number in sorted(verdicts)]
+
+
+def grade_one(student: str, folder: Path, job: Job, sandbox: Sandbox) -> Verdict:
+    """Grade one student's directory; whatever happens, there is a verdict."""
+    try:
+        path, notes = find_notebook(folder, job.key.notebook)
+        submission = read_submission(path, job.skeleton, student, notes)
+    except Unreadable as error:
+        return unreadable(student, job.key, str(error))
+    except Exception as error:  # a notebook that we fail to read is our fault until shown otherwise
+        return broken(student, job.key, f"reading the notebook failed ({type(error).__name__}: {error})")
+    try:
+        return grade(submission, job.key, sandbox)
+    except Exception as error:
+        return replace(broken(student, job.key, f"grading failed ({type(error).__name__}: {error})"), notes=submission.notes)

@@ -1,0 +1,203 @@
+"""From `solutions/` to everything else: the released notebook and its examples, the hidden key, nbgrader's source.
+
+Rebuilding what has not changed writes the same bytes. A lesson whose misconceptions could not be told apart, or
+cost nothing, is not built: the grader would give a wrong name to a mistake.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import importlib.util
+import inspect
+import shutil
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+
+import nbformat
+import numpy as np
+
+from autograder import diagnose, probes
+from autograder import key as keys
+from autograder.compare import difference
+from autograder.course import Course, data_files
+from autograder.key import CaseKey, Key, Outcome, QuestionKey
+from autograder.lesson import notebook_name, question_order, read_lesson, source_notebook, student_notebook
+from autograder.question import Case, DeclarationError, Question, load_questions
+
+
+def build(course: Course, assignment: str, say: Callable[[str], None] = lambda text: None) -> Key:
+    """Build one assignment.
+
+    Args:
+        say: called with the name of each question as its answers are computed.
+    Raises:
+        DeclarationError: the lesson or its questions could not be graded fairly; the message lists why.
+    """
+    folder = course.solution(assignment)
+    cells = read_lesson(folder)
+    questions = question_order(cells, load_questions(folder), folder)
+    extra = own_probes(folder)
+    secret = keys.course_secret(course.root)
+    question_keys = []
+    for question in questions:
+        say(question.name)
+        question_keys.append(_question_key(question, questions, assignment, secret, extra))
+    key = Key(assignment, notebook_name(assignment), source_digest(folder), tuple(question_keys))
+    if problems := weaknesses(key):
+        raise DeclarationError(f"{assignment}: " + "; ".join(problems))
+
+    _write_release(course, assignment, student_notebook(cells, questions), key.examples())
+    _write_source(course, assignment, source_notebook(cells, questions))
+    keys.save(key, course.key(assignment), private=True)
+    return key
+
+
+def source_digest(folder: Path) -> str:
+    """A digest of the files a key is built from, to notice when they have changed since."""
+    digest = hashlib.sha256()
+    for path in sorted(Path(folder).glob("*.py")):
+        digest.update(f"{path.name}\0".encode() + path.read_bytes() + b"\0")
+    return digest.hexdigest()
+
+
+def own_probes(folder: Path) -> ModuleType | None:
+    """The assignment's public `probes.py`, if it has one."""
+    path = Path(folder) / "probes.py"
+    if not path.is_file():
+        return None
+    spec = importlib.util.spec_from_file_location(f"probes_{path.parent.name}", path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def weaknesses(key: Key) -> list[str]:
+    """Why a key would grade unfairly: misconceptions that cost nothing or cannot be told from one another."""
+    problems = []
+    for question in key.questions:
+        for name in question.hints:
+            outcomes = {case.name: case.misconceptions[name] for case in question.cases}
+            lost = {case.name for case in question.cases if not _right(case, outcomes[case.name])}
+            if not lost:
+                problems.append(f"{question.name}: no case tells the misconception {name} from the reference")
+            elif (found := diagnose.misconception(question, outcomes, lost)) != name:
+                problems.append(f"{question.name}: the misconception {name} would be called {found}")
+    return problems
+
+
+def _right(case: CaseKey, outcome: Outcome) -> bool:
+    return "observation" in outcome and difference(case.expected, outcome["observation"], case.rtol, case.atol) is None
+
+
+def _question_key(question: Question, questions: list[Question], assignment: str, secret: bytes, extra) -> QuestionKey:
+    used = [other for other in questions if other.name in question.uses]
+    cases = tuple(_case_key(question, case, used, assignment, secret, extra) for case in question.cases)
+    hints = {item.name: item.hint for item in question.misconceptions}
+    return QuestionKey(question.name, question.points, hints, tuple(question.uses), tuple(question.forbid), cases)
+
+
+def _case_key(question: Question, case: Case, used: list[Question], assignment: str, secret: bytes, extra) -> CaseKey:
+    rng = keys.case_rng(None if case.visible else secret, assignment, question.name, case.name)
+    inputs = case.make(rng)
+    if not isinstance(inputs, (tuple, dict)):
+        raise DeclarationError(f"{question.name}.{case.name}: expected a tuple of arguments or a dictionary. "
+                               f"Received: {type(inputs).__name__}")
+    # Through the wire and back, so that the reference gets exactly what a student's answer will get.
+    inputs = keys.wire.unpack(keys.wire.pack(inputs))
+    probe = case.probe
+    if probe.name == "gradients" and "arguments" not in probe.options:
+        probe = dataclasses.replace(probe, options={**probe.options, "arguments": list(inspect.signature(question.answer).parameters)})
+
+    def outcome(answer) -> Outcome:
+        try:
+            return {"observation": probes.observe(answer, probe, inputs, f"{question.name}/{case.name}", extra)}
+        except Exception as error:
+            return {"error": type(error).__name__, "message": str(error)[:300]}
+
+    expected = outcome(question.answer)
+    if "observation" not in expected:
+        raise DeclarationError(f"{question.name}.{case.name}: the reference raised {expected['error']}: {expected['message']}")
+    for name, value in expected["observation"].items():
+        if isinstance(value, str) or not np.all(np.isfinite(value)):
+            raise DeclarationError(f"{question.name}.{case.name}: the reference's {name} must be finite numbers. "
+                                   f"Received: {value if isinstance(value, str) else 'NaN or infinity'}")
+    wrong = {item.name: _without_message(outcome(item.answer)) for item in question.misconceptions}
+    follow = {}
+    for other in used:
+        for item in other.misconceptions:
+            with _replaced(other.answer, item.answer):
+                result = _without_message(outcome(question.answer))
+            if "observation" in result and difference(expected["observation"], result["observation"], case.rtol, case.atol):
+                follow[f"{other.name}.{item.name}"] = result
+    return CaseKey(case.name, case.description, case.points, case.visible, probe, inputs, expected["observation"], wrong, follow,
+                   case.rtol, case.atol)
+
+
+def _without_message(outcome: Outcome) -> Outcome:
+    return {name: value for name, value in outcome.items() if name != "message"}
+
+
+class _replaced:
+    """Put another answer in the place of a lesson's own, for the answers of the lesson that call it."""
+
+    def __init__(self, answer, other):
+        self.module, self.name, self.answer, self.other = sys.modules[answer.__module__], answer.__name__, answer, other
+
+    def __enter__(self):
+        setattr(self.module, self.name, self.other)
+
+    def __exit__(self, *_):
+        setattr(self.module, self.name, self.answer)
+
+
+# ---------------------------------------------------------------------------------------------------- files
+
+
+def _write_release(course: Course, assignment: str, notebook, examples: Key) -> None:
+    release = course.release(assignment)
+    write_notebook(notebook, course.notebook(assignment))
+    path = release / "examples.npz"
+    if not _unchanged(path, examples):
+        keys.save(examples, path, private=False)
+    for file in student_files(course, assignment):
+        _copy(file, release / file.name)
+
+
+def _write_source(course: Course, assignment: str, notebook) -> None:
+    """nbgrader copies whatever lies in its source directory to students: the notebook and student files, nothing else."""
+    folder = course.nbgrader_source(assignment)
+    if folder.exists():
+        shutil.rmtree(folder)
+    write_notebook(notebook, folder / f"{notebook_name(assignment)}.ipynb")
+    for file in course.released_files(assignment):
+        _copy(file, folder / file.name)
+
+
+def student_files(course: Course, assignment: str) -> list[Path]:
+    """Files that students get beside the notebook and its examples: data the lesson loads, and public probes."""
+    folder = course.solution(assignment)
+    names = data_files((folder / "lesson.py").read_text(encoding="utf-8"))
+    own = [folder / "probes.py"] if (folder / "probes.py").is_file() else []
+    return [course.data_file(name) for name in names] + own
+
+
+def write_notebook(notebook: nbformat.NotebookNode, path: Path) -> None:
+    """Write a notebook, whole or not at all."""
+    with keys.atomic(path) as file:
+        file.write(nbformat.writes(notebook).encode() + b"\n")
+
+
+def _unchanged(path: Path, examples: Key) -> bool:
+    """Keep a committed file whose numbers agree up to float noise, so that another processor's build changes nothing."""
+    try:
+        return keys.same(keys.load(path), examples)
+    except keys.KeyFileError:
+        return False
+
+
+def _copy(source: Path, target: Path) -> None:
+    with keys.atomic(target) as file:
+        file.write(source.read_bytes())

@@ -1,0 +1,195 @@
+"""What students call: `check("softmax")` in the notebook, `autograder check NOTEBOOK` outside it.
+
+Only the visible cases of `examples.npz` are used, so neither a key nor the course is needed. Inputs and expected values are
+shown here, and nowhere else.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import html
+import importlib.util
+import random
+import re
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+
+from autograder import probes
+from autograder.grade import QuestionVerdict, Verdict, judge
+from autograder.grade import grade as grade_submission
+from autograder.key import Key, KeyFileError, Outcome, QuestionKey, load
+from autograder.sandbox import Limits, Sandbox
+from autograder.submission import RunCell, Submission, Unreadable, read_cells
+
+EXAMPLES = "examples.npz"
+CHECK_CALL = re.compile(r"\s*check\(\s*['\"]\w+['\"]\s*\)\s*(#.*)?$")
+
+
+def check(name: str) -> None:
+    """Try your answer on the visible cases of a question, and show what is right and what is not.
+
+    Args:
+        name: the question's name, such as `"softmax"`.
+    """
+    namespace = sys._getframe(1).f_globals  # the notebook's names
+    try:
+        key = load(Path.cwd() / EXAMPLES)
+        total = _find(key, name).max_score
+        question = _find(visible_part(key), name)
+    except (KeyFileError, LookupError) as error:
+        print(f"check: {error}")
+        return
+    outcomes = _outcomes(question, namespace)
+    verdict = judge(question, outcomes, {}, {})
+    _show(question, verdict, outcomes, total)
+
+
+def check_notebook(path: Path, limits: Limits = Limits()) -> tuple[Verdict, Key]:
+    """Run a notebook in a process of its own and grade its visible cases.
+
+    Raises:
+        Unreadable: the file is no notebook.
+        KeyFileError: there is no `examples.npz` beside it.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise Unreadable(f"expected a notebook; {path} does not exist")
+    key = visible_part(load(path.parent / EXAMPLES))
+    names = {question.name for question in key.questions}
+    cells = []
+    for number, cell in enumerate(read_cells(path)):
+        if cell["cell_type"] != "code" or "demo" in cell["tags"] or CHECK_CALL.match(cell["source"]):
+            continue
+        name = cell["grade_id"] or cell["id"] or f"cell-{number + 1}"
+        cells.append(RunCell(name, cell["source"], question=name if name in names else None))
+    files = [file for file in path.parent.iterdir() if file.is_file() and file.suffix in (".npz", ".py", ".txt", ".csv")]
+    with Sandbox(files, limits) as sandbox:
+        return grade_submission(Submission(path.stem, tuple(cells), ()), key, sandbox), key
+
+
+def visible_part(key: Key) -> Key:
+    """The key with each question worth what its visible cases are worth."""
+    return dataclasses.replace(key, questions=tuple(
+        dataclasses.replace(question, cases=(cases := tuple(case for case in question.cases if case.visible)),
+                            max_score=sum(case.points for case in cases)) for question in key.questions))
+
+
+def _find(key: Key, name: str) -> QuestionKey:
+    for question in key.questions:
+        if question.name == name:
+            return question
+    raise LookupError(f"expected one of {', '.join(question.name for question in key.questions)}. Received: {name!r}")
+
+
+def _outcomes(question: QuestionKey, namespace: dict) -> dict[str, Outcome]:
+    answer = namespace.get(question.name)
+    extra = _own_probes()
+    states = random.getstate(), np.random.get_state()
+    outcomes: dict[str, Outcome] = {}
+    try:
+        for case in question.cases:
+            if answer is None:
+                outcomes[case.name] = {"error": "NameError", "undefined": True}
+                continue
+            try:
+                observation = probes.observe(answer, case.probe, case.inputs, f"{question.name}/{case.name}", extra)
+                outcomes[case.name] = {"observation": observation}
+            except Exception as error:
+                outcomes[case.name] = probes.failure(error)
+    finally:  # the notebook's own random numbers go on as if nothing had happened
+        random.setstate(states[0])
+        np.random.set_state(states[1])
+    return outcomes
+
+
+def _own_probes() -> ModuleType | None:
+    path = Path.cwd() / "probes.py"
+    if not path.is_file():
+        return None
+    spec = importlib.util.spec_from_file_location("assignment_probes", path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+# ---------------------------------------------------------------------------------------------------- display
+
+
+def _show(question: QuestionKey, verdict: QuestionVerdict, outcomes: dict[str, Outcome], total: int) -> None:
+    text = _text(question, verdict, outcomes, total)
+    shell = sys.modules.get("IPython") and sys.modules["IPython"].get_ipython()
+    if shell is None or type(shell).__name__ != "ZMQInteractiveShell":
+        print(text)
+        return
+    from IPython.display import display  # lazy: only a notebook has it loaded
+
+    display({"text/plain": text, "text/html": _html(question, verdict, outcomes, total)}, raw=True)
+
+
+def _summary(verdict: QuestionVerdict, total: int) -> str:
+    if verdict.status == "missing":
+        return verdict.message
+    won = sum(case.passed for case in verdict.cases)
+    hidden = total - verdict.max_score
+    return f"{won} of {len(verdict.cases)} visible case{'s' * (len(verdict.cases) != 1)} right, {verdict.score} of " \
+        f"{verdict.max_score} points; {hidden} more for hidden cases."
+
+
+def _text(question, verdict, outcomes, total) -> str:
+    lines = [f"{'✓' if verdict.status == 'passed' else '✗'} {question.name}: {_summary(verdict, total)}"]
+    for case, shown in zip(question.cases, verdict.cases):
+        if verdict.status == "missing":
+            break
+        lines.append(f"  {'✓' if shown.passed else '✗'} {case.description}")
+        if not shown.passed:
+            lines.append(f"    {shown.message}")
+            lines += [f"    {label + ':':10}{value}" for label, value in _values(case, outcomes[case.name])]
+    return "\n".join(lines)
+
+
+def _html(question, verdict, outcomes, total) -> str:
+    green, red, grey = "#2e8b60", "#c8453c", "#6b7280"
+    colour = green if verdict.status == "passed" else grey if verdict.status == "missing" else red
+    rows = []
+    for case, shown in zip(question.cases, verdict.cases):
+        if verdict.status == "missing":
+            break
+        mark, tone = ("✓", green) if shown.passed else ("✗", red)
+        rows.append(f"<div style='margin:.35em 0 0'><b style='color:{tone}'>{mark}</b> {_code(case.description)}</div>")
+        if not shown.passed:
+            rows.append(f"<div style='margin:.15em 0 .15em 1.2em'>{_code(shown.message)}</div>")
+            cells = "".join(
+                f"<tr style='background:none'><td style='text-align:left;vertical-align:top;color:{grey};padding:.1em 1em .1em 0'>{label}</td>"
+                f"<td style='text-align:left;padding:.1em 0'><code style='white-space:pre;background:none'>{html.escape(value)}</code></td></tr>"
+                for label, value in _values(case, outcomes[case.name]))
+            rows.append(f"<table style='margin:.2em 0 .2em 1.2em;font-size:92%;border:none'>{cells}</table>" if cells else "")
+    return (f"<div style='border-left:4px solid {colour};padding:.3em .9em;margin:.3em 0;line-height:1.45'>"
+            f"<b>{html.escape(question.name)}</b> <span style='color:{colour}'>{html.escape(_summary(verdict, total))}</span>"
+            f"{''.join(rows)}</div>")
+
+
+def _code(text: str) -> str:
+    return re.sub(r"`([^`]+)`", r"<code>\1</code>", html.escape(text, quote=False))
+
+
+def _values(case, outcome: Outcome) -> list[tuple[str, str]]:
+    """Input, expected and received, where they are small enough to be read."""
+    rows = []
+    if isinstance(case.inputs, list):
+        rows.append(("input", ", ".join(_number_text(value) for value in case.inputs)))
+    rows += [("expected" if name == "output" else f"expected {name}", _number_text(value)) for name, value in case.expected.items()]
+    rows += [("received" if name == "output" else f"received {name}", _number_text(value))
+             for name, value in outcome.get("observation", {}).items()]
+    return [(label, value) for label, value in rows if len(value) <= 600]
+
+
+def _number_text(value) -> str:
+    if isinstance(value, np.ndarray):
+        return np.array2string(value, precision=4, suppress_small=bool(value.size and np.all(np.abs(value) < 1e4)), separator=", ",
+                               threshold=60).replace("\n ", "\n          ")
+    if isinstance(value, list):
+        return "[" + ", ".join(_number_text(item) for item in value) + "]"
+    return f"{value:.4g}" if isinstance(value, float) else repr(value)

@@ -1,0 +1,158 @@
+"""The command line. Exit status: 0 done, 1 something could not be graded, 2 wrong usage."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import sys
+from pathlib import Path
+from typing import Annotated
+
+# Before anything imports TensorFlow: its start-up messages are no news to anyone.
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")  # the same rounding in build and sandbox
+os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
+
+from autograder import build as building
+from autograder import samples
+from autograder.batch import Job, find_submissions, grade_all
+from autograder.check import check_notebook
+from autograder.course import Course, CourseError, find_course
+from autograder.grade import UNGRADED, Verdict
+from autograder.key import Key, KeyFileError, atomic, load
+from autograder.question import DeclarationError
+from autograder.report.html import student_page
+from autograder.report.json import results
+from autograder.report.terminal import class_table, verdict_table
+from autograder.sandbox import Limits, SandboxError
+from autograder.submission import Unreadable
+
+app = typer.Typer(add_completion=False, no_args_is_help=True, rich_markup_mode="rich", pretty_exceptions_enable=False,
+                  help="Build, check and grade the assignments of a Keras/TensorFlow course.")
+out = Console(highlight=False)
+err = Console(stderr=True, highlight=False)
+
+DEMO_LIMITS = Limits(cell_seconds=10, case_seconds=5, submission_seconds=120)  # the sample class hangs on purpose
+
+
+@app.command()
+def build(assignments: Annotated[list[str] | None, typer.Argument(help="Ids such as a4_cross_entropy; all when none is named.")] = None):
+    """Turn [bold]solutions/[/bold] into released notebooks, examples, hidden keys and nbgrader sources."""
+    course = find_course()
+    build_all(course, course.require(assignments or []))
+
+
+@app.command(name="check")
+def check_command(notebook: Annotated[Path, typer.Argument(help="The notebook you are working on.")]):
+    """Try a notebook's answers on the visible cases; needs neither key nor course."""
+    with err.status("Running the notebook …"):
+        verdict, visible = check_notebook(notebook)
+    out.print(verdict_table(verdict, f"{notebook.name}: {verdict.score} of the {visible.max_score} points of visible cases"))
+    if verdict.error:
+        raise SandboxError(verdict.error)
+
+
+@app.command()
+def grade(
+    assignment: Annotated[str, typer.Argument(help="Id such as a4_cross_entropy.")],
+    submissions: Annotated[Path, typer.Option(help="Directory that holds STUDENT/ASSIGNMENT/NOTEBOOK.ipynb.")] = Path("submitted"),
+    jobs: Annotated[int, typer.Option(min=1, help="How many submissions to grade at a time.")] = os.cpu_count() or 1,
+    json_file: Annotated[Path | None, typer.Option("--json", help="Where to write the results (default build/results/ASSIGNMENT.json).")] = None,
+    reports: Annotated[Path | None, typer.Option(help="Where to write a page per student (default build/reports/ASSIGNMENT).")] = None,
+):
+    """Grade every submission of an assignment with the hidden key."""
+    course = find_course()
+    course.require([assignment])
+    if not submissions.is_dir():
+        raise CourseError(f"expected a directory of submissions at {submissions}; found none. Name it with --submissions DIR.")
+    answer_key = load(course.key(assignment))
+    if answer_key.source != building.source_digest(course.solution(assignment)):
+        err.print(f"[yellow]solutions/{assignment} has changed since the key was built: run `autograder build {assignment}`.")
+    verdicts = grade_class(course, answer_key, submissions, jobs, course.limits,
+                           json_file or course.root / "build" / "results" / f"{assignment}.json",
+                           reports or course.root / "build" / "reports" / assignment)
+    if any(question.status == UNGRADED for verdict in verdicts for question in verdict.questions):
+        raise typer.Exit(1)
+
+
+@app.command()
+def demo(jobs: Annotated[int, typer.Option(min=1, help="How many submissions to grade at a time.")] = os.cpu_count() or 1):
+    """Build everything, make a sample class of good, wrong and broken notebooks, and grade it."""
+    course = find_course()
+    build_all(course, course.assignments)
+    folder = course.root / "build" / "demo"
+    if folder.exists():
+        shutil.rmtree(folder)
+    for assignment in course.assignments:
+        samples.write_class(samples.sample_class(course, assignment), folder / "submitted", assignment)
+    for assignment in course.assignments:
+        grade_class(course, load(course.key(assignment)), folder / "submitted", jobs, DEMO_LIMITS,
+                    folder / f"{assignment}.json", folder / "reports" / assignment)
+
+
+def build_all(course: Course, assignments: list[str]) -> None:
+    with _progress() as progress:
+        task = progress.add_task("building", total=len(assignments))
+        for assignment in assignments:
+            built = building.build(course, assignment,
+                                   lambda name, assignment=assignment: progress.update(task, description=f"{assignment}: {name}"))
+            progress.advance(task)
+            cases = [case for question in built.questions for case in question.cases]
+            mistakes = sum(len(question.hints) for question in built.questions)
+            progress.print(f"[green]built[/green] {assignment}: {len(built.questions)} questions, {len(cases)} cases "
+                           f"({sum(case.visible for case in cases)} visible), {mistakes} misconceptions")
+
+
+def grade_class(course: Course, answer_key: Key, submissions: Path, jobs: int, limits: Limits, json_file: Path,
+                reports: Path) -> list[Verdict]:
+    """Grade a directory of submissions, print the table, write the JSON and a page per student."""
+    assignment = answer_key.assignment
+    handed_in, absent = find_submissions(submissions, assignment)
+    if not handed_in:
+        raise CourseError(f"expected {submissions}/STUDENT/{assignment}/; found no submission there")
+    job = Job(answer_key, course.skeleton(assignment), tuple(course.released_files(assignment)), limits)
+    with _progress() as progress:
+        task = progress.add_task(f"grading {assignment}", total=len(handed_in))
+        verdicts = grade_all(handed_in, job, jobs, done=lambda verdict: progress.advance(task))
+    with atomic(json_file) as file:
+        file.write(json.dumps(results(verdicts, answer_key), indent=1, ensure_ascii=False).encode() + b"\n")
+    for verdict in verdicts:
+        with atomic(reports / f"{verdict.student}.html") as file:
+            file.write(student_page(verdict, assignment).encode())
+    out.print(class_table(verdicts, answer_key))
+    if absent:
+        out.print(f"[bright_black]nothing handed in for {assignment}: {len(absent)} of {len(absent) + len(handed_in)} students")
+    if len(verdicts) < len(handed_in):
+        err.print(f"[yellow]stopped: {len(handed_in) - len(verdicts)} submissions were not graded")
+    out.print(f"results: {_short_path(json_file)}\nreports: {_short_path(reports)}/STUDENT.html\n", soft_wrap=True)
+    return verdicts
+
+
+def _short_path(path: Path) -> str:
+    path = path.resolve()
+    return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else str(path)
+
+
+def _progress() -> Progress:
+    return Progress(SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(),
+                    TimeRemainingColumn(compact=True), console=err, transient=True)
+
+
+def main() -> None:
+    """Run the command line; errors are one line on stderr."""
+    try:
+        app()
+    except (CourseError, DeclarationError, KeyFileError, Unreadable) as error:
+        _fail(error, 2)
+    except (SandboxError, OSError) as error:
+        _fail(error, 1)
+
+
+def _fail(error: Exception, status: int) -> None:
+    err.print("autograder: " + str(error).replace("[", "\\["), style="red", soft_wrap=True)
+    sys.exit(status)

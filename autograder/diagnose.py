@@ -1,0 +1,89 @@
+"""Which misconception, or which general slip, produces this output?
+
+No code runs here: a student's outcomes on a question's cases are matched with those of the misconceptions in the key.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from autograder.compare import difference
+from autograder.key import CaseKey, Outcome, QuestionKey
+
+
+def same_outcome(a: Outcome, b: Outcome, case: CaseKey) -> bool:
+    """Two answers behave alike on a case: the same arrays, or the same type of exception."""
+    if "observation" in a and "observation" in b:
+        return difference(a["observation"], b["observation"], case.rtol, case.atol) is None
+    return "observation" not in a and "observation" not in b and a.get("error") == b.get("error")
+
+
+def misconception(question: QuestionKey, outcomes: dict[str, Outcome], lost: set[str]) -> str | None:
+    """The misconception that explains the lost cases, or None.
+
+    It has to agree with at least one lost case on values (a shared exception alone is no evidence), and with more cases
+    than any other; it is not named when it contradicts more of the cases than it explains.
+
+    Args:
+        outcomes: the student's outcome by case name, for every case that ran.
+        lost: names of the cases that were not won.
+    """
+    best, best_score = None, 0
+    cases = [case for case in question.cases if case.name in outcomes]
+    for name in question.hints:
+        agree = {case.name for case in cases if same_outcome(outcomes[case.name], case.misconceptions[name], case)}
+        explained = len(agree & lost)
+        # A crash is evidence only together with agreement elsewhere: many different mistakes raise the same exception.
+        telling = any("observation" in outcomes[case.name] for case in cases if case.name in agree)
+        if not explained or not telling or 2 * len(agree) <= len(cases):
+            continue
+        score = len(agree)
+        if score > best_score:
+            best, best_score = name, score
+    return best
+
+
+def slip(case: CaseKey, outcome: Outcome) -> str | None:
+    """A general slip that turns the expected output into the received one, as advice; None when there is none."""
+    received = outcome.get("observation")
+    if not isinstance(received, dict):
+        return None
+    for name, right in case.expected.items():
+        got = received.get(name)
+        if isinstance(right, str) or got is None:
+            continue
+        if isinstance(got, str):
+            return "Does every path end in `return`?" if got == "None" else None
+        if advice := _array_slip(np.asarray(right, np.float64), got, case):
+            return advice
+    return None
+
+
+def _array_slip(right: np.ndarray, got: np.ndarray, case: CaseKey) -> str | None:
+    if got.dtype.kind == "c":
+        return None
+    got = got.astype(np.float64)
+    close = lambda a, b: a.shape == b.shape and np.allclose(a, b, case.rtol, case.atol)  # noqa: E731
+    if close(right, got) or not np.all(np.isfinite(got)):
+        return None
+    if right.shape != got.shape:
+        if right.size == got.size and close(right.ravel(), got.ravel()):
+            return "The values are right: only their shape is not."
+        if right.ndim >= 2 and got.shape == right.T.shape and close(right.T, got):
+            return "The values are right but transposed."
+        if right.ndim == 0 and got.size > 1 and (close(right, got.mean()) or close(right, got.sum())):
+            return "One number is expected: has the last reduction been forgotten?"
+        return None
+    if right.ndim >= 2 and right.shape == right.T.shape and close(right.T, got):
+        return "The values are right but transposed."
+    if close(-right, got):
+        return "The sign is reversed."
+    scale = np.abs(right) > 100 * case.atol
+    if np.count_nonzero(scale) >= 2 or (right.ndim == 0 and scale.any()):
+        ratio = got[scale] / right[scale]
+        if right.ndim and np.ptp(ratio) <= 1e-3 * abs(ratio[0]) and abs(ratio[0]) > 1e-3 and close(right * ratio[0], got):
+            return "All values are off by one constant factor: look for a missing or an extra one (mean or sum, ½, a rate)."
+    offset = got - right
+    if right.size >= 2 and np.ptp(offset) <= 1e-4 * max(1.0, abs(offset.flat[0])) and abs(offset.flat[0]) > 1e-3:
+        return "All values are off by one constant: something is added that should not be, or is missing."
+    return None

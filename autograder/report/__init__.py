@@ -1,0 +1,1 @@
+"""Ways to show results, one pure function a module."""

@@ -1,0 +1,27 @@
+"""Results as data, the form that every other report is a view of."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from autograder.grade import Verdict
+from autograder.key import Key
+from autograder.sandbox import ISOLATION
+
+
+def results(verdicts: list[Verdict], key: Key) -> dict[str, Any]:
+    """The results of an assignment, ready for `json.dump`."""
+    return {"assignment": key.assignment, "key": key.digest, "isolation": ISOLATION,
+            "submissions": [_submission(verdict) for verdict in verdicts]}
+
+
+def _submission(verdict: Verdict) -> dict[str, Any]:
+    return {
+        "student": verdict.student, "status": verdict.status, "score": verdict.score, "max_score": verdict.max_score,
+        "seconds": verdict.seconds, "error": verdict.error, "notes": list(verdict.notes),
+        "questions": [{
+            "name": question.name, "status": question.status, "score": question.score, "max_score": question.max_score,
+            "message": question.message, "misconception": question.misconception,
+            "cases": [{"name": case.name, "visible": case.visible, "passed": case.passed, "points": case.points,
+                       "message": case.message} for case in question.cases]}
+            for question in verdict.questions]}

@@ -1,0 +1,164 @@
+"""Shared fixtures: the real course built once for all test processes, and a tiny course to break."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+import textwrap
+from pathlib import Path
+
+os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
+os.environ["TF_ENABLE_ONEDNN_OPTS"] = "0"
+os.environ["CUDA_VISIBLE_DEVICES"] = "-1"
+os.environ["MPLBACKEND"] = "Agg"
+os.environ.pop("AUTOGRADER_SECRET", None)
+
+import pytest
+
+from autograder.course import Course, find_course
+
+ROOT = Path(__file__).resolve().parents[1]
+ASSIGNMENTS = ["a4_cross_entropy", "a8_attention"]
+
+
+@pytest.fixture(scope="session")
+def course(tmp_path_factory) -> Course:
+    """A copy of this course, built; made by whichever test process comes first."""
+    from autograder.build import build
+
+    shared = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        shared = shared.parent
+    root = shared / "course"
+    with open(shared / "course.lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (root / "ready").exists():
+            copy_course(root)
+            for assignment in ASSIGNMENTS:
+                build(find_course(root), assignment)
+            (root / "ready").touch()
+    return find_course(root)
+
+
+def copy_course(root: Path) -> None:
+    """Copy what git would hand to a clone, without what is generated."""
+    for name in ("solutions", "data", "assignments"):
+        shutil.copytree(ROOT / name, root / name, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(ROOT / "course.toml", root)
+
+
+TINY_LESSON = '''
+# %% [markdown]
+# # Doubling
+
+# %%
+import numpy as np
+import tensorflow as tf
+
+from autograder import check
+
+# %% [markdown]
+# Double it.
+
+# %% question="double"
+def double(x):
+    """Twice x.
+
+    Args:
+        x: float32 tensor (n,).
+    Returns:
+        float32 tensor (n,).
+    """
+    ### BEGIN SOLUTION
+    return 2 * x  # the-secret-of-doubling
+    ### END SOLUTION
+
+# %% tags=["demo"]
+print("demo", double(1))
+
+# %% question="quadruple"
+def quadruple(x):
+    """Four times x, by doubling twice."""
+    ### BEGIN SOLUTION
+    return double(double(x))
+    ### END SOLUTION
+'''
+
+TINY_QUESTIONS = '''
+import tensorflow as tf
+
+from autograder import Question, load_lesson
+
+lesson = load_lesson(__file__)
+double = Question(lesson.double)
+
+
+@double.case(points=10, visible=True)
+def small_numbers(rng):
+    """Numbers you can double by hand."""
+    return [1.0, 2.0, 5.0],
+
+
+@double.case(points=40)
+def random_numbers(rng):
+    """Random numbers."""
+    return rng.normal(size=4),
+
+
+@double.misconception
+def squares(x):
+    """You square: add the number to itself."""
+    return x * x
+
+
+@double.misconception
+def triples(x):
+    """You triple: once too often."""
+    return 3 * x
+
+
+quadruple = Question(lesson.quadruple, uses=("double",))
+
+
+@quadruple.case(points=10, visible=True)
+def one_number(rng):
+    """One number."""
+    return [3.0],
+
+
+@quadruple.case(points=40)
+def more_numbers(rng):
+    """More numbers."""
+    return rng.normal(size=7),
+
+
+@quadruple.misconception
+def doubles_once(x):
+    """You double once only."""
+    return lesson.double(x)
+'''
+
+
+def write_tiny(root: Path, lesson: str = TINY_LESSON, questions: str = TINY_QUESTIONS, name: str = "a0_doubling") -> Course:
+    """A course with one assignment of two questions."""
+    folder = root / "solutions" / name
+    folder.mkdir(parents=True, exist_ok=True)
+    (root / "course.toml").write_text('name = "tiny"\n')
+    (folder / "lesson.py").write_text(textwrap.dedent(lesson).lstrip())
+    (folder / "questions.py").write_text(textwrap.dedent(questions).lstrip())
+    return find_course(root)
+
+
+@pytest.fixture
+def tiny(tmp_path) -> Course:
+    return write_tiny(tmp_path)
+
+
+@pytest.fixture(scope="session")
+def built_tiny(tmp_path_factory) -> Course:
+    from autograder.build import build
+
+    course = write_tiny(tmp_path_factory.mktemp("tiny"))
+    build(course, "a0_doubling")
+    return course

@@ -1,0 +1,216 @@
+"""What `autograder build` writes, refuses, and keeps to itself."""
+
+import os
+import stat
+
+import nbformat
+import numpy as np
+import pytest
+from conftest import ASSIGNMENTS, ROOT, TINY_LESSON, TINY_QUESTIONS, write_tiny
+
+from autograder import key as keys
+from autograder.build import build
+from autograder.key import KeyFileError, load
+from autograder.lesson import BEGIN, END, read_lesson, strip_solution
+from autograder.question import DeclarationError, load_questions
+
+NAME = "a0_doubling"
+
+
+def files(root, *folders):
+    return {path: path.read_bytes() for folder in folders for path in sorted((root / folder).rglob("*")) if path.is_file()}
+
+
+def test_building_again_changes_no_byte(tiny):
+    build(tiny, NAME)
+    before = files(tiny.root, "assignments", "build")
+    times = {path: path.stat().st_mtime_ns for path in before}
+    build(tiny, NAME)
+    assert files(tiny.root, "assignments", "build") == before
+    assert len(before) == 5 and times.keys() == before.keys()
+
+
+def test_the_hidden_key_and_the_secret_are_for_their_owner_alone(tiny):
+    build(tiny, NAME)
+    for path in (tiny.key(NAME), tiny.root / keys.SECRET_FILE):
+        assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert stat.S_IMODE((tiny.release(NAME) / "examples.npz").stat().st_mode) == 0o644
+
+
+def test_another_secret_makes_other_hidden_inputs_and_the_same_examples(tiny, monkeypatch):
+    monkeypatch.setenv("AUTOGRADER_SECRET", "one")
+    first = build(tiny, NAME)
+    examples = (tiny.release(NAME) / "examples.npz").read_bytes()
+    monkeypatch.setenv("AUTOGRADER_SECRET", "two")
+    second = build(tiny, NAME)
+    hidden = [next(case for case in key.questions[0].cases if not case.visible) for key in (first, second)]
+    assert not np.allclose(hidden[0].inputs[0], hidden[1].inputs[0])
+    assert (tiny.release(NAME) / "examples.npz").read_bytes() == examples
+    assert first.digest != second.digest
+
+
+def test_last_bit_noise_does_not_rewrite_committed_examples(tiny):
+    key = build(tiny, NAME).examples()
+    case = key.questions[0].cases[0]
+    case.expected["output"] = case.expected["output"] * np.float32(1 + 2e-7)
+    assert keys.same(load(tiny.release(NAME) / "examples.npz"), key)
+    case.expected["output"] = case.expected["output"] * np.float32(1.01)
+    assert not keys.same(load(tiny.release(NAME) / "examples.npz"), key)
+
+
+def test_the_notebook_has_stubs_points_and_valid_nbgrader_metadata(tiny):
+    build(tiny, NAME)
+    notebook = nbformat.read(tiny.notebook(NAME), as_version=4)
+    nbformat.validate(notebook)
+    cells = {cell.id: cell for cell in notebook.cells}
+    assert cells["double"].source.endswith("    # YOUR CODE HERE\n    raise NotImplementedError()")
+    assert '"""Twice x.' in cells["double"].source
+    assert cells["double-check"].source == 'check("double")  # 50 points'
+    assert cells["double"].metadata.nbgrader == {
+        "schema_version": 3, "grade_id": "double", "grade": False, "solution": True, "locked": False, "task": False,
+        "cell_type": "code"}
+    assert cells["double-check"].metadata.nbgrader == {
+        "schema_version": 3, "grade_id": "double-check", "grade": True, "solution": False, "locked": True, "task": False,
+        "cell_type": "code", "points": 50}
+    demo = [cell for cell in notebook.cells if "demo" in cell.metadata.get("tags", [])]
+    assert len(demo) == 1 and "nbgrader" not in demo[0].metadata
+    assert len(cells) == len(notebook.cells)
+
+
+def test_an_edit_elsewhere_leaves_the_other_cells_ids(tmp_path):
+    before = [cell.id for cell in read_lesson(write_tiny(tmp_path / "a").solution(NAME))]
+    edited = TINY_LESSON.replace("# # Doubling", "# # Doubling, again\n\n# %% [markdown]\n# A new cell.")
+    after = [cell.id for cell in read_lesson(write_tiny(tmp_path / "b", lesson=edited).solution(NAME))]
+    assert len(after) == len(before) + 1 and set(before[1:]) <= set(after)
+
+
+def test_each_region_is_stubbed_at_its_own_depth():
+    source = f"class A:\n    def f(self):\n        {BEGIN}\n        return 1\n        {END}\n\n    x = 2\n    {BEGIN}\n    y = 3\n    {END}"
+    assert strip_solution(source) == ("class A:\n    def f(self):\n        # YOUR CODE HERE\n        raise NotImplementedError()\n\n"
+                                      "    x = 2\n    # YOUR CODE HERE\n    raise NotImplementedError()")
+
+
+@pytest.mark.parametrize("old, new, words", [
+    ("    ### END SOLUTION\n\n# %% tags", "\n# %% tags", "expected pairs of"),
+    ('question="quadruple"', 'question="double"', "two cells"),
+    ('# %% question="quadruple"', "# %%", "for which lesson.py has no cell"),
+])
+def test_a_lesson_that_does_not_fit_is_refused(tmp_path, old, new, words):
+    assert old in TINY_LESSON
+    with pytest.raises(DeclarationError, match=words):
+        build(write_tiny(tmp_path, lesson=TINY_LESSON.replace(old, new)), NAME)
+
+
+@pytest.mark.parametrize("old, new, words", [
+    ("points=40)\ndef random", "points=41)\ndef random", "add up to 100. Received: 101"),
+    ("points=40)\ndef random", "points=4.5)\ndef random", "whole number"),
+    ("points=10, visible=True)\ndef small", "points=10)\ndef small", "no visible case"),
+    ("points=40)\ndef random", "points=40, visible=True)\ndef random", "20 points at most"),
+    ("    return x * x", "    return 2 * x", "no case tells the misconception squares"),
+    ("    return 3 * x", "    return x * x", "would be called"),
+    ('    """Random numbers."""\n', "", "needs a docstring"),
+    ("def triples", "def squares", "declared twice"),
+    ('uses=("double",)', 'uses=("treble",)', "no earlier question"),
+    ("rng.normal(size=4),", "rng.normal(size=4)", "expected a tuple"),
+    ("rng.normal(size=4),", "[float('nan')],", "must be finite"),
+    ("rng.normal(size=4),", "None,", "the reference raised"),
+])
+def test_questions_that_could_not_be_graded_fairly_are_refused(tmp_path, old, new, words):
+    assert old in TINY_QUESTIONS
+    course = write_tiny(tmp_path, questions=TINY_QUESTIONS.replace(old, new))
+    with pytest.raises(DeclarationError, match=words):
+        build(course, NAME)
+    assert not course.key(NAME).exists() and not course.release(NAME).exists()
+
+
+@pytest.mark.parametrize("damage", [b"", b"no zip", None])
+def test_a_missing_or_damaged_key_is_one_clear_line(tmp_path, damage, built_tiny):
+    path = tmp_path / "key.npz"
+    if damage is not None:
+        path.write_bytes(damage)
+    with pytest.raises(KeyFileError, match="autograder build") as caught:
+        load(path)
+    assert "\n" not in str(caught.value)
+    whole = built_tiny.key(NAME).read_bytes()
+    for cut in range(0, len(whole), max(1, len(whole) // 40)):
+        path.write_bytes(whole[:cut])
+        with pytest.raises(KeyFileError):
+            load(path)
+
+
+def test_a_failed_write_leaves_the_old_file(tmp_path):
+    path = tmp_path / "file"
+    path.write_text("old")
+    with pytest.raises(ZeroDivisionError), keys.atomic(path) as file:
+        file.write(b"new")
+        raise ZeroDivisionError
+    assert path.read_text() == "old" and os.listdir(tmp_path) == ["file"]
+
+
+def hidden_words(folder) -> dict[str, str]:
+    """Lines that must not be in a release: solutions, and the code of cases and misconceptions."""
+    import inspect
+
+    words = {}
+    for cell in read_lesson(folder):
+        if cell.question:
+            inside = False
+            for line in cell.source.splitlines():
+                inside = (inside or line.strip() == BEGIN) and line.strip() != END
+                if inside and len(line.strip()) > 24:
+                    words[line.strip()] = f"solution of {cell.question}"
+    for question in load_questions(folder):
+        for case in question.cases:
+            if not case.visible:
+                words[f'"{case.name}"'] = f"hidden case of {question.name}"
+        for item in question.misconceptions:
+            for line in inspect.getsource(item.answer).splitlines():
+                if "return" in line and len(line.strip()) > 30:
+                    words[line.strip()] = f"misconception {item.name}"
+    # A line that setup or demo cells show anyway is no secret.
+    public = "\n".join(cell.source for cell in read_lesson(folder) if cell.kind != "question")
+    return {word: what for word, what in words.items() if word not in public}
+
+
+def leaks(release, words) -> list[str]:
+    found = []
+    for path in release.rglob("*"):
+        if path.suffix == ".npz":
+            with np.load(path) as file:
+                text = " ".join(file[name].tobytes().decode("latin-1") for name in file.files)
+        else:
+            text = path.read_text(encoding="utf-8") if path.is_file() else ""
+        text = text.replace('\\"', '"')
+        found += [f"{path.name}: {what}" for word, what in words.items() if word in text]
+    return found
+
+
+@pytest.mark.parametrize("assignment", ASSIGNMENTS)
+def test_the_release_holds_no_solution_no_hidden_case_and_no_misconceptions_code(course, assignment):
+    words = hidden_words(course.solution(assignment))
+    assert len(words) > 30
+    assert leaks(course.release(assignment), words) == []
+
+
+def test_the_leak_scan_finds_what_is_planted(course, tmp_path):
+    words = hidden_words(course.solution(ASSIGNMENTS[0]))
+    for word in list(words)[::7]:
+        (tmp_path / "notebook.ipynb").write_text(f"… {word} …")
+        assert leaks(tmp_path, words)
+
+
+@pytest.mark.parametrize("assignment", ASSIGNMENTS)
+def test_the_committed_release_is_what_the_lesson_builds(course, assignment):
+    built, committed = course.release(assignment), ROOT / "assignments" / assignment
+    names = sorted(path.name for path in built.iterdir())
+    assert names == sorted(path.name for path in committed.iterdir() if not path.name.startswith("."))
+    assert [name for name in names if (built / name).read_bytes() != (committed / name).read_bytes()] == []
+
+
+@pytest.mark.parametrize("assignment", ASSIGNMENTS)
+def test_nbgraders_source_holds_the_solutions_and_student_files_only(course, assignment):
+    folder = course.nbgrader_source(assignment)
+    notebook = nbformat.read(folder / course.notebook(assignment).name, as_version=4)
+    assert sum(BEGIN in cell.source for cell in notebook.cells) == len(load_questions(course.solution(assignment)))
+    released = {path.name for path in course.release(assignment).iterdir()}
+    assert {path.name for path in folder.iterdir()} == released

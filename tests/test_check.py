@@ -1,0 +1,118 @@
+"""What a student sees: `check(...)` in a real kernel, and `autograder check` outside."""
+
+import json
+import shutil
+import subprocess
+import sys
+import time
+
+import nbclient
+import nbformat
+import pytest
+
+from autograder.check import check_notebook
+from autograder.key import KeyFileError
+from autograder.submission import Unreadable
+
+NAME = "a0_doubling"
+
+
+@pytest.fixture
+def release(built_tiny, tmp_path):
+    return shutil.copytree(built_tiny.release(NAME), tmp_path / "release")
+
+
+def answered(release, **answers):
+    path = release / "doubling.ipynb"
+    notebook = nbformat.read(path, as_version=4)
+    for cell in notebook.cells:
+        cell.source = answers.get(cell.id, cell.source)
+    nbformat.write(notebook, path)
+    return path
+
+
+def test_check_in_a_kernel_shows_points_hints_and_values(release):
+    path = answered(release, double="def double(x):\n    print('debugging')\n    return x ** 2")
+    notebook = nbformat.read(path, as_version=4)
+    notebook.cells.append(nbformat.v4.new_code_cell("check('no_such_question')"))
+    notebook.cells.append(nbformat.v4.new_code_cell(
+        "import time\nstart = time.perf_counter()\ncheck('double')\nelapsed = time.perf_counter() - start"))
+    notebook.cells.append(nbformat.v4.new_code_cell("elapsed"))
+    notebook.cells = [cell for cell in notebook.cells if "demo" not in cell.metadata.get("tags", [])]
+    nbclient.NotebookClient(notebook, resources={"metadata": {"path": str(release)}}, kernel_name="python3").execute()
+    cells = {cell.id: cell for cell in notebook.cells}
+    shown = [output.data for output in cells["double-check"].outputs if output.output_type == "display_data"][0]
+    assert "You square" in shown["text/plain"] and "0 of 10 points; 40 more for hidden cases" in shown["text/plain"]
+    assert "expected: [ 2.,  4., 10.]" in shown["text/plain"] and "received: [ 1.,  4., 25.]" in shown["text/plain"]
+    assert "You square" in shown["text/html"] and "<script" not in shown["text/html"]
+    missing = [output.data for output in cells["quadruple-check"].outputs if output.output_type == "display_data"][0]
+    assert "quadruple is not written yet" in missing["text/plain"]
+    assert "expected one of double, quadruple. Received: 'no_such_question'" in notebook.cells[-3].outputs[0].text
+    assert float(notebook.cells[-1].outputs[0].data["text/plain"]) < 1  # second; imports are done
+
+
+def test_check_restores_the_notebooks_random_numbers(release):
+    code = ("import random, numpy as np\nfrom autograder import check\ndef double(x):\n    return 2 * x\nrandom.seed(1)\nnp.random.seed(1)\n"
+            "a = random.random(), np.random.rand()\nrandom.seed(1)\nnp.random.seed(1)\ncheck('double')\n"
+            "assert (random.random(), np.random.rand()) == a")
+    result = subprocess.run([sys.executable, "-c", code], cwd=release, capture_output=True, text=True)
+    assert result.returncode == 0, result.stderr
+    assert "✓ double: 1 of 1 visible case right" in result.stdout
+
+
+def test_check_without_examples_says_what_to_do(tmp_path):
+    result = subprocess.run([sys.executable, "-c", "from autograder import check\ncheck('double')"], cwd=tmp_path,
+                            capture_output=True, text=True)
+    assert result.returncode == 0 and "examples.npz: expected an answer key; found none" in result.stdout
+
+
+def test_a_notebook_is_checked_outside_without_course_or_key(release):
+    path = answered(release, double="def double(x):\n    return 2 * x")
+    verdict, key = check_notebook(path)
+    status = {question.name: (question.status, question.score, question.max_score) for question in verdict.questions}
+    assert status == {"double": ("passed", 10, 10), "quadruple": ("missing", 0, 10)} and key.max_score == 20
+
+
+def test_bad_notebooks_are_one_line(release, tmp_path):
+    with pytest.raises(Unreadable, match="does not exist"):
+        check_notebook(release / "nothing.ipynb")
+    (release / "examples.npz").unlink()
+    with pytest.raises(KeyFileError):
+        check_notebook(release / "doubling.ipynb")
+
+
+def test_the_command_prints_a_table_and_its_errors_are_one_line(release):
+    def run(*arguments):
+        return subprocess.run([sys.executable, "-m", "autograder", *arguments], cwd=release, capture_output=True, text=True,
+                              env={"PATH": "/usr/bin:/bin", "COLUMNS": "160", "HOME": str(release)})
+
+    answered(release, double="def double(x):\n    return x * x")
+    done = run("check", "doubling.ipynb")
+    assert done.returncode == 0 and "You square" in done.stdout and "missing" not in done.stderr
+    for arguments, words in ((("check", "nothing.ipynb"), "does not exist"), (("grade", NAME), "course.toml")):
+        done = run(*arguments)
+        assert done.returncode == 2 and words in done.stderr and len(done.stderr.strip().splitlines()) == 1
+    assert run("check").returncode == 2
+    assert run("grade", NAME, "--jobs", "0").returncode == 2
+
+
+def test_the_grade_command_writes_json_and_pages_and_knows_its_exit_status(built_tiny, tmp_path):
+    from autograder import samples
+
+    made = [sample for sample in samples.sample_class(built_tiny, NAME) if sample.student in ("all-right", "blank", "not-json")]
+    samples.write_class(made, tmp_path / "in", NAME)
+    samples.write_class([samples.Sample("ev<b>il & co", made[0].notebook)], tmp_path / "in", NAME)
+    start = time.time()
+    done = subprocess.run([sys.executable, "-m", "autograder", "grade", NAME, "--submissions", tmp_path / "in", "--jobs", "1",
+                           "--json", tmp_path / "out.json", "--reports", tmp_path / "pages"],
+                          cwd=built_tiny.root, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    data = json.loads((tmp_path / "out.json").read_text())
+    assert [submission["student"] for submission in data["submissions"]] == ["all-right", "blank", "ev<b>il & co", "not-json"]
+    assert [submission["score"] for submission in data["submissions"]] == [100, 0, 100, 0]
+    page = (tmp_path / "pages" / "ev<b>il & co.html").read_text()
+    assert "ev&lt;b&gt;il" in page and "ev<b>il" not in page
+    assert "out.json" in done.stdout and time.time() - start < 120
+    empty = subprocess.run([sys.executable, "-m", "autograder", "grade", NAME, "--submissions", tmp_path / "pages"],
+                           cwd=built_tiny.root, capture_output=True, text=True)
+    assert empty.returncode == 2 and "found no submission" in empty.stderr

@@ -1,0 +1,67 @@
+"""Comparison is total, says how answers differ, and tells no value."""
+
+import numpy as np
+import pytest
+
+from autograder.compare import difference
+
+RIGHT = {"output": np.array([[1.5, -2.25, 3.125]], np.float32)}
+
+
+def sentence(value, expected=RIGHT):
+    return difference(expected, {"output": value}, 1e-4, 1e-5)
+
+
+@pytest.mark.parametrize("same", [
+    np.array([[1.5, -2.25, 3.125]]), np.array([[1.5, -2.25, 3.125]], np.float16), np.array([[1.50001, -2.25, 3.125]]),
+    np.array([[1.5, -2.25, 3.125]], np.complex64),
+])
+def test_the_same_values_are_the_same_answer_whatever_their_dtype(same):
+    assert sentence(same) is None
+
+
+def test_truth_values_and_zeros_and_ones_are_the_same_mask():
+    expected = {"output": np.array([True, False])}
+    for value in (np.array([1, 0]), np.array([1.0, 0.0], np.float32), np.array([True, False])):
+        assert sentence(value, expected) is None
+    assert sentence(np.array([False, True]), expected)
+
+
+@pytest.mark.parametrize("value, words", [
+    ("None", "None"), (np.zeros((3, 1)), "shape (3, 1)"), (np.zeros(3), "shape (3,)"), (np.float64(1).reshape(()), "a number"),
+    (np.full((1, 3), np.nan), "NaN"), (np.array([[1.5, np.inf, 3.125]]), "infinite value in 1 of 3"),
+    (np.array([[1.5, 0, 0]]), "other values in 2 of 3"), (np.zeros((1, 3)), "every entry"),
+    (np.array([[1.5j, 1, 1]]), "complex"), (np.zeros((0,)), "shape (0,)"), (np.full((1, 3), 1e308), "every entry"),
+])
+def test_what_differs_is_said_in_one_sentence_without_expected_values(value, words):
+    text = sentence(value)
+    assert words in text and text.endswith(".") and "\n" not in text
+    for secret in ("1.5", "2.25", "3.12"):
+        assert secret not in text
+
+
+def test_missing_and_additional_outputs_are_named():
+    two = {"output": np.zeros(2), "weights": np.zeros(3)}
+    assert "weights" in difference(two, {"output": np.zeros(2)}, 1e-4, 1e-5)
+    assert "more was received" in difference({"output": np.zeros(2)}, two, 1e-4, 1e-5)
+    assert "The weights is" in difference(two, {**two, "weights": np.ones(3)}, 1e-4, 1e-5)
+
+
+def test_nan_is_never_right_but_equals_itself_between_mistakes():
+    mistake = {"output": np.array([np.nan, 1.0])}
+    assert difference(mistake, {"output": np.array([np.nan, 1.0])}, 1e-4, 1e-5) is None
+    assert difference({"output": np.zeros(2)}, mistake, 1e-4, 1e-5)
+
+
+def test_random_pairs_never_raise():
+    rng = np.random.default_rng(0)
+    values = ["None", "a string"] + [
+        rng.normal(size=shape).astype(dtype) if dtype != "bool" else rng.normal(size=shape) > 0
+        for shape in ((), (0,), (1,), (2, 3), (3, 2), (2, 0, 4))
+        for dtype in ("float16", "float32", "float64", "int8", "uint64", "bool", "complex64", "complex128")]
+    values += [np.array(np.nan), np.array([np.inf, -np.inf]), np.array([2**63], np.uint64)]
+    for a in values:
+        for b in values:
+            with np.errstate(all="ignore"):
+                text = difference({"output": a}, {"output": b}, 1e-4, 1e-5)
+            assert text is None or isinstance(text, str)
