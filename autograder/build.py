@@ -6,12 +6,18 @@ cost nothing, is not built: the grader would give a wrong name to a mistake.
 
 from __future__ import annotations
 
+import concurrent.futures
+import contextlib
 import dataclasses
+import functools
 import hashlib
 import importlib.util
 import inspect
+import logging
+import multiprocessing
 import shutil
 import sys
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
@@ -28,23 +34,27 @@ from autograder.lesson import notebook_name, question_order, read_lesson, source
 from autograder.question import Case, DeclarationError, Question, load_questions
 
 
-def build(course: Course, assignment: str, say: Callable[[str], None] = lambda text: None) -> Key:
+def build(course: Course, assignment: str, run: Callable = map, say: Callable[[str], None] = lambda text: None) -> Key:
     """Build one assignment.
 
     Args:
-        say: called with the name of each question as its answers are computed.
+        run: computes answers as the built-in `map` does; `processes` gives one that works in parallel.
+        say: called with the name of each question when its answers are known.
     Raises:
         DeclarationError: the lesson or its questions could not be graded fairly; the message lists why.
     """
     folder = course.solution(assignment)
     cells = read_lesson(folder)
     questions = question_order(cells, load_questions(folder), folder)
-    extra = own_probes(folder)
     secret = keys.course_secret(course.root)
-    question_keys = []
-    for question in questions:
-        say(question.name)
-        question_keys.append(_question_key(question, questions, assignment, secret, extra))
+    tasks = [(question.name, case.name) for question in questions for case in question.cases]
+    cases: dict[str, list[CaseKey]] = {question.name: [] for question in questions}
+    for (name, _), case in zip(tasks, run(functools.partial(_case_task, folder, secret), tasks)):
+        cases[name].append(case)
+        say(name)
+    question_keys = [
+        QuestionKey(question.name, question.points, {item.name: item.hint for item in question.misconceptions},
+                    tuple(question.uses), tuple(question.forbid), tuple(cases[question.name])) for question in questions]
     key = Key(assignment, notebook_name(assignment), source_digest(folder), tuple(question_keys))
     if problems := weaknesses(key):
         raise DeclarationError(f"{assignment}: " + "; ".join(problems))
@@ -53,6 +63,19 @@ def build(course: Course, assignment: str, say: Callable[[str], None] = lambda t
     _write_source(course, assignment, source_notebook(cells, questions))
     keys.save(key, course.key(assignment), private=True)
     return key
+
+
+@contextlib.contextmanager
+def processes(jobs: int):
+    """A `run` for `build` that computes in `jobs` processes, each of which imports TensorFlow once."""
+    # Spawned, not forked: TensorFlow does not survive a fork once it has run.
+    context = multiprocessing.get_context("spawn")
+    with concurrent.futures.ProcessPoolExecutor(jobs, context, initializer=_quiet) as pool:
+        yield pool.map
+
+
+def _quiet() -> None:
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)  # layers are traced over and over here, as they have to be
 
 
 def source_digest(folder: Path) -> str:
@@ -78,8 +101,8 @@ def weaknesses(key: Key) -> list[str]:
     """Why a key would grade unfairly: misconceptions that cost nothing or cannot be told from one another."""
     problems = []
     for question in key.questions:
-        for name in question.hints:
-            outcomes = {case.name: case.misconceptions[name] for case in question.cases}
+        for name, variant in diagnose.variants(question):
+            outcomes = {case.name: case.misconceptions[name][variant] for case in question.cases}
             lost = {case.name for case in question.cases if not _right(case, outcomes[case.name])}
             if not lost:
                 problems.append(f"{question.name}: no case tells the misconception {name} from the reference")
@@ -92,11 +115,16 @@ def _right(case: CaseKey, outcome: Outcome) -> bool:
     return "observation" in outcome and difference(case.expected, outcome["observation"], case.rtol, case.atol) is None
 
 
-def _question_key(question: Question, questions: list[Question], assignment: str, secret: bytes, extra) -> QuestionKey:
-    used = [other for other in questions if other.name in question.uses]
-    cases = tuple(_case_key(question, case, used, assignment, secret, extra) for case in question.cases)
-    hints = {item.name: item.hint for item in question.misconceptions}
-    return QuestionKey(question.name, question.points, hints, tuple(question.uses), tuple(question.forbid), cases)
+@functools.lru_cache(maxsize=4)
+def _declared(folder: Path, digest: str) -> tuple[dict[str, Question], ModuleType | None]:
+    return {question.name: question for question in load_questions(folder)}, own_probes(folder)
+
+
+def _case_task(folder: Path, secret: bytes, task: tuple[str, str]) -> CaseKey:
+    questions, extra = _declared(folder, source_digest(folder))
+    question = questions[task[0]]
+    case = next(case for case in question.cases if case.name == task[1])
+    return _case_key(question, case, [questions[name] for name in question.uses], folder.name, secret, extra)
 
 
 def _case_key(question: Question, case: Case, used: list[Question], assignment: str, secret: bytes, extra) -> CaseKey:
@@ -109,13 +137,15 @@ def _case_key(question: Question, case: Case, used: list[Question], assignment: 
     inputs = keys.wire.unpack(keys.wire.pack(inputs))
     probe = case.probe
     if probe.name == "gradients" and "arguments" not in probe.options:
-        probe = dataclasses.replace(probe, options={**probe.options, "arguments": list(inspect.signature(question.answer).parameters)})
+        names = list(inspect.signature(question.answer).parameters)
+        probe = dataclasses.replace(probe, options={**probe.options, "arguments": names})
 
     def outcome(answer) -> Outcome:
         try:
-            return {"observation": probes.observe(answer, probe, inputs, f"{question.name}/{case.name}", extra)}
+            with warnings.catch_warnings(action="ignore"):  # wrong layers on purpose: Keras has much to say about them
+                return {"observation": probes.observe(answer, probe, inputs, f"{question.name}/{case.name}", extra)}
         except Exception as error:
-            return {"error": type(error).__name__, "message": str(error)[:300]}
+            return {name: value for name, value in probes.failure(error).items() if name in ("error", "message")}
 
     expected = outcome(question.answer)
     if "observation" not in expected:
@@ -124,20 +154,16 @@ def _case_key(question: Question, case: Case, used: list[Question], assignment: 
         if isinstance(value, str) or not np.all(np.isfinite(value)):
             raise DeclarationError(f"{question.name}.{case.name}: the reference's {name} must be finite numbers. "
                                    f"Received: {value if isinstance(value, str) else 'NaN or infinity'}")
-    wrong = {item.name: _without_message(outcome(item.answer)) for item in question.misconceptions}
+    wrong = {item.name: [outcome(variant) for variant in item.variants] for item in question.misconceptions}
     follow = {}
     for other in used:
         for item in other.misconceptions:
             with _replaced(other.answer, item.answer):
-                result = _without_message(outcome(question.answer))
-            if "observation" in result and difference(expected["observation"], result["observation"], case.rtol, case.atol):
+                result = outcome(question.answer)
+            if "observation" not in result or difference(expected["observation"], result["observation"], case.rtol, case.atol):
                 follow[f"{other.name}.{item.name}"] = result
     return CaseKey(case.name, case.description, case.points, case.visible, probe, inputs, expected["observation"], wrong, follow,
                    case.rtol, case.atol)
-
-
-def _without_message(outcome: Outcome) -> Outcome:
-    return {name: value for name, value in outcome.items() if name != "message"}
 
 
 class _replaced:

@@ -25,6 +25,7 @@ from autograder.sandbox import Limits, Sandbox
 from autograder.submission import RunCell, Submission, Unreadable, read_cells
 
 EXAMPLES = "examples.npz"
+DEFAULT_LIMITS = Limits()
 CHECK_CALL = re.compile(r"\s*check\(\s*['\"]\w+['\"]\s*\)\s*(#.*)?$")
 
 
@@ -47,7 +48,7 @@ def check(name: str) -> None:
     _show(question, verdict, outcomes, total)
 
 
-def check_notebook(path: Path, limits: Limits = Limits()) -> tuple[Verdict, Key]:
+def check_notebook(path: Path, limits: Limits = DEFAULT_LIMITS) -> tuple[Verdict, Key]:
     """Run a notebook in a process of its own and grade its visible cases.
 
     Raises:
@@ -146,13 +147,14 @@ def _text(question, verdict, outcomes, total) -> str:
         lines.append(f"  {'✓' if shown.passed else '✗'} {case.description}")
         if not shown.passed:
             lines.append(f"    {shown.message}")
-            lines += [f"    {label + ':':10}{value}" for label, value in _values(case, outcomes[case.name])]
+            lines += [f"    {label + ':':10}".ljust(14) + value.replace("\n", "\n" + " " * 14) for label, value in _values(case, outcomes[case.name])]
     return "\n".join(lines)
 
 
 def _html(question, verdict, outcomes, total) -> str:
     green, red, grey = "#2e8b60", "#c8453c", "#6b7280"
     colour = green if verdict.status == "passed" else grey if verdict.status == "missing" else red
+    left = "text-align:left;padding:.1em 0"
     rows = []
     for case, shown in zip(question.cases, verdict.cases):
         if verdict.status == "missing":
@@ -162,8 +164,8 @@ def _html(question, verdict, outcomes, total) -> str:
         if not shown.passed:
             rows.append(f"<div style='margin:.15em 0 .15em 1.2em'>{_code(shown.message)}</div>")
             cells = "".join(
-                f"<tr style='background:none'><td style='text-align:left;vertical-align:top;color:{grey};padding:.1em 1em .1em 0'>{label}</td>"
-                f"<td style='text-align:left;padding:.1em 0'><code style='white-space:pre;background:none'>{html.escape(value)}</code></td></tr>"
+                f"<tr style='background:none'><td style='{left};vertical-align:top;color:{grey};padding-right:1em'>{label}</td>"
+                f"<td style='{left}'><code style='white-space:pre;background:none'>{html.escape(value)}</code></td></tr>"
                 for label, value in _values(case, outcomes[case.name]))
             rows.append(f"<table style='margin:.2em 0 .2em 1.2em;font-size:92%;border:none'>{cells}</table>" if cells else "")
     return (f"<div style='border-left:4px solid {colour};padding:.3em .9em;margin:.3em 0;line-height:1.45'>"
@@ -180,16 +182,15 @@ def _values(case, outcome: Outcome) -> list[tuple[str, str]]:
     rows = []
     if isinstance(case.inputs, list):
         rows.append(("input", ", ".join(_number_text(value) for value in case.inputs)))
-    rows += [("expected" if name == "output" else f"expected {name}", _number_text(value)) for name, value in case.expected.items()]
-    rows += [("received" if name == "output" else f"received {name}", _number_text(value))
-             for name, value in outcome.get("observation", {}).items()]
+    for word, observation in (("expected", case.expected), ("received", outcome.get("observation", {}))):
+        rows += [(word if name == "output" else f"{word} {name}", _number_text(value)) for name, value in observation.items()]
     return [(label, value) for label, value in rows if len(value) <= 600]
 
 
 def _number_text(value) -> str:
     if isinstance(value, np.ndarray):
-        return np.array2string(value, precision=4, suppress_small=bool(value.size and np.all(np.abs(value) < 1e4)), separator=", ",
-                               threshold=60).replace("\n ", "\n          ")
+        small = bool(value.size and np.all(np.abs(value) < 1e4))
+        return np.array2string(value, precision=4, suppress_small=small, separator=", ", threshold=60)
     if isinstance(value, list):
         return "[" + ", ".join(_number_text(item) for item in value) + "]"
     return f"{value:.4g}" if isinstance(value, float) else repr(value)

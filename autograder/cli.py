@@ -41,7 +41,9 @@ DEMO_LIMITS = Limits(cell_seconds=10, case_seconds=5, submission_seconds=120)  #
 
 
 @app.command()
-def build(assignments: Annotated[list[str] | None, typer.Argument(help="Ids such as a4_cross_entropy; all when none is named.")] = None):
+def build(
+    assignments: Annotated[list[str] | None, typer.Argument(help="Ids such as a4_cross_entropy; all by default.")] = None,
+):
     """Turn [bold]solutions/[/bold] into released notebooks, examples, hidden keys and nbgrader sources."""
     course = find_course()
     build_all(course, course.require(assignments or []))
@@ -60,10 +62,12 @@ def check_command(notebook: Annotated[Path, typer.Argument(help="The notebook yo
 @app.command()
 def grade(
     assignment: Annotated[str, typer.Argument(help="Id such as a4_cross_entropy.")],
-    submissions: Annotated[Path, typer.Option(help="Directory that holds STUDENT/ASSIGNMENT/NOTEBOOK.ipynb.")] = Path("submitted"),
-    jobs: Annotated[int, typer.Option(min=1, help="How many submissions to grade at a time.")] = os.cpu_count() or 1,
-    json_file: Annotated[Path | None, typer.Option("--json", help="Where to write the results (default build/results/ASSIGNMENT.json).")] = None,
-    reports: Annotated[Path | None, typer.Option(help="Where to write a page per student (default build/reports/ASSIGNMENT).")] = None,
+    submissions: Annotated[Path, typer.Option(help="Directory of STUDENT/ASSIGNMENT/NOTEBOOK.ipynb.")] = Path("submitted"),
+    jobs: Annotated[int, typer.Option(min=1, help="How many submissions to grade at a time.")] = 1,
+    json_file: Annotated[Path | None, typer.Option(
+        "--json", help="Where to write the results (default build/results/ASSIGNMENT.json).")] = None,
+    reports: Annotated[Path | None, typer.Option(
+        help="Where to write a page per student (default build/reports/ASSIGNMENT).")] = None,
 ):
     """Grade every submission of an assignment with the hidden key."""
     course = find_course()
@@ -96,11 +100,11 @@ def demo(jobs: Annotated[int, typer.Option(min=1, help="How many submissions to 
 
 
 def build_all(course: Course, assignments: list[str]) -> None:
-    with _progress() as progress:
+    with _progress() as progress, building.processes(os.cpu_count() or 1) as run:
         task = progress.add_task("building", total=len(assignments))
         for assignment in assignments:
-            built = building.build(course, assignment,
-                                   lambda name, assignment=assignment: progress.update(task, description=f"{assignment}: {name}"))
+            built = building.build(course, assignment, run, lambda name, assignment=assignment: progress.update(
+                task, description=f"{assignment}: {name}"))
             progress.advance(task)
             cases = [case for question in built.questions for case in question.cases]
             mistakes = sum(len(question.hints) for question in built.questions)

@@ -12,10 +12,13 @@ from autograder.key import CaseKey, Outcome, QuestionKey
 
 
 def same_outcome(a: Outcome, b: Outcome, case: CaseKey) -> bool:
-    """Two answers behave alike on a case: the same arrays, or the same type of exception."""
+    """Two answers behave alike on a case: the same arrays, or the same exception."""
     if "observation" in a and "observation" in b:
         return difference(a["observation"], b["observation"], case.rtol, case.atol) is None
-    return "observation" not in a and "observation" not in b and a.get("error") == b.get("error")
+    if "observation" in a or "observation" in b or a.get("error") != b.get("error"):
+        return False
+    # What an AnswerError says is ours, and as telling as a value; other exceptions' messages vary with the libraries.
+    return a.get("error") != "AnswerError" or a.get("message") == b.get("message")
 
 
 def misconception(question: QuestionKey, outcomes: dict[str, Outcome], lost: set[str]) -> str | None:
@@ -30,8 +33,8 @@ def misconception(question: QuestionKey, outcomes: dict[str, Outcome], lost: set
     """
     best, best_score = None, 0
     cases = [case for case in question.cases if case.name in outcomes]
-    for name in question.hints:
-        agree = {case.name for case in cases if same_outcome(outcomes[case.name], case.misconceptions[name], case)}
+    for name, variant in variants(question):
+        agree = {case.name for case in cases if same_outcome(outcomes[case.name], case.misconceptions[name][variant], case)}
         explained = len(agree & lost)
         # A crash is evidence only together with agreement elsewhere: many different mistakes raise the same exception.
         telling = any("observation" in outcomes[case.name] for case in cases if case.name in agree)
@@ -41,6 +44,11 @@ def misconception(question: QuestionKey, outcomes: dict[str, Outcome], lost: set
         if score > best_score:
             best, best_score = name, score
     return best
+
+
+def variants(question: QuestionKey) -> list[tuple[str, int]]:
+    """Every misconception's name with the index of each of its variants."""
+    return [(name, i) for name in question.hints for i in range(len(question.cases[0].misconceptions[name]))]
 
 
 def slip(case: CaseKey, outcome: Outcome) -> str | None:

@@ -108,15 +108,18 @@ def ungraded(question: QuestionKey) -> QuestionVerdict:
 def exercise(question: QuestionKey, run: _Run) -> dict[str, Outcome]:
     """The outcome of every case. An outcome with `"died"` is that of a case whose process did not survive it."""
     outcomes: dict[str, Outcome] = {}
-    deaths = 0
+    deaths: list[Died] = []
     for case in question.cases:
-        if deaths == MAX_DEATHS:
-            outcomes[case.name] = {"error": "", "died": last.status, "message": f"Not run: {deaths} other cases did not end well."}
+        if len(deaths) == MAX_DEATHS:
+            message = f"Not run: {MAX_DEATHS} other cases did not end well."
+            outcomes[case.name] = {"error": "", "died": deaths[-1].status, "message": message}
             continue
         try:
             outcomes[case.name] = run.observe(question, case)
+            if outcomes[case.name].get("undefined"):  # and so it is in every other case
+                return {other.name: outcomes[case.name] for other in question.cases}
         except Died as death:
-            deaths, last = deaths + 1, death
+            deaths.append(death)
             outcomes[case.name] = {"error": "", "died": death.status, "message": str(death)}
     return outcomes
 
@@ -191,17 +194,20 @@ def judge(question: QuestionKey, outcomes: dict[str, Outcome], cell_errors: dict
         return _lost(question, MISSING, f"{question.name} is not written yet: it still raises NotImplementedError.")
 
     wrong = {case.name: fact for case in question.cases if (fact := _wrong(case, outcomes[case.name]))}
-    forgiven = {case.name: source for case in question.cases
-                if case.name in wrong and (source := _follows(case, outcomes[case.name], question, earlier))}
-    lost = set(wrong) - set(forgiven)
-    name = diagnose.misconception(question, outcomes, lost)
+    inherited = {case.name: source for case in question.cases
+                 if case.name in wrong and (source := _inherits(case, outcomes[case.name], question, earlier))}
+    # Values that are right on top of an earlier mistake win; where that mistake stops everything there are none to judge.
+    forgiven = {name for name in inherited if "observation" in outcomes[name]}
+    lost = set(wrong) - forgiven
+    own = {name: outcome for name, outcome in outcomes.items() if name not in inherited}
+    name = diagnose.misconception(question, own, lost & set(own))
     cases = tuple(
         CaseVerdict(case.name, case.description, case.visible, case.name not in lost, case.points, _case_message(
-            case, outcomes[case.name], wrong.get(case.name), forgiven.get(case.name), question, name))
+            case, outcomes[case.name], wrong.get(case.name), inherited.get(case.name), question, name))
         for case in question.cases)
     score = sum(case.points for case in cases if case.passed)
     return QuestionVerdict(question.name, _status(score, question, outcomes), score, question.max_score,
-                           _question_message(question, cases, name, forgiven), name, cases)
+                           _question_message(question, cases, name, inherited), name, cases)
 
 
 def _wrong(case: CaseKey, outcome: Outcome) -> str | None:
@@ -211,12 +217,12 @@ def _wrong(case: CaseKey, outcome: Outcome) -> str | None:
     return _fact(outcome, hidden=not case.visible)
 
 
-def _follows(case: CaseKey, outcome: Outcome, question: QuestionKey, earlier: dict[str, QuestionVerdict]) -> str | None:
-    """The earlier question whose named mistake alone explains this outcome: it was paid for there, and costs nothing here."""
+def _inherits(case: CaseKey, outcome: Outcome, question: QuestionKey, earlier: dict[str, QuestionVerdict]) -> str | None:
+    """The earlier question whose named mistake alone explains this outcome: a right answer on top of it gives the same."""
     for name in question.uses:
         mistake = earlier[name].misconception if name in earlier else None
         expected = case.follow_through.get(f"{name}.{mistake}") if mistake else None
-        if expected and "observation" in expected and diagnose.same_outcome(outcome, expected, case):
+        if expected and diagnose.same_outcome(outcome, expected, case):
             return name
     return None
 
@@ -274,13 +280,14 @@ def _at(outcome: Outcome) -> str:
     return f" at `{outcome['line']}`" if outcome.get("line") else ""
 
 
-def _case_message(case: CaseKey, outcome: Outcome, fact: str | None, forgiven: str | None, question: QuestionKey,
+def _case_message(case: CaseKey, outcome: Outcome, fact: str | None, inherited: str | None, question: QuestionKey,
                   misconception: str | None) -> str:
     if fact is None:
         return ""
-    if forgiven:
-        return f"Right on top of your {forgiven}, whose mistake is not counted twice."
-    if misconception and diagnose.same_outcome(outcome, case.misconceptions[misconception], case):
+    if inherited:
+        return f"Right on top of your {inherited}, whose mistake is not counted twice." if "observation" in outcome else \
+            f"{fact} Your {inherited} leads to it: mend that first."
+    if misconception and any(diagnose.same_outcome(outcome, known, case) for known in case.misconceptions[misconception]):
         return f"{fact} {question.hints[misconception]}"
     if advice := diagnose.slip(case, outcome):
         return f"{fact} {advice}"
@@ -289,11 +296,11 @@ def _case_message(case: CaseKey, outcome: Outcome, fact: str | None, forgiven: s
     return fact
 
 
-def _question_message(question: QuestionKey, cases: tuple[CaseVerdict, ...], misconception: str | None, forgiven: dict) -> str:
+def _question_message(question: QuestionKey, cases: tuple[CaseVerdict, ...], misconception: str | None, inherited: dict) -> str:
     lost = [case for case in cases if not case.passed]
     if not lost:
         return f"All {len(cases)} cases are right." + \
-            (f" The mistake in your {_and(forgiven.values())} is not counted again here." if forgiven else "")
+            (f" The mistake in your {_and(inherited.values())} is not counted again here." if inherited else "")
     won = f"{len(cases) - len(lost)} of {len(cases)} cases are right."
     if misconception:
         return f"{won} {question.hints[misconception]}"

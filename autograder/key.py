@@ -44,7 +44,7 @@ class CaseKey:
     probe: Probe
     inputs: Any
     expected: Observation
-    misconceptions: dict[str, Outcome]
+    misconceptions: dict[str, list[Outcome]]  # one for each variant
     follow_through: dict[str, Outcome]  # "question.misconception" -> what the reference gives on top of that mistake
     rtol: float
     atol: float

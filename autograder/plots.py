@@ -12,7 +12,7 @@ def style() -> None:
 
     mpl.rcParams.update({
         "axes.prop_cycle": mpl.cycler(color=PALETTE), "axes.spines.top": False, "axes.spines.right": False,
-        "axes.grid": True, "axes.axisbelow": True, "axes.titlelocation": "left", "axes.titleweight": "semibold",
+        "axes.grid": True, "axes.axisbelow": True, "axes.titlelocation": "left", "axes.titleweight": "bold",
         "axes.titlesize": 11, "axes.labelsize": 10, "axes.edgecolor": "#5b616b", "axes.labelcolor": "#30343b",
         "grid.color": "#e4e7eb", "grid.linewidth": 0.8, "lines.linewidth": 2, "legend.frameon": False, "legend.fontsize": 9,
         "xtick.color": "#5b616b", "ytick.color": "#5b616b", "xtick.labelsize": 9, "ytick.labelsize": 9,

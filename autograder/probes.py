@@ -96,7 +96,7 @@ def failure(error: BaseException) -> dict[str, Any]:
     if isinstance(error, SyntaxError) and isinstance(error.text, str):
         line = error.text.strip()
     try:
-        message = str(error)
+        message = str(error.msg if isinstance(error, SyntaxError) else error)  # without the cell's made-up file name
     except Exception:  # a student's own exception class can raise here
         message = ""
     if not answer_error:  # Keras and TensorFlow put pages into their messages; the first line says it

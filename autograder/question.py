@@ -19,6 +19,7 @@ The decorated function's name is the id and its docstring is what students read.
 
 from __future__ import annotations
 
+import functools
 import importlib.util
 import inspect
 import sys
@@ -56,11 +57,15 @@ class Case:
 
 @dataclass(frozen=True)
 class Misconception:
-    """A wrong answer we can name, with the hint a student reads when theirs behaves the same."""
+    """A wrong answer we can name, with the hint a student reads when theirs behaves the same.
+
+    `variants` are ways to make the same mistake (an epsilon of 1e-7 or of 1e-12); the first is `answer` itself.
+    """
 
     name: str
     hint: str
     answer: Callable
+    variants: tuple[Callable, ...]
 
 
 @dataclass
@@ -104,7 +109,8 @@ class Question:
 
         def declare(make: Callable) -> Callable:
             if type(points) is not int or points < 1:
-                raise DeclarationError(f"{self.name}.{make.__name__}: points must be a whole number above 0. Received: {points!r}")
+                raise DeclarationError(f"{self.name}.{make.__name__}: points must be a whole number above 0. "
+                                       f"Received: {points!r}")
             self.cases.append(Case(
                 make.__name__, _docstring(self, make), points, visible, make, probe or self.probe,
                 self.rtol if rtol is None else rtol, self.atol if atol is None else atol))
@@ -112,9 +118,17 @@ class Question:
 
         return declare
 
-    def misconception(self, answer: Callable) -> Callable:
-        """Declare a misconception: decorate a wrong implementation whose docstring is the hint."""
-        self.misconceptions.append(Misconception(answer.__name__, _docstring(self, answer), answer))
+    def misconception(self, answer: Callable | None = None, *, variants: tuple[dict, ...] = ()) -> Callable:
+        """Declare a misconception: decorate a wrong implementation whose docstring is the hint.
+
+        Args:
+            variants: keyword arguments with which the implementation makes the same mistake in other ways:
+                `@question.misconception(variants=[{"epsilon": 1e-12}])`.
+        """
+        if answer is None:
+            return functools.partial(self.misconception, variants=variants)
+        others = (functools.partial(answer, **arguments) for arguments in variants)
+        self.misconceptions.append(Misconception(answer.__name__, _docstring(self, answer), answer, (answer, *others)))
         return answer
 
 

@@ -25,7 +25,7 @@ ASSIGNMENTS = ["a4_cross_entropy", "a8_attention"]
 @pytest.fixture(scope="session")
 def course(tmp_path_factory) -> Course:
     """A copy of this course, built; made by whichever test process comes first."""
-    from autograder.build import build
+    from autograder.build import build, processes
 
     shared = tmp_path_factory.getbasetemp()
     if "PYTEST_XDIST_WORKER" in os.environ:
@@ -35,8 +35,9 @@ def course(tmp_path_factory) -> Course:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not (root / "ready").exists():
             copy_course(root)
-            for assignment in ASSIGNMENTS:
-                build(find_course(root), assignment)
+            with processes(2) as run:
+                for assignment in ASSIGNMENTS:
+                    build(find_course(root), assignment, run)
             (root / "ready").touch()
     return find_course(root)
 

@@ -13,22 +13,23 @@ from autograder.sandbox import ISOLATION
 
 COLOURS = {"passed": "green", "partial": "yellow", "failed": "red", "missing": "bright_black", "crashed": "magenta",
            "timeout": "magenta", "ungraded": "bold red"}
-SIGNS = {"missing": "·", "crashed": "crash", "timeout": "slow", "ungraded": "?"}
+SIGNS = {"missing": "·", "crashed": "✗", "timeout": "∞", "ungraded": "?"}
 
 
 def class_table(verdicts: list[Verdict], key: Key) -> Group:
     """One line a student: points per question, the total, and what to look at first."""
     table = Table(title=f"{key.assignment} · {len(verdicts)} submissions", title_justify="left", title_style="bold",
                   header_style="bold", pad_edge=False, box=None, padding=(0, 1))
-    table.add_column("student", no_wrap=True, overflow="ellipsis", max_width=34)
+    table.add_column("student", no_wrap=True, overflow="ellipsis", max_width=38)
     table.add_column("score", justify="right", no_wrap=True)
-    for question in key.questions:
-        table.add_column(f"{_short(question.name)}\n/{question.max_score}", justify="right", no_wrap=True)
-    table.add_column("look at", overflow="ellipsis", no_wrap=True, ratio=1)
+    for number, _ in enumerate(key.questions, 1):
+        table.add_column(str(number), justify="right", no_wrap=True)
+    table.add_column("look at", overflow="ellipsis", no_wrap=True)
     for verdict in verdicts:
         table.add_row(escape(verdict.student), _score(verdict), *(_cell(question) for question in verdict.questions),
                       Text(_remark(verdict), style="bright_black"))
-    return Group(table, Text(_footer(verdicts), style="bright_black"))
+    legend = "  ".join(f"{number} {question.name} /{question.max_score}" for number, question in enumerate(key.questions, 1))
+    return Group(table, Text(legend), Text(_footer(verdicts), style="bright_black"))
 
 
 def verdict_table(verdict: Verdict, title: str) -> Group:
@@ -38,14 +39,10 @@ def verdict_table(verdict: Verdict, title: str) -> Group:
     table.add_column("points", justify="right", no_wrap=True)
     table.add_column("")
     for question in verdict.questions:
-        table.add_row(question.name, _cell(question) + Text(f"/{question.max_score}", style="bright_black"), Text(question.message))
+        points = _cell(question) + Text(f"/{question.max_score}", style="bright_black")
+        table.add_row(question.name, points, Text(question.message))
     notes = [Text(f"note: {note}", style="yellow") for note in verdict.notes]
     return Group(table, *notes)
-
-
-def _short(name: str) -> str:
-    """A long name as its words' beginnings: scaled_dot_product_attention -> scal_dot_prod_atte."""
-    return name if len(name) <= 14 else "_".join(word[:4] for word in name.split("_")) if "_" in name else name[:13] + "…"
 
 
 def _score(verdict: Verdict) -> Text:
@@ -68,12 +65,13 @@ def _remark(verdict: Verdict) -> str:
     named = [f"{question.name}: {question.misconception}" for question in verdict.questions if question.misconception]
     if named:
         return "; ".join(named)
-    odd = [f"{question.name}: {question.message}" for question in verdict.questions if question.status in ("crashed", "timeout")]
-    return (odd or list(verdict.notes) or [""])[0]
+    wrong = [f"{question.name}: {question.message}" for question in verdict.questions
+             if question.status not in ("passed", "missing")]
+    return (wrong or list(verdict.notes) or [""])[0]
 
 
 def _footer(verdicts: list[Verdict]) -> str:
     scores = [verdict.score for verdict in verdicts if verdict.score is not None and verdict.status == "graded"]
     mean = f"mean {sum(scores) / len(scores):.1f} of {len(scores)} graded · " if scores else ""
     seconds = sum(verdict.seconds for verdict in verdicts)
-    return f"{mean}{seconds:.1f} s of grading · isolation: {ISOLATION}"
+    return f"· not written   ✗ crashed   ∞ too slow\n{mean}{seconds:.1f} s of grading · isolation: {ISOLATION}"
