@@ -72,6 +72,7 @@ def load_lesson(questions_file: str | Path) -> SimpleNamespace:
     """
     path = Path(questions_file).resolve().parent / "lesson.py"
     module = ModuleType(f"lesson_{path.parent.name}")
+    module.__name__ += f"_{id(module):x}"  # loaded twice, a lesson is two modules: each answer finds its own by this name
     module.__file__ = str(path)
     sys.modules[module.__name__] = module
     for cell in read_lesson(path.parent):

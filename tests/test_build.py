@@ -167,8 +167,8 @@ def hidden_words(folder) -> dict[str, str]:
             for line in inspect.getsource(item.answer).splitlines():
                 if "return" in line and len(line.strip()) > 30:
                     words[line.strip()] = f"misconception {item.name}"
-    # A line that setup or demo cells show anyway is no secret.
-    public = "\n".join(cell.source for cell in read_lesson(folder) if cell.kind != "question")
+    # A line that a stub, setup or demo cell shows anyway is no secret.
+    public = "\n".join(strip_solution(cell.source) if cell.question else cell.source for cell in read_lesson(folder))
     return {word: what for word, what in words.items() if word not in public}
 
 
