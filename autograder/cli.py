@@ -93,10 +93,10 @@ def demo(jobs: Annotated[int, typer.Option(min=1, help="How many submissions to 
     if folder.exists():
         shutil.rmtree(folder)
     for assignment in course.assignments:
-        samples.write_class(samples.sample_class(course, assignment), folder / "submitted", assignment)
-    for assignment in course.assignments:
-        grade_class(course, load(course.key(assignment)), folder / "submitted", jobs, DEMO_LIMITS,
-                    folder / f"{assignment}.json", folder / "reports" / assignment)
+        submitted = folder / assignment / "submitted"
+        samples.write_class(samples.sample_class(course, assignment), submitted, assignment)
+        grade_class(course, load(course.key(assignment)), submitted, jobs, DEMO_LIMITS,
+                    folder / assignment / "results.json", folder / assignment / "reports")
 
 
 def build_all(course: Course, assignments: list[str]) -> None:
@@ -128,7 +128,7 @@ def grade_class(course: Course, answer_key: Key, submissions: Path, jobs: int, l
     for verdict in verdicts:
         with atomic(reports / f"{verdict.student}.html") as file:
             file.write(student_page(verdict, assignment).encode())
-    out.print(class_table(verdicts, answer_key))
+    out.print(class_table(verdicts, answer_key, out.width))
     if absent:
         out.print(f"[bright_black]nothing handed in for {assignment}: {len(absent)} of {len(absent) + len(handed_in)} students")
     if len(verdicts) < len(handed_in):

@@ -299,10 +299,12 @@ def _case_message(case: CaseKey, outcome: Outcome, fact: str | None, inherited: 
 def _question_message(question: QuestionKey, cases: tuple[CaseVerdict, ...], misconception: str | None, inherited: dict) -> str:
     lost = [case for case in cases if not case.passed]
     if not lost:
-        return f"All {len(cases)} cases are right." + \
+        return "All cases are right." + \
             (f" The mistake in your {_and(inherited.values())} is not counted again here." if inherited else "")
-    won = f"{len(cases) - len(lost)} of {len(cases)} cases are right."
+    won = f"{len(cases) - len(lost)} of {len(cases)} case{'s' * (len(cases) != 1)} right."
     if misconception:
         return f"{won} {question.hints[misconception]}"
     first = lost[0]
+    if len({case.message for case in cases}) == 1:  # nothing is special about any case
+        return f"{won} {first.message}"
     return f"{won} {first.description.rstrip('.:')}: {first.message[:1].lower()}{first.message[1:]}"

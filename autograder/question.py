@@ -76,7 +76,8 @@ class Question:
         answer: the reference; its `__name__` is the question's name.
         probe: how cases exercise an answer unless they say otherwise; by default `probes.call()` for a
             function and `probes.layer()` for a class.
-        forbid: public names that would be the answer itself, such as `"tf.nn.softmax"` or `"keras.layers.*"`.
+        forbid: public names that would be the answer itself, such as `"tf.nn.softmax"` or `"keras.layers.*"`, as the
+            question's text says; the key records them, grading does not look for them.
         uses: names of earlier questions that the answer may call. A mistake there is not punished again here
             (see `autograder.grade`).
         rtol, atol: float tolerances; the defaults suit float32.

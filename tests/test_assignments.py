@@ -109,7 +109,7 @@ def rewritten(course, assignment, answers, helpers=()):
         source = f"{inspect.getsource(answer)}\n\n{name} = {answer.__name__}"
         notebook = samples.edited(notebook, name, lambda _, source=source: source)
     first = next(i for i, cell in enumerate(notebook.cells) if cell.id in answers)
-    for source in ("import keras\nimport math\nimport scipy.special", *map(inspect.getsource, helpers)):
+    for source in (f"import keras\nimport math\nimport scipy.special\nDENSE = {a8.DENSE!r}", *map(inspect.getsource, helpers)):
         notebook.cells.insert(first, nbformat.v4.new_code_cell(source))
         first += 1
     return json.dumps(notebook)

@@ -16,15 +16,21 @@ COLOURS = {"passed": "green", "partial": "yellow", "failed": "red", "missing": "
 SIGNS = {"missing": "·", "crashed": "✗", "timeout": "∞", "ungraded": "?"}
 
 
-def class_table(verdicts: list[Verdict], key: Key) -> Group:
-    """One line a student: points per question, the total, and what to look at first."""
+def class_table(verdicts: list[Verdict], key: Key, width: int) -> Group:
+    """One line a student: points per question, the total, and what to look at first.
+
+    Args:
+        width: of the terminal in characters; the last column takes what the others leave.
+    """
+    names = min(38, max([len("student"), *(len(verdict.student) for verdict in verdicts)]))
+    left = width - names - len("unread.") - 3 * len(key.questions) - 2 * (len(key.questions) + 3)
     table = Table(title=f"{key.assignment} · {len(verdicts)} submissions", title_justify="left", title_style="bold",
                   header_style="bold", pad_edge=False, box=None, padding=(0, 1))
-    table.add_column("student", no_wrap=True, overflow="ellipsis", max_width=38)
-    table.add_column("score", justify="right", no_wrap=True)
+    table.add_column("student", no_wrap=True, overflow="ellipsis", width=names)
+    table.add_column("score", justify="right", no_wrap=True, width=len("unread."))
     for number, _ in enumerate(key.questions, 1):
-        table.add_column(str(number), justify="right", no_wrap=True)
-    table.add_column("look at", overflow="ellipsis", no_wrap=True)
+        table.add_column(str(number), justify="right", no_wrap=True, width=3)
+    table.add_column("look at", overflow="ellipsis", no_wrap=True, width=max(12, left))
     for verdict in verdicts:
         table.add_row(escape(verdict.student), _score(verdict), *(_cell(question) for question in verdict.questions),
                       Text(_remark(verdict), style="bright_black"))
