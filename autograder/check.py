@@ -12,6 +12,7 @@ import importlib.util
 import random
 import re
 import sys
+import textwrap
 from pathlib import Path
 from types import ModuleType
 
@@ -147,7 +148,10 @@ def _text(question, verdict, outcomes, total) -> str:
         lines.append(f"  {'✓' if shown.passed else '✗'} {case.description}")
         if not shown.passed:
             lines.append(f"    {shown.message}")
-            lines += [f"    {label + ':':10}".ljust(14) + value.replace("\n", "\n" + " " * 14) for label, value in _values(case, outcomes[case.name])]
+            values = _values(case, outcomes[case.name])
+            width = max([len(label) for label, _ in values], default=0) + 2
+            lines += [textwrap.indent(value, " " * (4 + width)).replace(" " * (4 + width), f"    {label + ':':{width}}", 1)
+                      for label, value in values]
     return "\n".join(lines)
 
 

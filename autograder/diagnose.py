@@ -46,6 +46,14 @@ def misconception(question: QuestionKey, outcomes: dict[str, Outcome], lost: set
     return best
 
 
+def only_match(question: QuestionKey, case: CaseKey, outcome: Outcome) -> str | None:
+    """The one misconception that gives just these values on a case: a lead where none explains all the cases."""
+    if "observation" not in outcome:
+        return None
+    names = {name for name, variant in variants(question) if same_outcome(outcome, case.misconceptions[name][variant], case)}
+    return names.pop() if len(names) == 1 else None
+
+
 def variants(question: QuestionKey) -> list[tuple[str, int]]:
     """Every misconception's name with the index of each of its variants."""
     return [(name, i) for name in question.hints for i in range(len(question.cases[0].misconceptions[name]))]

@@ -289,6 +289,8 @@ def _case_message(case: CaseKey, outcome: Outcome, fact: str | None, inherited: 
             f"{fact} Your {inherited} leads to it: mend that first."
     if misconception and any(diagnose.same_outcome(outcome, known, case) for known in case.misconceptions[misconception]):
         return f"{fact} {question.hints[misconception]}"
+    if lead := diagnose.only_match(question, case, outcome):
+        return f"{fact} {question.hints[lead]}"
     if advice := diagnose.slip(case, outcome):
         return f"{fact} {advice}"
     if outcome.get("died") == TIMEOUT:

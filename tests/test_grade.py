@@ -79,6 +79,14 @@ def test_a_misconception_is_named_and_its_hint_given(run):
     assert "You square" in questions["double"].message
 
 
+def test_two_mistakes_at_once_are_hinted_at_case_by_case(run):
+    _, questions = run(double="def double(x):\n    return x * x if len(x) == 3 else 3 * x",
+                       quadruple="def quadruple(x):\n    return 4 * x")
+    visible, hidden = questions["double"].cases
+    assert questions["double"].misconception is None
+    assert "You square" in visible.message and "You triple" in hidden.message
+
+
 def test_an_earlier_named_mistake_is_not_paid_for_twice(run):
     _, questions = run(double="def double(x):\n    return 3 * x")
     assert questions["double"].score == 0

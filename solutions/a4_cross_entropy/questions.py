@@ -418,7 +418,7 @@ def logarithm_of_an_overflow(labels, logits):
 
 @cross_entropy.misconception(variants=[{"epsilon": 10.0 ** -n} for n in (5, 6, 8, 9, 10, 11, 12, 14, 15, 16)])
 def adds_an_epsilon(labels, logits, epsilon=1e-7):
-    """Your loss of a row cannot exceed a cap: an epsilon inside the logarithm sets it. Computed from the logits, none is needed."""
+    """The loss of a row cannot exceed a cap: an epsilon inside the logarithm sets it. From the logits, none is needed."""
     p = tf.gather(lesson.softmax(logits), labels, axis=1, batch_dims=1)
     return -tf.reduce_mean(tf.math.log(p + epsilon))
 
