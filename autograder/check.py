@@ -38,7 +38,7 @@ def check(name: str) -> None:
     """
     namespace = sys._getframe(1).f_globals  # the notebook's names
     try:
-        key = load(Path.cwd() / EXAMPLES)
+        key = _examples(Path.cwd())
         total = _find(key, name).max_score
         question = _find(visible_part(key), name)
     except (KeyFileError, LookupError) as error:
@@ -59,7 +59,7 @@ def check_notebook(path: Path, limits: Limits = DEFAULT_LIMITS) -> tuple[Verdict
     path = Path(path)
     if not path.is_file():
         raise Unreadable(f"expected a notebook; {path} does not exist")
-    key = visible_part(load(path.parent / EXAMPLES))
+    key = visible_part(_examples(path.parent))
     names = {question.name for question in key.questions}
     cells = []
     for number, cell in enumerate(read_cells(path)):
@@ -70,6 +70,12 @@ def check_notebook(path: Path, limits: Limits = DEFAULT_LIMITS) -> tuple[Verdict
     files = [file for file in path.parent.iterdir() if file.is_file() and file.suffix in (".npz", ".py", ".txt", ".csv")]
     with Sandbox(files, limits) as sandbox:
         return grade_submission(Submission(path.stem, tuple(cells), ()), key, sandbox), key
+
+
+def _examples(folder: Path) -> Key:
+    if not (folder / EXAMPLES).is_file():
+        raise KeyFileError(f"expected {EXAMPLES} beside the notebook, as it came with the assignment; found none in {folder}")
+    return load(folder / EXAMPLES)
 
 
 def visible_part(key: Key) -> Key:

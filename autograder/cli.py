@@ -17,6 +17,7 @@ os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
+from rich.text import Text
 
 from autograder import build as building
 from autograder import samples
@@ -130,7 +131,8 @@ def grade_class(course: Course, answer_key: Key, submissions: Path, jobs: int, l
             file.write(student_page(verdict, assignment).encode())
     out.print(class_table(verdicts, answer_key, out.width))
     if absent:
-        out.print(f"[bright_black]nothing handed in for {assignment}: {len(absent)} of {len(absent) + len(handed_in)} students")
+        names = ", ".join(absent[:10]) + (f" and {len(absent) - 10} more" if len(absent) > 10 else "")
+        out.print(Text(f"no directory {assignment}: {names}", style="bright_black"))
     if len(verdicts) < len(handed_in):
         err.print(f"[yellow]stopped: {len(handed_in) - len(verdicts)} submissions were not graded")
     out.print(f"results: {_short_path(json_file)}\nreports: {_short_path(reports)}/STUDENT.html\n", soft_wrap=True)

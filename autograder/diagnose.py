@@ -24,8 +24,8 @@ def same_outcome(a: Outcome, b: Outcome, case: CaseKey) -> bool:
 def misconception(question: QuestionKey, outcomes: dict[str, Outcome], lost: set[str]) -> str | None:
     """The misconception that explains the lost cases, or None.
 
-    It has to agree with at least one lost case on values (a shared exception alone is no evidence), and with more cases
-    than any other; it is not named when it contradicts more of the cases than it explains.
+    It has to give the wrong values of at least one lost case, or to agree on every case there is; and to agree with more
+    cases than any other, and with more than half of them.
 
     Args:
         outcomes: the student's outcome by case name, for every case that ran.
@@ -33,16 +33,16 @@ def misconception(question: QuestionKey, outcomes: dict[str, Outcome], lost: set
     """
     best, best_score = None, 0
     cases = [case for case in question.cases if case.name in outcomes]
-    for name, variant in variants(question):
-        agree = {case.name for case in cases if same_outcome(outcomes[case.name], case.misconceptions[name][variant], case)}
-        explained = len(agree & lost)
-        # A crash is evidence only together with agreement elsewhere: many different mistakes raise the same exception.
-        telling = any("observation" in outcomes[case.name] for case in cases if case.name in agree)
-        if not explained or not telling or 2 * len(agree) <= len(cases):
+    for mistake, variant in variants(question):
+        agree = {case.name for case in cases if same_outcome(outcomes[case.name], case.misconceptions[mistake][variant], case)}
+        # Many different mistakes raise the same exception: without a wrong value, everything has to agree.
+        telling = any("observation" in outcomes[name] for name in agree & lost)
+        with_others = len(agree) == len(cases) and any("observation" in outcomes[name] for name in agree)
+        if not agree & lost or not (telling or with_others) or 2 * len(agree) <= len(cases):
             continue
         score = len(agree)
         if score > best_score:
-            best, best_score = name, score
+            best, best_score = mistake, score
     return best
 
 

@@ -15,6 +15,7 @@ and name them in a case: `@question.case(points=4, probe=trajectory(steps=10))`.
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import itertools
 import random
@@ -86,7 +87,7 @@ def _seed(name: str) -> None:
 
 
 def failure(error: BaseException) -> dict[str, Any]:
-    """An exception as plain data: its type, the first line of its message, the notebook's line and function it came from."""
+    """An exception as plain data: its type, what its message says first, the notebook's line and function it came from."""
     answer_error = isinstance(error, AnswerError)
     cause = error.__cause__ if answer_error and error.__cause__ is not None else error
     line = function = None
@@ -100,7 +101,11 @@ def failure(error: BaseException) -> dict[str, Any]:
     except Exception:  # a student's own exception class can raise here
         message = ""
     if not answer_error:  # Keras and TensorFlow put pages into their messages; the first line says it
-        message = next((text.strip() for text in re.sub(r"\x1b\[[0-9;]*m", "", message).splitlines() if text.strip()), "")
+        plain = re.sub(r"\x1b\[[0-9;]*m|\{\{function_node [^}]*\}\} ?", "", message)
+        lines = [text.strip() for text in plain.splitlines() if text.strip()]
+        if len(lines) > 1 and lines[0].startswith("Exception encountered when calling"):
+            lines = lines[1:]  # Keras's own reason comes second
+        message = lines[0] if lines else ""
     return {"error": str(type(error).__name__), "message": message[:MAX_MESSAGE], "line": line[:120] if line else None,
             "function": function, "answer_error": answer_error}
 
@@ -361,7 +366,8 @@ def layer_config(answer, inputs, *, returns: tuple[str, ...] | None = None) -> O
     except Exception as error:
         raise AnswerError(f"cannot be rebuilt from its get_config() ({type(error).__name__}): the configuration must hold "
                           "every argument of __init__ under its own name.") from error
-    copy(*values, **options)
+    with _untraced():
+        copy(*values, **options)
     _set_weights(copy, inputs)
     return _named(copy(*values, **options), returns)
 
@@ -388,7 +394,8 @@ def layer_saved(answer, inputs, *, returns: tuple[str, ...] | None = None) -> Ob
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "model.keras"
         model.save(path)
-        loaded = keras.models.load_model(path, custom_objects={answer.__name__: answer}, compile=False)
+        with _untraced():
+            loaded = keras.models.load_model(path, custom_objects={answer.__name__: answer}, compile=False)
     return _named(loaded(list(values)), returns)
 
 
@@ -396,7 +403,8 @@ def _layer(answer, inputs):
     built = answer(**inputs.get("config", {}))
     values = [tensors(value) for value in inputs["call"]]
     options = {name: tensors(value) for name, value in inputs.get("options", {}).items()}
-    built(*values, **options)  # creates the weights, wherever the layer makes them
+    with _untraced():
+        built(*values, **options)  # creates the weights, wherever the layer makes them
     _set_weights(built, inputs)
     return built, values, options
 
@@ -408,7 +416,24 @@ def _model(answer, inputs):
     values = [tensors(value) for value in inputs["call"]]
     options = {name: tensors(value) for name, value in inputs.get("options", {}).items()}
     symbols = [keras.Input(shape=value.shape[1:], dtype=value.dtype.name) for value in values]
-    return keras.Model(symbols, built(*symbols, **options)), built, values
+    with _untraced():
+        return keras.Model(symbols, built(*symbols, **options)), built, values
+
+
+@contextlib.contextmanager
+def _untraced():
+    """While Keras builds a layer symbolically, run functions decorated with `tf.function` as plain Python.
+
+    Otherwise such a function is traced, and kept, with the weights' initial values as constants.
+    """
+    import tensorflow as tf
+
+    before = tf.config.functions_run_eagerly()
+    tf.config.run_functions_eagerly(True)
+    try:
+        yield
+    finally:
+        tf.config.run_functions_eagerly(before)
 
 
 def _weight(built, path: str):

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import stat
 from dataclasses import dataclass
 from pathlib import Path
@@ -116,7 +117,8 @@ def merge(cells: list[dict], skeleton: nbformat.NotebookNode, student: str, note
             # A copy that still holds the stub is a backup; of several answers all run, so that the last counts, as in Jupyter.
             written = [source for source in sources if source.strip() != cell.source.strip()]
             run += [RunCell(cell.id, source, question=cell.id) for source in written]
-            if not sources:
+            if not sources and not any(re.search(rf"^(async )?(def|class) {re.escape(cell.id)}\b", extra.source, re.MULTILINE)
+                                       for extras in added.values() for extra in extras):
                 oddities.append(f"The answer cell {cell.id} is missing.")
             elif len(sources) > 1:
                 oddities.append(f"The answer cell {cell.id} is there {len(sources)} times; the last answer in it counts.")

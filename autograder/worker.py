@@ -183,6 +183,9 @@ def _shell():
         displayhook_class = SilentDisplayHook
         display_pub_class = CapturingDisplayPublisher
 
+        def ask_exit(self):  # what `exit()` and `quit()` call
+            raise SystemExit("the notebook asked Python to exit")
+
         def enable_gui(self, gui=None):  # `%matplotlib inline` must not fail without a screen
             pass
 

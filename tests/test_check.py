@@ -63,7 +63,7 @@ def test_check_restores_the_notebooks_random_numbers(release):
 def test_check_without_examples_says_what_to_do(tmp_path):
     result = subprocess.run([sys.executable, "-c", "from autograder import check\ncheck('double')"], cwd=tmp_path,
                             capture_output=True, text=True)
-    assert result.returncode == 0 and "examples.npz: expected an answer key; found none" in result.stdout
+    assert result.returncode == 0 and "expected examples.npz beside the notebook" in result.stdout
 
 
 def test_a_notebook_is_checked_outside_without_course_or_key(release):

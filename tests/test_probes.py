@@ -135,6 +135,12 @@ class Scaled(keras.layers.Layer):
         return {**super().get_config(), "units": self.units, "factor": self.factor}
 
 
+class Compiled(Scaled):
+    @tf.function
+    def call(self, x):
+        return self.factor * self.inner(x)
+
+
 class ForgetsFactor(Scaled):
     def get_config(self):
         config = super().get_config()
@@ -160,9 +166,10 @@ CASE = {"config": {"units": 4, "factor": 3.0}, "weights": {"inner/kernel": KERNE
 RIGHT = 3 * (X @ KERNEL + BIAS)
 
 
+@pytest.mark.parametrize("layer", [Scaled, Compiled])
 @pytest.mark.parametrize("probe", [probes.layer(), probes.layer_config(), probes.layer_in_model(), probes.layer_saved()])
-def test_a_layer_gives_the_closed_form_every_way_it_is_used(probe):
-    np.testing.assert_allclose(run(Scaled, probe, CASE)["output"], RIGHT, rtol=1e-4, atol=1e-5)
+def test_a_layer_gives_the_closed_form_every_way_it_is_used(probe, layer):
+    np.testing.assert_allclose(run(layer, probe, CASE)["output"], RIGHT, rtol=1e-4, atol=1e-5)
 
 
 def test_a_layers_gradients_match_the_closed_form():

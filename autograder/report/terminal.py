@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from rich.console import Group
-from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
@@ -22,7 +21,7 @@ def class_table(verdicts: list[Verdict], key: Key, width: int) -> Group:
     Args:
         width: of the terminal in characters; the last column takes what the others leave.
     """
-    names = min(38, max([len("student"), *(len(verdict.student) for verdict in verdicts)]))
+    names = min(38, max(10, width // 3), max([len("student"), *(len(verdict.student) for verdict in verdicts)]))
     left = width - names - len("unread.") - 3 * len(key.questions) - 2 * (len(key.questions) + 3)
     table = Table(title=f"{key.assignment} · {len(verdicts)} submissions", title_justify="left", title_style="bold",
                   header_style="bold", pad_edge=False, box=None, padding=(0, 1))
@@ -30,10 +29,11 @@ def class_table(verdicts: list[Verdict], key: Key, width: int) -> Group:
     table.add_column("score", justify="right", no_wrap=True, width=len("unread."))
     for number, _ in enumerate(key.questions, 1):
         table.add_column(str(number), justify="right", no_wrap=True, width=3)
-    table.add_column("look at", overflow="ellipsis", no_wrap=True, width=max(12, left))
+    if left >= 12:  # a narrow terminal keeps the points and goes without the remark
+        table.add_column("look at", overflow="ellipsis", no_wrap=True, width=left)
     for verdict in verdicts:
-        table.add_row(escape(verdict.student), _score(verdict), *(_cell(question) for question in verdict.questions),
-                      Text(_remark(verdict), style="bright_black"))
+        row = [Text(verdict.student), _score(verdict), *(_cell(question) for question in verdict.questions)]
+        table.add_row(*row, *([Text(_remark(verdict), style="bright_black")] if left >= 12 else []))
     legend = "  ".join(f"{number} {question.name} /{question.max_score}" for number, question in enumerate(key.questions, 1))
     return Group(table, Text(legend), Text(_footer(verdicts), style="bright_black"))
 

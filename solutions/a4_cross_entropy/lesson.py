@@ -391,7 +391,7 @@ plot_surprise()
 # | `logits` $z$ | `(B, C)` | of any size |
 # | returned | `(B, C)` | every row sums to 0 |
 #
-# Use the formula: no `tf.GradientTape`. Your own `softmax` is welcome here (should it have a mistake, that mistake is not
+# Use the formula: no `tf.GradientTape`. Your own `softmax` is welcome here (a mistake that the check can name is not
 # counted twice), and so is `tf.nn.softmax`.
 
 # %% question="cross_entropy_gradient"

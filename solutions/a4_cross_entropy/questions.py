@@ -403,14 +403,16 @@ def forgets_the_minus(labels, logits):  # noqa: F811
 
 @cross_entropy.misconception
 def logarithm_of_softmax(labels, logits):
-    """Your loss becomes infinite: a tiny probability has rounded to 0 before the logarithm. Stay with the logits."""
+    """Your loss becomes infinite for large logits: an `exp` has overflowed, or a probability has rounded to 0 before its
+    logarithm. Stay with the logits, and shift each row by its maximum."""
     p = tf.gather(lesson.softmax(logits), labels, axis=1, batch_dims=1)
     return -tf.reduce_mean(tf.math.log(p))
 
 
 @cross_entropy.misconception
 def logarithm_of_an_overflow(labels, logits):
-    """Your loss becomes NaN for large logits: `exp` overflows. Subtract each row's maximum, and combine log and exp."""
+    """Your loss becomes NaN for large logits: infinity over infinity, or 0 times the logarithm of 0. Shift each row by its
+    maximum, and combine log and exp."""
     weights = tf.exp(logits)
     p = weights / tf.reduce_sum(weights, axis=1, keepdims=True)
     return -tf.reduce_mean(tf.math.log(tf.gather(p, labels, axis=1, batch_dims=1)))

@@ -869,8 +869,8 @@ class inverts_the_mask(lesson.MultiHeadAttention):
 
 @MultiHeadAttention.misconception
 class expects_equal_lengths(lesson.MultiHeadAttention):
-    """Your layer fails when queries and values differ in length: it cuts keys and values with the query's length. Use
-    each input's own."""
+    """Your layer fails when queries and values differ in length. Keys and values keep a length of their own: see what you
+    cut them with, and what stands in for the key when there is none."""
 
     def call(self, query, value, key=None, mask=None, return_attention=False):
         key = value if key is None else key
