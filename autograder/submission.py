@@ -52,8 +52,10 @@ def find_notebook(folder: Path, name: str) -> tuple[Path, tuple[str, ...]]:
     """The notebook in a submission's folder: the one called `name`, or the only one there.
 
     Raises:
-        Unreadable: there is none, or there are several under other names.
+        Unreadable: there is none, there are several under other names, or the folder is a link.
     """
+    if folder.is_symlink():  # it could lead to another student's work, or to the answers
+        raise Unreadable("expected a directory; this is a link. Hand in the files themselves.")
     if (folder / f"{name}.ipynb").exists():
         return folder / f"{name}.ipynb", ()
     others = sorted(path for path in folder.glob("*.ipynb"))

@@ -139,6 +139,9 @@ def test_links_pipes_and_directories_are_not_followed(tmp_path):
     os.symlink(tmp_path / "secret.ipynb", tmp_path / "link.ipynb")
     os.mkfifo(tmp_path / "pipe.ipynb")
     (tmp_path / "folder.ipynb").mkdir()
+    os.symlink(tmp_path, tmp_path / "linked")
+    with pytest.raises(Unreadable, match="Hand in the files themselves"):
+        find_notebook(tmp_path / "linked", "secret")
     for name in ("link", "pipe", "folder"):
         with pytest.raises(Unreadable, match="Hand in the file itself"):
             read_cells(tmp_path / f"{name}.ipynb")
