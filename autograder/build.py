@@ -11,7 +11,6 @@ import contextlib
 import dataclasses
 import functools
 import hashlib
-import importlib.util
 import inspect
 import logging
 import multiprocessing
@@ -25,9 +24,8 @@ from types import ModuleType
 import nbformat
 import numpy as np
 
-from autograder import diagnose, probes
+from autograder import diagnose, probes, wire
 from autograder import key as keys
-from autograder.compare import difference
 from autograder.course import Course, data_files
 from autograder.key import CaseKey, Key, Outcome, QuestionKey
 from autograder.lesson import notebook_name, question_order, read_lesson, source_notebook, student_notebook
@@ -44,18 +42,19 @@ def build(course: Course, assignment: str, run: Callable = map, say: Callable[[s
         DeclarationError: the lesson or its questions could not be graded fairly; the message lists why.
     """
     folder = course.solution(assignment)
+    digest = source_digest(folder)
     cells = read_lesson(folder)
-    questions = question_order(cells, load_questions(folder), folder)
+    questions = question_order(cells, list(_declared(folder, digest)[0].values()), folder)
     secret = keys.course_secret(course.root)
     tasks = [(question.name, case.name) for question in questions for case in question.cases]
     cases: dict[str, list[CaseKey]] = {question.name: [] for question in questions}
-    for (name, _), case in zip(tasks, run(functools.partial(_case_task, folder, secret), tasks)):
+    for (name, _), case in zip(tasks, run(functools.partial(_case_task, folder, digest, secret), tasks)):
         cases[name].append(case)
         say(name)
     question_keys = [
         QuestionKey(question.name, question.points, {item.name: item.hint for item in question.misconceptions},
                     tuple(question.uses), tuple(question.forbid), tuple(cases[question.name])) for question in questions]
-    key = Key(assignment, notebook_name(assignment), source_digest(folder), tuple(question_keys))
+    key = Key(assignment, notebook_name(assignment), digest, tuple(question_keys))
     if problems := weaknesses(key):
         raise DeclarationError(f"{assignment}: " + "; ".join(problems))
 
@@ -86,24 +85,14 @@ def source_digest(folder: Path) -> str:
     return digest.hexdigest()
 
 
-def own_probes(folder: Path) -> ModuleType | None:
-    """The assignment's public `probes.py`, if it has one."""
-    path = Path(folder) / "probes.py"
-    if not path.is_file():
-        return None
-    spec = importlib.util.spec_from_file_location(f"probes_{path.parent.name}", path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
 def weaknesses(key: Key) -> list[str]:
     """Why a key would grade unfairly: misconceptions that cost nothing or cannot be told from one another."""
     problems = []
     for question in key.questions:
         for name, variant in diagnose.variants(question):
             outcomes = {case.name: case.misconceptions[name][variant] for case in question.cases}
-            lost = {case.name for case in question.cases if not _right(case, outcomes[case.name])}
+            lost = {case.name for case in question.cases
+                    if not diagnose.same_outcome(outcomes[case.name], {"observation": case.expected}, case)}
             if not lost:
                 problems.append(f"{question.name}: no case tells the misconception {name} from the reference")
             elif (found := diagnose.misconception(question, outcomes, lost)) != name:
@@ -111,17 +100,14 @@ def weaknesses(key: Key) -> list[str]:
     return problems
 
 
-def _right(case: CaseKey, outcome: Outcome) -> bool:
-    return "observation" in outcome and difference(case.expected, outcome["observation"], case.rtol, case.atol) is None
-
-
 @functools.lru_cache(maxsize=4)
 def _declared(folder: Path, digest: str) -> tuple[dict[str, Question], ModuleType | None]:
-    return {question.name: question for question in load_questions(folder)}, own_probes(folder)
+    """An assignment's questions and own probes, loaded once a process while its files stay the same."""
+    return {question.name: question for question in load_questions(folder)}, probes.own_probes(folder)
 
 
-def _case_task(folder: Path, secret: bytes, task: tuple[str, str]) -> CaseKey:
-    questions, extra = _declared(folder, source_digest(folder))
+def _case_task(folder: Path, digest: str, secret: bytes, task: tuple[str, str]) -> CaseKey:
+    questions, extra = _declared(folder, digest)
     question = questions[task[0]]
     case = next(case for case in question.cases if case.name == task[1])
     return _case_key(question, case, [questions[name] for name in question.uses], folder.name, secret, extra)
@@ -134,7 +120,7 @@ def _case_key(question: Question, case: Case, used: list[Question], assignment: 
         raise DeclarationError(f"{question.name}.{case.name}: expected a tuple of arguments or a dictionary. "
                                f"Received: {type(inputs).__name__}")
     # Through the wire and back, so that the reference gets exactly what a student's answer will get.
-    inputs = keys.wire.unpack(keys.wire.pack(inputs))
+    inputs = wire.unpack(wire.pack(inputs))
     probe = case.probe
     if probe.name == "gradients" and "arguments" not in probe.options:
         names = list(inspect.signature(question.answer).parameters)
@@ -162,7 +148,7 @@ def _case_key(question: Question, case: Case, used: list[Question], assignment: 
         for item in other.misconceptions:
             with _replaced(other.answer, item.answer):
                 result = outcome(question.answer)
-            if "observation" not in result or difference(expected["observation"], result["observation"], case.rtol, case.atol):
+            if not diagnose.same_outcome(result, expected, case):
                 follow[f"{other.name}.{item.name}"] = result
     return CaseKey(case.name, case.description, case.points, case.visible, probe, inputs, expected["observation"], wrong, follow,
                    case.rtol, case.atol)

@@ -8,13 +8,11 @@ from __future__ import annotations
 
 import dataclasses
 import html
-import importlib.util
 import random
 import re
 import sys
 import textwrap
 from pathlib import Path
-from types import ModuleType
 
 import numpy as np
 
@@ -94,7 +92,7 @@ def _find(key: Key, name: str) -> QuestionKey:
 
 def _outcomes(question: QuestionKey, namespace: dict) -> dict[str, Outcome]:
     answer = namespace.get(question.name)
-    extra = _own_probes()
+    extra = probes.own_probes(Path.cwd())
     states = random.getstate(), np.random.get_state()
     outcomes: dict[str, Outcome] = {}
     try:
@@ -111,16 +109,6 @@ def _outcomes(question: QuestionKey, namespace: dict) -> dict[str, Outcome]:
         random.setstate(states[0])
         np.random.set_state(states[1])
     return outcomes
-
-
-def _own_probes() -> ModuleType | None:
-    path = Path.cwd() / "probes.py"
-    if not path.is_file():
-        return None
-    spec = importlib.util.spec_from_file_location("assignment_probes", path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 # ---------------------------------------------------------------------------------------------------- display
@@ -155,9 +143,8 @@ def _text(question, verdict, outcomes, total) -> str:
         if not shown.passed:
             lines.append(f"    {shown.message}")
             values = _values(case, outcomes[case.name])
-            width = max([len(label) for label, _ in values], default=0) + 2
-            lines += [textwrap.indent(value, " " * (4 + width)).replace(" " * (4 + width), f"    {label + ':':{width}}", 1)
-                      for label, value in values]
+            margin = max([len(label) for label, _ in values], default=0) + 6
+            lines += [f"    {label}:".ljust(margin) + textwrap.indent(value, " " * margin)[margin:] for label, value in values]
     return "\n".join(lines)
 
 

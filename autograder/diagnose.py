@@ -33,8 +33,9 @@ def misconception(question: QuestionKey, outcomes: dict[str, Outcome], lost: set
     """
     best, best_score = None, 0
     cases = [case for case in question.cases if case.name in outcomes]
+    matching = {case.name: matches(case, outcomes[case.name]) for case in cases}
     for mistake, variant in variants(question):
-        agree = {case.name for case in cases if same_outcome(outcomes[case.name], case.misconceptions[mistake][variant], case)}
+        agree = {name for name, found in matching.items() if (mistake, variant) in found}
         # Many different mistakes raise the same exception: without a wrong value, everything has to agree.
         telling = any("observation" in outcomes[name] for name in agree & lost)
         with_others = len(agree) == len(cases) and any("observation" in outcomes[name] for name in agree)
@@ -46,11 +47,17 @@ def misconception(question: QuestionKey, outcomes: dict[str, Outcome], lost: set
     return best
 
 
-def only_match(question: QuestionKey, case: CaseKey, outcome: Outcome) -> str | None:
+def matches(case: CaseKey, outcome: Outcome) -> set[tuple[str, int]]:
+    """The misconceptions, with the index of the variant, that behave on a case as the outcome does."""
+    return {(name, i) for name, known in case.misconceptions.items() for i, other in enumerate(known)
+            if same_outcome(outcome, other, case)}
+
+
+def only_match(case: CaseKey, outcome: Outcome) -> str | None:
     """The one misconception that gives just these values on a case: a lead where none explains all the cases."""
     if "observation" not in outcome:
         return None
-    names = {name for name, variant in variants(question) if same_outcome(outcome, case.misconceptions[name][variant], case)}
+    names = {name for name, _ in matches(case, outcome)}
     return names.pop() if len(names) == 1 else None
 
 

@@ -287,9 +287,9 @@ def _case_message(case: CaseKey, outcome: Outcome, fact: str | None, inherited: 
     if inherited:
         return f"Right on top of your {inherited}, whose mistake is not counted twice." if "observation" in outcome else \
             f"{fact} Your {inherited} leads to it: mend that first."
-    if misconception and any(diagnose.same_outcome(outcome, known, case) for known in case.misconceptions[misconception]):
+    if misconception in {name for name, _ in diagnose.matches(case, outcome)}:
         return f"{fact} {question.hints[misconception]}"
-    if lead := diagnose.only_match(question, case, outcome):
+    if lead := diagnose.only_match(case, outcome):
         return f"{fact} {question.hints[lead]}"
     if advice := diagnose.slip(case, outcome):
         return f"{fact} {advice}"

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import importlib.util
 import itertools
 import random
 import re
@@ -75,6 +76,17 @@ def observe(answer: Callable, probe: Probe, inputs, seed: str, extra: ModuleType
         raise LookupError(f"no probe is called {probe.name!r}")
     _seed(seed)
     return run(answer, inputs, **probe.options)
+
+
+def own_probes(folder: Path) -> ModuleType | None:
+    """An assignment's public `probes.py` in `folder`, if it has one."""
+    path = Path(folder) / "probes.py"
+    if not path.is_file():
+        return None
+    spec = importlib.util.spec_from_file_location("assignment_probes", path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
 def _seed(name: str) -> None:

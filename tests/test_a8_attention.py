@@ -11,10 +11,9 @@ import pytest
 import scipy.special
 import tensorflow as tf
 
-from autograder.build import own_probes
 from autograder.compare import difference
 from autograder.lesson import read_lesson, strip_solution
-from autograder.probes import AnswerError, observe
+from autograder.probes import AnswerError, observe, own_probes
 from autograder.question import load_questions
 
 # Keras warns when a layer without build is loaded, and when one cannot be traced: both happen to answers below on purpose.

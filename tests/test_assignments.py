@@ -25,7 +25,7 @@ SLOW = ("endless-cell", "endless-answer")  # tests/test_grade.py has them, with 
 
 
 @pytest.fixture(scope="module")
-def graded(course, request, tmp_path_factory):
+def graded(course, tmp_path_factory):
     """`graded(assignment, samples)` -> the JSON's submissions by student, with a page each."""
 
     def grade(assignment, made):
