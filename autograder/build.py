@@ -28,7 +28,7 @@ from autograder import diagnose, probes, wire
 from autograder import key as keys
 from autograder.course import Course, data_files
 from autograder.key import CaseKey, Key, Outcome, QuestionKey
-from autograder.lesson import notebook_name, question_order, read_lesson, source_notebook, student_notebook
+from autograder.lesson import notebook_name, question_order, read_lesson, source_notebook, student_notebook, written_points
 from autograder.question import Case, DeclarationError, Question, load_questions
 
 
@@ -54,7 +54,7 @@ def build(course: Course, assignment: str, run: Callable = map, say: Callable[[s
     question_keys = [
         QuestionKey(question.name, question.points, {item.name: item.hint for item in question.misconceptions},
                     tuple(question.uses), tuple(question.forbid), tuple(cases[question.name])) for question in questions]
-    key = Key(assignment, notebook_name(assignment), digest, tuple(question_keys))
+    key = Key(assignment, notebook_name(assignment), digest, tuple(question_keys), written_points(cells))
     if problems := weaknesses(key):
         raise DeclarationError(f"{assignment}: " + "; ".join(problems))
 

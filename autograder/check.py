@@ -78,7 +78,7 @@ def _examples(folder: Path) -> Key:
 
 def visible_part(key: Key) -> Key:
     """The key with each question worth what its visible cases are worth."""
-    return dataclasses.replace(key, questions=tuple(
+    return dataclasses.replace(key, written={}, questions=tuple(
         dataclasses.replace(question, cases=(cases := tuple(case for case in question.cases if case.visible)),
                             max_score=sum(case.points for case in cases)) for question in key.questions))
 

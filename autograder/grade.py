@@ -17,8 +17,8 @@ from autograder.key import CaseKey, Key, Outcome, QuestionKey
 from autograder.sandbox import Child, Died, Sandbox, SandboxError
 from autograder.submission import Submission
 
-PASSED, PARTIAL, FAILED, MISSING, CRASHED, TIMEOUT, UNGRADED = (
-    "passed", "partial", "failed", "missing", "crashed", "timeout", "ungraded")
+PASSED, PARTIAL, FAILED, MISSING, CRASHED, TIMEOUT, UNGRADED, MANUAL = (
+    "passed", "partial", "failed", "missing", "crashed", "timeout", "ungraded", "manual")
 MAX_DEATHS = 2  # of one question's cases, after which its other cases are lost without being run
 
 
@@ -36,7 +36,7 @@ class CaseVerdict:
 
 @dataclass(frozen=True)
 class QuestionVerdict:
-    """What a question earned, and why. `score` is None when we could not grade it."""
+    """What a question earned, and why. `score` is None when we could not grade it, and when a person will."""
 
     name: str
     status: str
@@ -61,8 +61,8 @@ class Verdict:
 
     @property
     def score(self) -> int | None:
-        """The sum of the questions' scores, or None when one of them could not be graded."""
-        scores = [question.score for question in self.questions]
+        """The sum of what was graded here, or None when something could not be; a person's points come on top."""
+        scores = [question.score for question in self.questions if question.status != MANUAL]
         return None if None in scores else sum(scores)
 
 
@@ -82,24 +82,32 @@ def grade(submission: Submission, key: Key, sandbox: Sandbox) -> Verdict:
         except SandboxError as problem:
             error = f"could not be graded: {problem}"
     questions = tuple(verdicts.get(question.name) or ungraded(question) for question in key.questions)
-    return Verdict(submission.student, "graded", key.max_score, round(time.monotonic() - start, 3), error, questions,
+    seconds = round(time.monotonic() - start, 3)
+    return Verdict(submission.student, "graded", key.max_score, seconds, error, questions + by_hand(key),
                    submission.notes + tuple(run.notes))
 
 
 def unreadable(student: str, key: Key, error: str) -> Verdict:
     """The verdict on a submission that is no notebook: no points, and one line that says why."""
     questions = tuple(_lost(question, MISSING, f"The notebook could not be read: {error}") for question in key.questions)
-    return Verdict(student, "unreadable", key.max_score, 0.0, error, questions)
+    return Verdict(student, "unreadable", key.max_score, 0.0, error, questions + by_hand(key))
 
 
 def broken(student: str, key: Key, error: str) -> Verdict:
     """The verdict when grading itself failed: not zero points, but no score."""
-    return Verdict(student, "graded", key.max_score, 0.0, error, tuple(ungraded(question) for question in key.questions))
+    return Verdict(student, "graded", key.max_score, 0.0, error,
+                   tuple(ungraded(question) for question in key.questions) + by_hand(key))
 
 
 def ungraded(question: QuestionKey) -> QuestionVerdict:
     return QuestionVerdict(question.name, UNGRADED, None, question.max_score,
                            "This question could not be graded. That is not your fault: tell your instructor.", None, ())
+
+
+def by_hand(key: Key) -> tuple[QuestionVerdict, ...]:
+    """The written answers, whose points a person gives."""
+    return tuple(QuestionVerdict(name, MANUAL, None, points, "A person reads and grades this answer.", None, ())
+                 for name, points in key.written.items())
 
 
 # ---------------------------------------------------------------------------------------------------- exercise

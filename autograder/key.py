@@ -70,6 +70,7 @@ class Key:
     notebook: str
     source: str
     questions: tuple[QuestionKey, ...]
+    written: dict[str, int] = dataclasses.field(default_factory=dict)  # answers that a person grades: name -> points
 
     @property
     def digest(self) -> str:
@@ -77,7 +78,7 @@ class Key:
 
     @property
     def max_score(self) -> int:
-        return sum(question.max_score for question in self.questions)
+        return sum(question.max_score for question in self.questions) + sum(self.written.values())
 
     def examples(self) -> Key:
         """The part students may have: visible cases, and nothing that depends on the hidden ones."""

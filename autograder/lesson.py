@@ -1,7 +1,8 @@
 """Lessons: one percent-format `lesson.py` is the source of the notebook that students get and of the reference answers.
 
-Cells are prose, setup (plain code: imports and helpers), demos (`tags=["demo"]`, skipped when grading) and questions
-(`question="softmax"`, with the answer between `### BEGIN SOLUTION` and `### END SOLUTION`).
+Cells are prose, setup (plain code: imports and helpers), demos (`tags=["demo"]`, skipped when grading), questions
+(`question="softmax"`, with the answer between `### BEGIN SOLUTION` and `### END SOLUTION`) and written answers
+(`[markdown] written="choose_lambda" points=10`, with a model answer between the same markers), which a person grades.
 """
 
 from __future__ import annotations
@@ -18,10 +19,11 @@ import jupytext
 import nbformat
 from nbformat import NotebookNode
 
-from autograder.question import DeclarationError, Question
+from autograder.question import TOTAL, DeclarationError, Question
 
 BEGIN, END = "### BEGIN SOLUTION", "### END SOLUTION"
 STUB = ("# YOUR CODE HERE", "raise NotImplementedError()")  # nbgrader's own, so that both tools write the same stub
+TEXT_STUB = ("YOUR ANSWER HERE",)
 SCHEMA = 3  # of nbgrader's cell metadata
 
 
@@ -29,26 +31,32 @@ SCHEMA = 3  # of nbgrader's cell metadata
 class Cell:
     """One cell of a lesson; `id` depends on its content alone, so that unrelated edits leave it unchanged."""
 
-    kind: str  # "prose", "setup", "demo" or "question"
+    kind: str  # "prose", "setup", "demo", "question" or "written"
     source: str
     id: str
     question: str | None = None
+    points: int | None = None  # of a written answer; a question has them on its cases
 
 
 def read_lesson(folder: Path) -> list[Cell]:
     """The cells of `folder/lesson.py`.
 
     Raises:
-        DeclarationError: no lesson there, or a question cell without a solution region.
+        DeclarationError: no lesson there, or a question cell without a solution region or a written one without points.
     """
     path = Path(folder) / "lesson.py"
     if not path.is_file():
         raise DeclarationError(f"{folder}: expected a lesson.py; found none")
     cells, seen = [], {}
     for node in jupytext.reads(path.read_text(encoding="utf-8"), fmt="py:percent").cells:
-        question = node.metadata.get("question")
+        question, written = node.metadata.get("question"), node.metadata.get("written")
         if node.cell_type == "markdown":
-            kind = "prose"
+            kind = "written" if written else "prose"
+            if written:
+                _solution_regions(node.source, f"{path}: written answer {written}")
+                if type(points := node.metadata.get("points")) is not int or points < 1:
+                    raise DeclarationError(f"{path}: written answer {written}: points must be a whole number above 0. "
+                                           f"Received: {points!r}")
         elif node.cell_type != "code":
             continue  # jupytext's own header
         elif question:
@@ -56,11 +64,12 @@ def read_lesson(folder: Path) -> list[Cell]:
             _solution_regions(node.source, f"{path}: question {question}")
         else:
             kind = "demo" if "demo" in node.metadata.get("tags", []) else "setup"
-        name = question or f"{kind}-{hashlib.sha256(node.source.encode()).hexdigest()[:8]}"
+        name = question or written or f"{kind}-{hashlib.sha256(node.source.encode()).hexdigest()[:8]}"
         seen[name] = seen.get(name, 0) + 1
-        if seen[name] > 1 and question:
-            raise DeclarationError(f"{path}: question {question} has two cells; expected one")
-        cells.append(Cell(kind, node.source, name if seen[name] == 1 else f"{name}-{seen[name]}", question))
+        if seen[name] > 1 and kind in ("question", "written"):
+            raise DeclarationError(f"{path}: question {name} has two cells; expected one")
+        cells.append(Cell(kind, node.source, name if seen[name] == 1 else f"{name}-{seen[name]}", question,
+                          node.metadata.get("points") if kind == "written" else None))
     return cells
 
 
@@ -87,12 +96,12 @@ def run_cell(source: str, filename: str, namespace: dict) -> None:
     exec(compile(source, filename, "exec"), namespace)
 
 
-def strip_solution(source: str) -> str:
+def strip_solution(source: str, stub: tuple[str, ...] = STUB) -> str:
     """The stub a student gets: each solution region replaced by nbgrader's, at the region's indentation."""
     lines = source.splitlines()
     for begin, end in reversed(_solution_regions(source, "cell")):
         indent = re.match(r"\s*", lines[begin]).group()
-        lines[begin:end + 1] = [indent + line for line in STUB]
+        lines[begin:end + 1] = [indent + line for line in stub]
     return "\n".join(lines)
 
 
@@ -117,14 +126,26 @@ def source_notebook(cells: list[Cell], questions: list[Question]) -> NotebookNod
 
 
 def question_order(cells: list[Cell], questions: list[Question], folder: Path) -> list[Question]:
-    """The questions in the lesson's order; refuses a lesson and a questions.py that do not fit together."""
+    """The questions in the lesson's order; refuses a lesson and a questions.py that do not fit together.
+
+    Raises:
+        DeclarationError: a question without a cell, a cell without a question, or points that do not add up.
+    """
     declared = {question.name: question for question in questions}
     asked = [cell.question for cell in cells if cell.question]
     if missing := sorted(set(asked) - set(declared)):
         raise DeclarationError(f"{folder}: lesson.py asks {', '.join(missing)}, which questions.py does not declare")
     if missing := sorted(set(declared) - set(asked)):
         raise DeclarationError(f"{folder}: questions.py declares {', '.join(missing)}, for which lesson.py has no cell")
+    total = sum(question.points for question in questions) + sum(written_points(cells).values())
+    if total != TOTAL:
+        raise DeclarationError(f"{folder}: points must add up to {TOTAL}. Received: {total}")
     return [declared[name] for name in asked]
+
+
+def written_points(cells: list[Cell]) -> dict[str, int]:
+    """The answers that a person grades, and their points."""
+    return {cell.id: cell.points for cell in cells if cell.kind == "written"}
 
 
 def notebook_name(assignment: str) -> str:
@@ -145,6 +166,9 @@ def _notebook(cells: list[Cell], questions: list[Question], answer) -> NotebookN
     for cell in cells:
         if cell.kind == "prose":
             nodes.append(nbformat.v4.new_markdown_cell(cell.source, id=cell.id))
+        elif cell.kind == "written":
+            text = strip_solution(cell.source, TEXT_STUB) if answer is strip_solution else answer(cell.source)
+            nodes.append(_graded_cell(text, cell.id, "markdown", grade=True, solution=True, points=cell.points))
         elif cell.kind == "demo":
             nodes.append(nbformat.v4.new_code_cell(cell.source, id=cell.id, metadata={"tags": ["demo"]}))
         elif cell.kind == "setup":
@@ -158,10 +182,12 @@ def _notebook(cells: list[Cell], questions: list[Question], answer) -> NotebookN
         "language_info": {"name": "python"}})
 
 
-def _graded_cell(source: str, id: str, *, grade=False, solution=False, locked=False, points: int | None = None) -> NotebookNode:
+def _graded_cell(source: str, id: str, cell_type: str = "code", *, grade=False, solution=False, locked=False,
+                 points: int | None = None) -> NotebookNode:
     metadata = {"schema_version": SCHEMA, "grade_id": id, "grade": grade, "solution": solution, "locked": locked,
-                "task": False, "cell_type": "code"}
+                "task": False, "cell_type": cell_type}
     if points is not None:
         metadata["points"] = points
     # A solution cell may be deleted by accident as any other: Jupyter greys the button out.
-    return nbformat.v4.new_code_cell(source, id=id, metadata={"nbgrader": metadata, "deletable": False})
+    new_cell = nbformat.v4.new_code_cell if cell_type == "code" else nbformat.v4.new_markdown_cell
+    return new_cell(source, id=id, metadata={"nbgrader": metadata, "deletable": False})

@@ -6,13 +6,13 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
-from autograder.grade import Verdict
+from autograder.grade import MANUAL, Verdict
 from autograder.key import Key
 from autograder.sandbox import ISOLATION
 
 COLOURS = {"passed": "green", "partial": "yellow", "failed": "red", "missing": "bright_black", "crashed": "magenta",
-           "timeout": "magenta", "ungraded": "bold red"}
-SIGNS = {"missing": "·", "crashed": "✗", "timeout": "∞", "ungraded": "?"}
+           "timeout": "magenta", "ungraded": "bold red", "manual": "cyan"}
+SIGNS = {"missing": "·", "crashed": "✗", "timeout": "∞", "ungraded": "?", "manual": "✎"}
 
 
 def class_table(verdicts: list[Verdict], key: Key, width: int) -> Group:
@@ -22,20 +22,22 @@ def class_table(verdicts: list[Verdict], key: Key, width: int) -> Group:
         width: of the terminal in characters; the last column takes what the others leave.
     """
     names = min(38, max(10, width // 3), max([len("student"), *(len(verdict.student) for verdict in verdicts)]))
-    left = width - names - len("unread.") - 3 * len(key.questions) - 2 * (len(key.questions) + 3)
+    columns = {question.name: question.max_score for question in key.questions} | key.written
+    left = width - names - len("unread.") - 3 * len(columns) - 2 * (len(columns) + 3)
     table = Table(title=f"{key.assignment} · {len(verdicts)} submissions", title_justify="left", title_style="bold",
                   header_style="bold", pad_edge=False, box=None, padding=(0, 1))
     table.add_column("student", no_wrap=True, overflow="ellipsis", width=names)
     table.add_column("score", justify="right", no_wrap=True, width=len("unread."))
-    for number, _ in enumerate(key.questions, 1):
+    for number, _ in enumerate(columns, 1):
         table.add_column(str(number), justify="right", no_wrap=True, width=3)
     if left >= 12:  # a narrow terminal keeps the points and goes without the remark
         table.add_column("look at", overflow="ellipsis", no_wrap=True, width=left)
     for verdict in verdicts:
         row = [Text(verdict.student), _score(verdict), *(_cell(question) for question in verdict.questions)]
         table.add_row(*row, *([Text(_remark(verdict), style="bright_black")] if left >= 12 else []))
-    legend = "  ".join(f"{number} {question.name} /{question.max_score}" for number, question in enumerate(key.questions, 1))
-    return Group(table, Text(legend), Text(_footer(verdicts), style="bright_black"))
+    legend = "  ".join(f"{number} {name} /{points}" for number, (name, points) in enumerate(columns.items(), 1))
+    signs = "· not written   ✗ crashed   ∞ too slow" + ("   ✎ graded by hand" if key.written else "")
+    return Group(table, Text(legend), Text(f"{signs}\n{_footer(verdicts)}", style="bright_black"))
 
 
 def verdict_table(verdict: Verdict, title: str) -> Group:
@@ -56,7 +58,8 @@ def _score(verdict: Verdict) -> Text:
         return Text("unread.", style="magenta")
     if verdict.score is None:
         return Text("?", style=COLOURS["ungraded"])
-    share = verdict.score / verdict.max_score
+    automatic = sum(question.max_score for question in verdict.questions if question.status != MANUAL)
+    share = verdict.score / automatic
     return Text(str(verdict.score), style="bold green" if share == 1 else "bold" if share >= 0.5 else "bold red")
 
 
@@ -72,7 +75,7 @@ def _remark(verdict: Verdict) -> str:
     if named:
         return "; ".join(named)
     wrong = [f"{question.name}: {question.message}" for question in verdict.questions
-             if question.status not in ("passed", "missing")]
+             if question.status not in ("passed", "missing", "manual")]
     return (wrong or list(verdict.notes) or [""])[0]
 
 
@@ -80,4 +83,4 @@ def _footer(verdicts: list[Verdict]) -> str:
     scores = [verdict.score for verdict in verdicts if verdict.score is not None and verdict.status == "graded"]
     mean = f"mean {sum(scores) / len(scores):.1f} of {len(scores)} graded · " if scores else ""
     seconds = sum(verdict.seconds for verdict in verdicts)
-    return f"· not written   ✗ crashed   ∞ too slow\n{mean}{seconds:.1f} s of grading · isolation: {ISOLATION}"
+    return f"{mean}{seconds:.1f} s of grading · isolation: {ISOLATION}"
