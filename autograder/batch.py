@@ -28,6 +28,8 @@ class Job:
     skeleton: nbformat.NotebookNode
     files: tuple[Path, ...]  # what the release ships beside the notebook
     limits: Limits
+    isolation: str = "auto"
+    hidden: tuple[Path, ...] = ()  # directories that student code must not see, wherever they lie
 
 
 def find_submissions(folder: Path, assignment: str) -> tuple[list[tuple[str, Path]], list[str]]:
@@ -54,7 +56,7 @@ def grade_all(submissions: list[tuple[str, Path]], job: Job, jobs: int = 1,
     stop = threading.Event()
 
     def work():
-        with Sandbox(list(job.files), job.limits) as sandbox:
+        with Sandbox(list(job.files), job.limits, job.isolation, job.hidden) as sandbox:
             while not stop.is_set():
                 try:
                     number, (student, folder) = waiting.get_nowait()

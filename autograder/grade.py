@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import re
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from autograder import diagnose
+from autograder import diagnose, rules
 from autograder.compare import difference
 from autograder.key import CaseKey, Key, Outcome, QuestionKey
 from autograder.sandbox import Child, Died, Sandbox, SandboxError
 from autograder.submission import Submission
+from autograder.watch import OPERATIONS
 
 PASSED, PARTIAL, FAILED, MISSING, CRASHED, TIMEOUT, UNGRADED, MANUAL = (
     "passed", "partial", "failed", "missing", "crashed", "timeout", "ungraded", "manual")
@@ -49,7 +50,16 @@ class QuestionVerdict:
 
 @dataclass(frozen=True)
 class Verdict:
-    """What a submission earned. `status` is "graded" or "unreadable"; `error` is one line when something went wrong."""
+    """What a submission earned.
+
+    Attributes:
+        status: "graded" or "unreadable".
+        seconds: of grading.
+        error: one line when something went wrong.
+        notes: oddities of the notebook, a line each.
+        isolation: of the sandbox that ran it; "" when none did.
+        outputs: what its cells printed and displayed, as nbformat outputs by cell.
+    """
 
     student: str
     status: str
@@ -58,6 +68,8 @@ class Verdict:
     error: str | None
     questions: tuple[QuestionVerdict, ...]
     notes: tuple[str, ...] = ()
+    isolation: str = ""
+    outputs: dict[str, list] = field(default_factory=dict)
 
     @property
     def score(self) -> int | None:
@@ -76,6 +88,9 @@ def grade(submission: Submission, key: Key, sandbox: Sandbox) -> Verdict:
         verdicts: dict[str, QuestionVerdict] = {}
         try:
             for question in key.questions:
+                if found := forbidden_in_source(question, submission, key):
+                    verdicts[question.name] = breaks_a_rule(question, *found)
+                    continue
                 outcomes = exercise(question, run)
                 verdicts[question.name] = judge(question, outcomes, run.cell_errors, verdicts)
             error = None
@@ -84,7 +99,7 @@ def grade(submission: Submission, key: Key, sandbox: Sandbox) -> Verdict:
     questions = tuple(verdicts.get(question.name) or ungraded(question) for question in key.questions)
     seconds = round(time.monotonic() - start, 3)
     return Verdict(submission.student, "graded", key.max_score, seconds, error, questions + by_hand(key),
-                   submission.notes + tuple(run.notes))
+                   submission.notes + tuple(run.notes), sandbox.isolation, run.outputs)
 
 
 def unreadable(student: str, key: Key, error: str) -> Verdict:
@@ -108,6 +123,22 @@ def by_hand(key: Key) -> tuple[QuestionVerdict, ...]:
     """The written answers, whose points a person gives."""
     return tuple(QuestionVerdict(name, MANUAL, None, points, "A person reads and grades this answer.", None, ())
                  for name, points in key.written.items())
+
+
+# ---------------------------------------------------------------------------------------------------- rules
+
+
+def forbidden_in_source(question: QuestionKey, submission: Submission, key: Key) -> tuple[str, str] | None:
+    """The first thing an answer's source uses that its question rules out, and the line."""
+    return rules.violation(question.name, [cell.source for cell in submission.cells], question.forbid,
+                           tuple(other.name for other in key.questions if other is not question))
+
+
+def breaks_a_rule(question: QuestionKey, name: str, line: str) -> QuestionVerdict:
+    """The verdict on an answer that uses what its question rules out."""
+    what = f"the TensorFlow operation `{name.removeprefix(OPERATIONS)}`" if name.startswith(OPERATIONS) else f"`{name}`"
+    where = f" at `{line}`" if line else ""
+    return _lost(question, FAILED, f"It uses {what}{where}, which this question rules out. Build it from simpler operations.")
 
 
 # ---------------------------------------------------------------------------------------------------- exercise
@@ -142,6 +173,7 @@ class _Run:
         self.deadly: set[int] = set()  # cells that ended the process: not run again
         self.cell_errors: dict[str, Outcome] = {}  # question -> how its own cell went wrong
         self.notes: list[str] = []
+        self.outputs: dict[str, list] = {}  # cell -> what it printed and displayed
 
     def __enter__(self) -> _Run:
         return self
@@ -155,7 +187,7 @@ class _Run:
         try:
             # What the cells printed or drew is over: each case starts from the same seeds, whatever ran before it.
             probe = {"name": case.probe.name, "options": case.probe.options}
-            return self.child.observe(question.name, probe, case.inputs, f"{question.name}/{case.name}")
+            return self.child.observe(question.name, probe, case.inputs, f"{question.name}/{case.name}", question.forbid)
         except Died:
             self._close()
             raise
@@ -174,13 +206,18 @@ class _Run:
                 if time.monotonic() > self.deadline:
                     self.deadly.update(range(len(self.submission.cells)))
                 return
+            self.outputs[cell.id] = reply["outputs"]
+            if reply["dropped"]:
+                self._note(f"The cell {cell.id} printed {reply['dropped']:,} characters more than are kept.")
             if "error" in reply:
                 self._went_wrong(cell, reply)
 
     def _went_wrong(self, cell, outcome: Outcome) -> None:
         if cell.question:
             self.cell_errors[cell.question] = outcome
-        note = f"The cell {cell.id}: {_fact(outcome, hidden=False)}"
+        self._note(f"The cell {cell.id}: {_fact(outcome, hidden=False)}")
+
+    def _note(self, note: str) -> None:
         if note not in self.notes:
             self.notes.append(note)
 
@@ -200,6 +237,10 @@ def judge(question: QuestionKey, outcomes: dict[str, Outcome], cell_errors: dict
         return _never_defined(question, cell_errors.get(question.name))
     if all(_is_stub(outcome) and outcome.get("function") not in question.uses for outcome in outcomes.values()):
         return _lost(question, MISSING, f"{question.name} is not written yet: it still raises NotImplementedError.")
+
+    for outcome in outcomes.values():
+        for used in outcome.get("forbidden", ()):
+            return breaks_a_rule(question, used["name"], used["line"])
 
     wrong = {case.name: fact for case in question.cases if (fact := _wrong(case, outcomes[case.name]))}
     inherited = {case.name: source for case in question.cases

@@ -104,7 +104,7 @@ def failure(error: BaseException) -> dict[str, Any]:
     cause = error.__cause__ if answer_error and error.__cause__ is not None else error
     line = function = None
     for frame in traceback.extract_tb(cause.__traceback__):
-        if frame.line and ("ipykernel_" in frame.filename or frame.filename.startswith("<ipython-input")):
+        if frame.line and in_notebook(frame.filename):
             line, function = frame.line.strip(), frame.name
     if isinstance(error, SyntaxError) and isinstance(error.text, str):
         line = error.text.strip()
@@ -120,6 +120,11 @@ def failure(error: BaseException) -> dict[str, Any]:
         message = lines[0] if lines else ""
     return {"error": str(type(error).__name__), "message": message[:MAX_MESSAGE], "line": line[:120] if line else None,
             "function": function, "answer_error": answer_error}
+
+
+def in_notebook(filename: str) -> bool:
+    """Does code of this file come from a notebook's cell?"""
+    return "ipykernel_" in filename or filename.startswith("<ipython-input")
 
 
 # ---------------------------------------------------------------------------------------------------- what goes in

@@ -1,11 +1,13 @@
 """The trusted side of the boundary: starts workers, gives each submission a process and a directory of its own, keeps limits.
 
-Isolation here is a *process*: own process group, scrubbed environment, empty scratch directory, wall-clock limits,
-and nothing left running afterwards. It stops accidents and casual cheating, not a determined attacker of the same user account.
+How strong the walls are is `autograder.isolation`'s choice. Whatever it is, a submission has wall-clock, processor, memory, process,
+output and reply limits, and nothing it started runs afterwards.
 """
 
 from __future__ import annotations
 
+import base64
+import binascii
 import contextlib
 import os
 import shutil
@@ -16,24 +18,44 @@ import subprocess
 import sys
 import tempfile
 import time
-from dataclasses import dataclass, fields
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
+from autograder import isolation as walls
 from autograder import wire
+from autograder.confine import SCRATCH
 
-ISOLATION = "process"
 START_SECONDS = 120  # to import TensorFlow on a busy machine
 CLOSE_SECONDS = 20
+POLL_SECONDS = 0.25  # between two looks at what a submission uses
+MAX_TEXT = 100_000  # characters of one output
+MAX_PICTURE = 4 * 2**20  # bytes
+PICTURES = {"image/png": b"\x89PNG\r\n\x1a\n", "image/jpeg": b"\xff\xd8\xff"}
 
 
 @dataclass(frozen=True)
 class Limits:
-    """Wall-clock limits in seconds, and the size of one reply in megabytes; `[limits]` of `course.toml`."""
+    """What a submission may use; `[limits]` of `course.toml`.
+
+    Attributes:
+        cell_seconds, case_seconds, submission_seconds: wall-clock seconds of one cell, one call of an answer, and everything.
+        cores: processor seconds allowed per wall-clock second of these limits.
+        memory_megabytes: beyond what the warm worker holds already.
+        scratch_megabytes: files that a submission writes, in each of its scratch directory, /tmp and /dev/shm.
+        processes: processes and threads at a time.
+        output_characters: kept of what one cell prints; the rest is counted.
+        reply_megabytes: what an answer may return.
+    """
 
     cell_seconds: float = 60
     case_seconds: float = 20
     submission_seconds: float = 600
+    cores: float = 2
+    memory_megabytes: float = 2048
+    scratch_megabytes: float = 256
+    processes: float = 256
+    output_characters: float = 20_000
     reply_megabytes: float = 64
 
     @classmethod
@@ -71,10 +93,15 @@ class Sandbox:
 
     Args:
         files: what every scratch directory holds, read-only: the files that the release ships.
+        isolation: "bubblewrap", "process", or "auto" for the stronger one that this machine offers.
+        hidden: directories that must not be seen, wherever they lie: the course.
+    Raises:
+        isolation.IsolationError: the isolation asked for is not to be had.
     """
 
-    def __init__(self, files: list[Path] = (), limits: Limits = Limits()):
-        self.files, self.limits = list(files), limits
+    def __init__(self, files: list[Path] = (), limits: Limits = Limits(), isolation: str = "auto", hidden: tuple[Path, ...] = ()):
+        self.files, self.limits, self.hidden = list(files), limits, tuple(hidden)
+        self.isolation = walls.choose(isolation)
         self._process: subprocess.Popen | None = None
 
     def __enter__(self) -> Sandbox:
@@ -89,23 +116,32 @@ class Sandbox:
             return
         self.stop()
         self._root = tempfile.mkdtemp(prefix="autograder-")
+        self._release = Path(self._root, "release")
+        self._release.mkdir(0o755)
+        for file in self.files:
+            os.chmod(shutil.copy(file, self._release), 0o444)
         self._control, theirs = socket.socketpair()
-        environment = {"PATH": os.defpath, "HOME": self._root, "TMPDIR": self._root, "LANG": "C.UTF-8",
+        home = self._root if self.isolation == "process" else "/tmp"
+        environment = {"PATH": os.defpath, "HOME": home, "TMPDIR": home, "LANG": "C.UTF-8",
                        "TF_CPP_MIN_LOG_LEVEL": "3", "TF_ENABLE_ONEDNN_OPTS": "0", "CUDA_VISIBLE_DEVICES": "-1",
-                       "KERAS_BACKEND": "tensorflow", "MPLBACKEND": "Agg", "MPLCONFIGDIR": self._root,
-                       "IPYTHONDIR": self._root, "OMP_NUM_THREADS": "1", "PYTHONHASHSEED": "0"}
-        with theirs:
+                       "TF_NUM_INTRAOP_THREADS": "1", "TF_NUM_INTEROP_THREADS": "1",
+                       "KERAS_BACKEND": "tensorflow", "MPLBACKEND": "Agg", "MPLCONFIGDIR": home,
+                       "IPYTHONDIR": home, "OMP_NUM_THREADS": "1", "PYTHONHASHSEED": "0"}
+        argument = str(theirs.fileno())
+        command = [sys.executable, "-I", "-m", "autograder.worker", argument] if self.isolation == "process" else walls.bubblewrap(
+            self._release, walls.BOOT.format(module="worker", function="main"), environment, (argument,), self.hidden)
+        log = Path(self._root, "start.log")
+        with theirs, open(log, "wb") as errors:
+            # What the worker says while it starts; student code never has this descriptor (see confine.silence).
             self._process = subprocess.Popen(
-                [sys.executable, "-I", "-m", "autograder.worker", str(theirs.fileno())], pass_fds=[theirs.fileno()],
-                env=environment, cwd=self._root, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL, start_new_session=True)
+                command, pass_fds=[theirs.fileno()], env=environment, cwd=self._root, stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL, stderr=errors, start_new_session=True)
         try:
             wire.receive(self._control, START_SECONDS)
         except (TimeoutError, EOFError, wire.WireError) as error:
-            code = self._process.poll()
+            said = log.read_text(errors="replace").strip().splitlines()
             self.stop()
-            raise SandboxError(f"the worker did not start ({type(error).__name__}, exit status {code}). Try "
-                               f"`{sys.executable} -c 'import autograder.worker, tensorflow, keras, IPython'`.") from None
+            raise SandboxError(f"the worker did not start ({type(error).__name__}): {said[-1] if said else 'it said nothing'}") from None
 
     def stop(self) -> None:
         """End the worker and everything it started."""
@@ -153,19 +189,27 @@ class Child:
     """One submission's process; use it as a context manager."""
 
     def __init__(self, sandbox: Sandbox, deadline: float):
-        self.sandbox, self.deadline = sandbox, deadline
-        self.folder = tempfile.mkdtemp(prefix="run-", dir=sandbox._root)
-        for file in sandbox.files:
-            copy = shutil.copy(file, self.folder)
-            os.chmod(copy, 0o444)
+        self.sandbox, self.deadline, self.exit = sandbox, deadline, None
+        self.folder = None
+        if sandbox.isolation == "process":
+            self.folder = tempfile.mkdtemp(prefix="run-", dir=sandbox._root)
+            for file in sandbox._release.iterdir():
+                os.chmod(shutil.copy(file, self.folder), 0o444)
         self.channel, theirs = socket.socketpair()
+        job = asdict(sandbox.limits) | {"folder": self.folder or SCRATCH, "isolation": sandbox.isolation}
+        job["output_characters"] = int(job["output_characters"])
         with theirs:
-            self.pid = sandbox._ask({"fork": {"folder": self.folder}}, theirs)["pid"]
+            reply = sandbox._ask({"fork": job}, theirs)
+        self.pid = reply.get("pid")
         try:
-            wire.receive(self.channel, START_SECONDS)
+            if self.pid is not None:
+                wire.receive(self.channel, START_SECONDS)
         except (TimeoutError, EOFError, wire.WireError):
-            self.close()
-            raise EOFError from None
+            reply = self.close(grace=2)
+            if "refused" not in reply:
+                raise EOFError from None
+        if "refused" in reply:
+            raise SandboxError(f"a wall around the submission could not be put up: {reply['refused']}")
 
     def __enter__(self) -> Child:
         return self
@@ -174,61 +218,133 @@ class Child:
         self.close()
 
     def run_cell(self, source: str, name: str) -> dict:
-        """Run a cell: `{"output": str}`, with `"error"`, `"message"` and `"line"` when it raised.
+        """Run a cell: `{"outputs": …, "dropped": …}`, with `"error"`, `"message"` and `"line"` when it raised.
+
+        `outputs` are nbformat's; `dropped` is how many characters were cut from them.
 
         Raises:
-            Died: it took too long, or took the process with it.
+            Died: it took too long or too much, or took the process with it.
         """
         reply = self._request({"cell": source, "id": name}, self.sandbox.limits.cell_seconds)
-        return _checked_error(reply) | {"output": _text(reply.get("output"), 50_000)}
+        dropped = reply.get("dropped")
+        return _checked_error(reply) | {"outputs": _outputs(reply.get("outputs")),
+                                        "dropped": dropped if type(dropped) is int and dropped > 0 else 0}
 
-    def observe(self, question: str, probe: dict, inputs: Any, seed: str) -> dict:
+    def observe(self, question: str, probe: dict, inputs: Any, seed: str, forbid: tuple[str, ...] = ()) -> dict:
         """Exercise an answer: `{"observation": …}`, or `{"error": …}` when it raised.
 
+        Args:
+            forbid: what the answer may not use; what it did use of it is the outcome's `"forbidden"`, a list of names and lines.
         Raises:
             Died: as for `run_cell`.
         """
-        reply = self._request({"question": question, "probe": probe, "inputs": inputs, "seed": seed},
+        reply = self._request({"question": question, "probe": probe, "inputs": inputs, "seed": seed, "forbid": list(forbid)},
                               self.sandbox.limits.case_seconds)
-        observation = reply.get("observation")
-        if isinstance(observation, dict):
-            if len(observation) > 1000 or any(isinstance(value, (dict, list)) or value is None or isinstance(value, (int, float))
-                                              for value in observation.values()):
-                raise Died("crashed", "The reply of your code's process could not be read.")
-            return {"observation": {_text(name, 80): _text(value, 120) if isinstance(value, str) else value
-                                    for name, value in observation.items()}}
-        return _checked_error(reply) if "error" in reply else {"error": "Unknown", "message": "", "line": None}
+        return _outcome(reply) | ({"forbidden": forbidden} if (forbidden := _forbidden(reply.get("forbidden"))) else {})
 
-    def close(self) -> None:
-        """End the process and all it started, and remove its directory."""
+    def close(self, grace: float = 0) -> dict:
+        """End the process and all it started, and remove its directory; what the worker says of its end.
+
+        Args:
+            grace: seconds to wait for an end that has begun by itself.
+        """
         self.channel.close()
+        reply: dict = {}
         if self.pid is not None:
             pid, self.pid = self.pid, None
             with contextlib.suppress(EOFError, OSError, wire.WireError):  # a dead worker took its children with it
-                self.exit = self.sandbox._ask({"reap": pid})["exit"]
-        _remove(self.folder)
+                reply = self.sandbox._ask({"reap": pid, "grace": grace})
+                self.exit = reply["exit"]
+        if self.folder is not None:
+            _remove(self.folder)
+        return reply
+
+    def usage(self) -> dict:
+        """Processes, processor seconds and bytes of memory (beyond what is shared) that the submission has now."""
+        return self.sandbox._ask({"usage": self.pid})
 
     def _request(self, request: dict, seconds: float) -> dict:
+        limits = self.sandbox.limits
         left = self.deadline - time.monotonic()
         if left <= 0:
-            raise Died("timeout", f"The whole submission took longer than {self.sandbox.limits.submission_seconds:g} s.")
+            raise Died("timeout", f"The whole submission took longer than {limits.submission_seconds:g} s.")
+        end = time.monotonic() + min(seconds, left)
+        before = None  # processor seconds used before this request
         try:
             self.channel.settimeout(seconds)
             wire.send(self.channel, request)
-            reply = wire.receive(self.channel, min(seconds, left), int(self.sandbox.limits.reply_megabytes * 2**20))
+            while not wire.readable(self.channel, min(POLL_SECONDS, max(end - time.monotonic(), 0))):
+                if time.monotonic() >= end:
+                    raise TimeoutError
+                used = self.usage()
+                before = used["cpu"] if before is None else before
+                self._within(used, used["cpu"] - before, min(seconds, left))
+            reply = wire.receive(self.channel, max(end - time.monotonic(), POLL_SECONDS), int(limits.reply_megabytes * 2**20))
             if not isinstance(reply, dict):
                 raise wire.WireError("not a reply")
             return reply
         except TimeoutError:
             what = f"It took longer than {seconds:g} s" if left > seconds else \
-                f"The whole submission took longer than {self.sandbox.limits.submission_seconds:g} s"
+                f"The whole submission took longer than {limits.submission_seconds:g} s"
             raise Died("timeout", f"{what} and was stopped.") from None
         except wire.WireError as error:
             raise Died("crashed", f"The reply of your code's process could not be read: {error}.") from None
         except (EOFError, OSError):
-            self.exit = None
-            self.close()
+            self.close(grace=2)
             raise Died("crashed", f"Python ended while it ran{_how(self.exit)}.") from None
+
+    def _within(self, used: dict, cpu: float, seconds: float) -> None:
+        limits = self.sandbox.limits
+        if used["memory"] > limits.memory_megabytes * 2**20:
+            raise Died("crashed", f"It used more than {limits.memory_megabytes:,.0f} MB of memory and was stopped.")
+        if used["processes"] > limits.processes:
+            raise Died("crashed", f"It started more than {limits.processes:g} processes and was stopped.")
+        if cpu > seconds * limits.cores or used["cpu"] > limits.submission_seconds * limits.cores:
+            raise Died("timeout", f"It used more than {min(seconds, limits.submission_seconds) * limits.cores:g} s of processor time "
+                                  "and was stopped.")
+
+
+def _outcome(reply: dict) -> dict:
+    observation = reply.get("observation")
+    if isinstance(observation, dict):
+        if len(observation) > 1000 or any(isinstance(value, (dict, list)) or value is None or isinstance(value, (int, float))
+                                          for value in observation.values()):
+            raise Died("crashed", "The reply of your code's process could not be read.")
+        return {"observation": {_text(name, 80): _text(value, 120) if isinstance(value, str) else value
+                                for name, value in observation.items()}}
+    return _checked_error(reply) if "error" in reply else {"error": "Unknown", "message": "", "line": None}
+
+
+def _forbidden(value) -> list[dict]:
+    """The forbidden names that an answer used, as far as its process says so."""
+    entries = [entry for entry in value if isinstance(entry, dict)] if isinstance(value, list) else []
+    return [{"name": _text(entry.get("name"), 80), "line": _text(entry.get("line"), 120)} for entry in entries[:20]]
+
+
+def _outputs(value) -> list[dict]:
+    """A cell's outputs, rebuilt: plain text and pictures, nothing that a browser would run."""
+    outputs = []
+    for item in value[:200] if isinstance(value, list) else []:
+        if not isinstance(item, dict):
+            continue
+        if item.get("output_type") == "stream":
+            name = "stderr" if item.get("name") == "stderr" else "stdout"
+            outputs.append({"output_type": "stream", "name": name, "text": _text(item.get("text"), MAX_TEXT)})
+        elif item.get("output_type") in ("display_data", "execute_result") and isinstance(data := item.get("data"), dict):
+            shown = {"text/plain": _text(data["text/plain"], MAX_TEXT)} if "text/plain" in data else {}
+            for mime, magic in PICTURES.items():
+                if mime in data and (picture := _picture(data[mime], magic)):
+                    shown[mime] = picture
+            if shown:
+                outputs.append({"output_type": "display_data", "data": shown, "metadata": {}})
+    return outputs
+
+
+def _picture(text, magic: bytes) -> str | None:
+    with contextlib.suppress(binascii.Error, ValueError, TypeError):
+        raw = base64.b64decode(text, validate=True)
+        return base64.b64encode(raw).decode() if raw.startswith(magic) and len(raw) <= MAX_PICTURE else None
+    return None
 
 
 def _how(code: int | None) -> str:

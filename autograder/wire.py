@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import math
+import select
 import socket
 import struct
 import time
@@ -139,6 +140,13 @@ def receive(channel: socket.socket, seconds: float | None = None, limit: int = M
     if size > limit:
         raise WireError(f"a reply is larger than {limit / 2**20:.0f} MB")
     return unpack(prefix + _read(channel, size, deadline))
+
+
+def readable(channel: socket.socket, seconds: float) -> bool:
+    """Has something arrived, or ended, within `seconds`?"""
+    poll = select.poll()
+    poll.register(channel, select.POLLIN)
+    return bool(poll.poll(seconds * 1000))
 
 
 def _read(channel: socket.socket, size: int, deadline: float | None) -> bytes:

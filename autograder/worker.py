@@ -1,93 +1,132 @@
 """The untrusted side: runs a submission's cells, then exercises its answers as the grader asks.
 
-Started by `autograder.sandbox` as `python -I -m autograder.worker CONTROL_FD`. This first process (the *warm parent*) imports
+Started by `autograder.sandbox` with the number of its control descriptor. This first process (the *warm parent*) imports
 TensorFlow once and never runs student code. For each submission it forks; the child receives a channel of its own,
 on which the grader sends cells and probe requests. Whatever the child replies is only ever compared with the key, which
-is not here: this module imports the probes and the wire, nothing else of the kit.
+is not here: this module imports the probes, the watch, the walls and the wire, nothing else of the kit.
 """
 
 from __future__ import annotations
 
 import array
+import base64
 import contextlib
-import ctypes
 import gc
 import io
 import os
-import resource
+import select
 import signal
 import socket
 import sys
 
-from autograder import probes, wire
+from autograder import confine, probes, watch, wire
 
-OUTPUT_LIMIT = 20_000  # characters kept of what one cell prints
-PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36
+MAX_FIGURE = 4 * 2**20  # bytes of one picture that a cell displays
 
 
-class CappedText(io.TextIOBase):
-    """A text stream that keeps the first characters written to it and only counts the rest."""
+class Outputs:
+    """What a cell prints and displays, in order, as nbformat's outputs; it keeps the first `limit` characters and counts the rest."""
 
     def __init__(self, limit: int):
-        self.limit, self.parts, self.kept, self.written = limit, [], 0, 0
+        self.limit, self.kept, self.written, self.items = limit, 0, 0, []
+
+    def stream(self, name: str, text: str) -> None:
+        self.written += len(text)
+        text = text[:self.limit - self.kept]
+        if not text:
+            return
+        self.kept += len(text)
+        if self.items and self.items[-1].get("name") == name:
+            self.items[-1]["text"].append(text)
+        else:
+            self.items.append({"output_type": "stream", "name": name, "text": [text]})
+
+    def display(self, kind: str, data: dict) -> None:
+        """Keep what can be shown safely: plain text, and pictures."""
+        shown = {}
+        if isinstance(text := data.get("text/plain"), str):
+            self.written += len(text)
+            shown["text/plain"] = text[:max(self.limit - self.kept, 0)]
+            self.kept += len(shown["text/plain"])
+        for mime in ("image/png", "image/jpeg"):
+            picture = data.get(mime)
+            if isinstance(picture, bytes):
+                picture = base64.b64encode(picture).decode()
+            if isinstance(picture, str) and len(picture) <= MAX_FIGURE and len(self.items) < 100:
+                shown[mime] = picture
+        if any(shown.values()):
+            self.items.append({"output_type": kind, "data": shown})
+
+    def listed(self) -> list[dict]:
+        return [{**item, "text": "".join(item["text"])} if "text" in item else item for item in self.items]
+
+    @property
+    def dropped(self) -> int:
+        return self.written - self.kept
+
+
+class Stream(io.TextIOBase):
+    """`sys.stdout` or `sys.stderr` of a cell."""
+
+    def __init__(self, outputs: Outputs, name: str):
+        self.outputs, self.stream_name = outputs, name
 
     def writable(self) -> bool:
         return True
 
     def write(self, text: str) -> int:
-        text = str(text)
-        if self.kept < self.limit:
-            self.parts.append(text[:self.limit - self.kept])
-            self.kept += len(self.parts[-1])
-        self.written += len(text)
+        self.outputs.stream(self.stream_name, str(text))
         return len(text)
-
-    def text(self) -> str:
-        dropped = self.written - self.kept
-        return "".join(self.parts) + (f"\n… {dropped:,} more characters" if dropped else "")
 
 
 def main() -> None:
+    confine.leave_root()
     control = socket.socket(fileno=int(sys.argv[1]))
-    _warm_up()
-    with contextlib.suppress(OSError, AttributeError):  # Linux: what a child leaves running becomes ours, to be found and ended
-        ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1)
+    shell = _warm_up()
+    confine.silence()
+    confine.adopt_orphans()
     wire.send(control, {"ready": True})
-    children = set()
+    children: dict[int, int | None] = {}  # process -> the descriptor that tells how it ended, when it is confined
     while True:
         try:
             request, channel = _receive_with_channel(control)
         except (EOFError, OSError):
             break
         if "fork" in request:
-            pid = os.fork()
-            if pid == 0:
-                control.close()
-                _child(channel, request["fork"])  # does not return
+            job = request["fork"]
+            try:
+                pid, status = _fork(lambda job=job, channel=channel: _child(channel, job, shell), job)
+                children[pid] = status
+                reply = {"pid": pid}
+            except confine.Confinement as error:
+                reply = {"refused": str(error)}
             channel.close()
-            children.add(pid)
-            wire.send(control, {"pid": pid})
+            wire.send(control, reply)
+        elif "usage" in request:
+            wire.send(control, _usage(request["usage"]))
         elif "reap" in request:
-            wire.send(control, _reap(request["reap"], children))
-    for pid in children:
+            wire.send(control, _reap(request["reap"], children, request["grace"]))
+    for pid, status in children.items():
         with contextlib.suppress(OSError):
-            os.killpg(pid, signal.SIGKILL)
+            os.kill(pid, signal.SIGKILL) if status is not None else os.killpg(pid, signal.SIGKILL)
 
 
-def _warm_up() -> None:
+def _warm_up():
+    """Import what notebooks import, and make the shell that every child inherits."""
     os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
-    import IPython.core.interactiveshell  # noqa: F401
     import keras  # noqa: F401
     import matplotlib
+    import psutil  # noqa: F401
     import tensorflow as tf  # noqa: F401
 
     matplotlib.use("Agg")
     import matplotlib.pyplot  # noqa: F401
 
+    shell = _shell()
     # No operation may run here: TensorFlow's threads would not survive the fork.
     gc.collect()
     gc.freeze()  # keeps the children from copying these pages when they collect
-
+    return shell
 
 def _receive_with_channel(control: socket.socket):
     """One request from the grader, with the child's end of a new channel when there is one."""
@@ -110,8 +149,50 @@ def _receive_with_channel(control: socket.socket):
     return wire.unpack(message + body), socket.socket(fileno=descriptors[0]) if descriptors else None
 
 
-def _reap(pid: int, children: set[int]) -> dict:
-    """End a child and everything it started; how it ended."""
+def _fork(run, job: dict) -> tuple[int, int | None]:
+    if job["isolation"] == "bubblewrap":
+        return confine.fork_confined(run, job)
+    pid = os.fork()
+    if pid == 0:
+        run()  # does not return
+    return pid, None
+
+
+def _usage(pid: int) -> dict:
+    """Processes below a child, itself included, with the processor seconds and the memory (beyond what is shared) they have used."""
+    import psutil
+
+    processes, cpu, memory = 0, 0.0, 0
+    with contextlib.suppress(psutil.Error):
+        for process in [psutil.Process(pid), *psutil.Process(pid).children(recursive=True)]:
+            with contextlib.suppress(psutil.Error, OSError):
+                processes += 1
+                times = process.cpu_times()
+                cpu += times.user + times.system + times.children_user + times.children_system
+                memory += process.memory_full_info().uss if processes <= 100 else process.memory_info().rss
+    return {"processes": processes, "cpu": cpu, "memory": memory}
+
+
+def _reap(pid: int, children: dict[int, int | None], grace: float) -> dict:
+    """End a child and everything it started; how it ended, where it ended by itself, within `grace` seconds."""
+    status = children.pop(pid, None)
+    if status is None:
+        return {"exit": _reap_group(pid, children)}
+    try:
+        select.select([status], [], [], grace)
+        code = confine.ended(status)
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+        with contextlib.suppress(ChildProcessError):
+            os.waitpid(pid, 0)  # returns when every process of the namespace is gone
+        return {"exit": code}
+    except confine.Confinement as error:
+        return {"exit": None, "refused": str(error)}
+    finally:
+        os.close(status)
+
+
+def _reap_group(pid: int, children: dict) -> int | None:
     import psutil
 
     with contextlib.suppress(OSError):
@@ -129,32 +210,37 @@ def _reap(pid: int, children: set[int]) -> dict:
                     break
                 if ended == pid:
                     status = code
-                children.discard(ended)
         except ChildProcessError:
             break
         if status is not None and not survivors:
             break
-    return {"exit": os.waitstatus_to_exitcode(status) if status is not None else None}
+    return os.waitstatus_to_exitcode(status) if status is not None else None
 
 
 # ---------------------------------------------------------------------------------------------------- one submission
 
 
-def _child(channel: socket.socket, job: dict) -> None:
+def _child(channel: socket.socket, job: dict, shell) -> None:
     try:
+        confine.close_descriptors(keep={channel.fileno()})
         os.setsid()
-        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+        if job["isolation"] == "process":
+            confine.die_with_parent()
         signal.signal(signal.SIGINT, signal.SIG_DFL)
         os.chdir(job["folder"])
-        os.environ["HOME"] = os.environ["TMPDIR"] = job["folder"]
+        os.environ["HOME"] = job["folder"]
+        os.environ["TMPDIR"] = "/tmp" if job["isolation"] == "bubblewrap" else job["folder"]
         sys.path.insert(0, job["folder"])  # as in Jupyter; everything of ours is loaded already
-        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-        shell = _shell()
+        confine.limit_resources(job)
         extra = probes.own_probes(job["folder"])
         wire.send(channel, {"started": True})
         while True:
             request = wire.receive(channel)
-            reply = _run_cell(shell, request) if "cell" in request else _observe(shell, request, extra)
+            outputs = Outputs(job["output_characters"])
+            shell.outputs = outputs
+            with _captured(outputs):
+                reply = _run_cell(shell, request) if "cell" in request else _observe(shell, request, extra)
+            reply |= {"outputs": outputs.listed() if "cell" in request else [], "dropped": outputs.dropped}
             try:
                 wire.send(channel, reply)
             except wire.WireError as error:
@@ -167,25 +253,37 @@ def _child(channel: socket.socket, job: dict) -> None:
 
 def _shell():
     from IPython.core.displayhook import DisplayHook
-    from IPython.core.displaypub import CapturingDisplayPublisher
+    from IPython.core.displaypub import DisplayPublisher
     from IPython.core.interactiveshell import InteractiveShell
     from traitlets.config import Config
 
-    class SilentDisplayHook(DisplayHook):
-        """Keeps `_` and `Out` working; a value on a cell's last line is computed into text nowhere."""
+    class Hook(DisplayHook):
+        """The value of a cell's last line becomes an output, and `_` and `Out` work."""
 
         def __call__(self, result=None):
             if result is not None and not self.quiet():
                 self.update_user_ns(result)
+                self.shell.outputs.display("execute_result", self.compute_format_data(result)[0])
+
+    class Publisher(DisplayPublisher):
+        def publish(self, data, metadata=None, **_):
+            self.shell.outputs.display("display_data", data)
+
+        def clear_output(self, wait=False):
+            pass
 
     class Shell(InteractiveShell):
-        displayhook_class = SilentDisplayHook
-        display_pub_class = CapturingDisplayPublisher
+        displayhook_class = Hook
+        display_pub_class = Publisher
+        outputs = Outputs(0)
 
         def ask_exit(self):  # what `exit()` and `quit()` call
             raise SystemExit("the notebook asked Python to exit")
 
         def enable_gui(self, gui=None):  # `%matplotlib inline` must not fail without a screen
+            pass
+
+        def _showtraceback(self, etype, evalue, stb):  # errors are reported as such, not as text
             pass
 
     config = Config()
@@ -198,33 +296,41 @@ def _shell():
 
 
 def _run_cell(shell, request: dict) -> dict:
-    output = CappedText(OUTPUT_LIMIT)
-    with _captured(output):
-        # With silent=False and no history, IPython still registers the source, so that AutoGraph and inspect find it.
-        result = shell.run_cell(request["cell"], store_history=False, cell_id=request["id"])
-    shell.display_pub.outputs.clear()
+    # With silent=False and no history, IPython still registers the source, so that AutoGraph and inspect find it.
+    result = shell.run_cell(request["cell"], store_history=False, cell_id=request["id"])
+    _show_figures(shell.outputs)
     error = result.error_before_exec or result.error_in_exec
-    return {"output": output.text(), **(probes.failure(error) if error is not None else {})}
+    return probes.failure(error) if error is not None else {}
+
+
+def _show_figures(outputs: Outputs) -> None:
+    """What Jupyter shows under a cell: the figures it has drawn."""
+    pyplot = sys.modules["matplotlib.pyplot"]
+    for number in pyplot.get_fignums()[:20]:
+        with contextlib.suppress(Exception):  # a figure that cannot be drawn is no reason to lose the cell
+            picture = io.BytesIO()
+            figure = pyplot.figure(number)
+            figure.savefig(picture, format="png", bbox_inches="tight")
+            outputs.display("display_data", {"image/png": picture.getvalue(), "text/plain": str(figure)})
 
 
 def _observe(shell, request: dict, extra) -> dict:
     answer = shell.user_ns.get(request["question"], None)
     if answer is None:
         return {"error": "NameError", "message": "", "undefined": True}
-    output = CappedText(OUTPUT_LIMIT)
-    try:
-        with _captured(output):
+    with watch.watching(request["forbid"]) as seen:
+        try:
             probe = probes.Probe(request["probe"]["name"], request["probe"]["options"])
-            observation = probes.observe(answer, probe, request["inputs"], request["seed"], extra)
-        return {"observation": observation, "output": output.text()}
-    except BaseException as error:  # SystemExit and KeyboardInterrupt are a student's error like any other
-        return {"output": output.text(), **probes.failure(error)}
+            reply = {"observation": probes.observe(answer, probe, request["inputs"], request["seed"], extra)}
+        except BaseException as error:  # SystemExit and KeyboardInterrupt are a student's error like any other
+            reply = probes.failure(error)
+    return reply | {"forbidden": seen}
 
 
 @contextlib.contextmanager
-def _captured(output: CappedText):
+def _captured(outputs: Outputs):
     before = sys.stdout, sys.stderr
-    sys.stdout = sys.stderr = output
+    sys.stdout, sys.stderr = Stream(outputs, "stdout"), Stream(outputs, "stderr")
     try:
         yield
     finally:

@@ -6,13 +6,17 @@ from typing import Any
 
 from autograder.grade import Verdict
 from autograder.key import Key
-from autograder.sandbox import ISOLATION
 
 
 def results(verdicts: list[Verdict], key: Key) -> dict[str, Any]:
     """The results of an assignment, ready for `json.dump`."""
-    return {"assignment": key.assignment, "key": key.digest, "isolation": ISOLATION,
+    return {"assignment": key.assignment, "key": key.digest, "isolation": isolation_of(verdicts),
             "submissions": [_submission(verdict) for verdict in verdicts]}
+
+
+def isolation_of(verdicts: list[Verdict]) -> str:
+    """How the submissions were isolated; "none" where nothing ran."""
+    return next((verdict.isolation for verdict in verdicts if verdict.isolation), "none")
 
 
 def _submission(verdict: Verdict) -> dict[str, Any]:

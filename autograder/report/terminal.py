@@ -8,7 +8,7 @@ from rich.text import Text
 
 from autograder.grade import MANUAL, Verdict
 from autograder.key import Key
-from autograder.sandbox import ISOLATION
+from autograder.report.json import isolation_of
 
 COLOURS = {"passed": "green", "partial": "yellow", "failed": "red", "missing": "bright_black", "crashed": "magenta",
            "timeout": "magenta", "ungraded": "bold red", "manual": "cyan"}
@@ -83,4 +83,4 @@ def _footer(verdicts: list[Verdict]) -> str:
     scores = [verdict.score for verdict in verdicts if verdict.score is not None and verdict.status == "graded"]
     mean = f"mean {sum(scores) / len(scores):.1f} of {len(scores)} graded · " if scores else ""
     seconds = sum(verdict.seconds for verdict in verdicts)
-    return f"{mean}{seconds:.1f} s of grading · isolation: {ISOLATION}"
+    return f"{mean}{seconds:.1f} s of grading · isolation: {isolation_of(verdicts)}"
