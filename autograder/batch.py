@@ -1,7 +1,7 @@
 """Many submissions: find them, grade them in parallel, lose none.
 
-Each job is a thread with a sandbox of its own; the work happens in the sandboxes' processes. Results come in the order of
-the students' names, whatever the number of jobs.
+Each job is a thread with a sandbox of its own; the work happens in the sandboxes' processes, and nowhere for what the cache
+knows. Results come in the order of the students' names, whatever the number of jobs.
 """
 
 from __future__ import annotations
@@ -14,15 +14,17 @@ from pathlib import Path
 
 import nbformat
 
-from autograder.grade import Verdict, broken, grade, unreadable
+from autograder.cache import Cache, unchanged
+from autograder.grade import Verdict, broken, by_hand, grade, unreadable
+from autograder.isolation import choose
 from autograder.key import Key
 from autograder.sandbox import Limits, Sandbox
-from autograder.submission import Unreadable, find_notebook, read_submission
+from autograder.submission import Submission, Unreadable, find_notebook, read_submission
 
 
 @dataclass(frozen=True)
 class Job:
-    """What every submission of an assignment is graded with."""
+    """What every submission of an assignment is graded with, and how; see `Sandbox` for the last four."""
 
     key: Key
     skeleton: nbformat.NotebookNode
@@ -30,6 +32,7 @@ class Job:
     limits: Limits
     isolation: str = "auto"
     hidden: tuple[Path, ...] = ()  # directories that student code must not see, wherever they lie
+    cache: Path | None = None  # where verdicts are kept
 
 
 def find_submissions(folder: Path, assignment: str) -> tuple[list[tuple[str, Path]], list[str]]:
@@ -49,6 +52,8 @@ def grade_all(submissions: list[tuple[str, Path]], job: Job, jobs: int = 1,
     Returns:
         A verdict for every submission, in the order given. After Ctrl-C, those that were ready.
     """
+    isolation = choose(job.isolation)
+    cache = Cache(job.cache, job.key, job.files, job.limits, isolation)
     waiting: queue.SimpleQueue = queue.SimpleQueue()
     for item in enumerate(submissions):
         waiting.put(item)
@@ -56,13 +61,13 @@ def grade_all(submissions: list[tuple[str, Path]], job: Job, jobs: int = 1,
     stop = threading.Event()
 
     def work():
-        with Sandbox(list(job.files), job.limits, job.isolation, job.hidden) as sandbox:
+        with Sandbox(list(job.files), job.limits, isolation, job.hidden) as sandbox:
             while not stop.is_set():
                 try:
                     number, (student, folder) = waiting.get_nowait()
                 except queue.Empty:
                     return
-                verdicts[number] = grade_one(student, folder, job, sandbox)
+                verdicts[number] = grade_one(student, folder, job, sandbox, cache)
                 done(verdicts[number])
 
     threads = [threading.Thread(target=work) for _ in range(max(1, min(jobs, len(submissions))))]
@@ -78,7 +83,7 @@ def grade_all(submissions: list[tuple[str, Path]], job: Job, jobs: int = 1,
     return [verdicts[number] for number in sorted(verdicts)]
 
 
-def grade_one(student: str, folder: Path, job: Job, sandbox: Sandbox) -> Verdict:
+def grade_one(student: str, folder: Path, job: Job, sandbox: Sandbox, cache: Cache) -> Verdict:
     """Grade one student's directory; whatever happens, there is a verdict."""
     try:
         path, notes = find_notebook(folder, job.key.notebook)
@@ -88,6 +93,18 @@ def grade_one(student: str, folder: Path, job: Job, sandbox: Sandbox) -> Verdict
     except Exception as error:  # a notebook that we fail to read is our fault until shown otherwise
         return broken(student, job.key, f"reading the notebook failed ({type(error).__name__}: {error})")
     try:
-        return grade(submission, job.key, sandbox)
+        return grade_submission(submission, job, sandbox, cache)
     except Exception as error:
         return replace(broken(student, job.key, f"grading failed ({type(error).__name__}: {error})"), notes=submission.notes)
+
+
+def grade_submission(submission: Submission, job: Job, sandbox: Sandbox, cache: Cache) -> Verdict:
+    """Grade a submission, as far as the cache does not know it."""
+    key, found = job.key, cache.load(submission)
+    known = unchanged(key.questions, found)
+    if found and len(known) == len(key.questions):
+        questions = tuple(known[question.name] for question in key.questions)
+        return replace(found, max_score=key.max_score, questions=questions + by_hand(key))
+    verdict = grade(submission, key, sandbox, known)
+    cache.save(submission, verdict)
+    return verdict

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
-from autograder import probes
+from autograder import probes, watch
 from autograder.grade import QuestionVerdict, Verdict, judge
 from autograder.grade import grade as grade_submission
 from autograder.key import Key, KeyFileError, Outcome, QuestionKey, load
@@ -66,7 +66,7 @@ def check_notebook(path: Path, limits: Limits = DEFAULT_LIMITS) -> tuple[Verdict
         name = cell["grade_id"] or cell["id"] or f"cell-{number + 1}"
         cells.append(RunCell(name, cell["source"], question=name if name in names else None))
     files = [file for file in path.parent.iterdir() if file.is_file() and file.suffix in (".npz", ".py", ".txt", ".csv")]
-    with Sandbox(files, limits) as sandbox:
+    with Sandbox(files, limits, "process") as sandbox:  # the student's own code on the student's own machine
         return grade_submission(Submission(path.stem, tuple(cells), ()), key, sandbox), key
 
 
@@ -101,8 +101,9 @@ def _outcomes(question: QuestionKey, namespace: dict) -> dict[str, Outcome]:
                 outcomes[case.name] = {"error": "NameError", "undefined": True}
                 continue
             try:
-                observation = probes.observe(answer, case.probe, case.inputs, f"{question.name}/{case.name}", extra)
-                outcomes[case.name] = {"observation": observation}
+                with watch.watching(list(question.forbid)) as used:
+                    observation = probes.observe(answer, case.probe, case.inputs, f"{question.name}/{case.name}", extra)
+                outcomes[case.name] = {"observation": observation, "forbidden": used}
             except Exception as error:
                 outcomes[case.name] = probes.failure(error)
     finally:  # the notebook's own random numbers go on as if nothing had happened

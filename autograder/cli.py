@@ -17,6 +17,7 @@ os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
+from rich.table import Table
 from rich.text import Text
 
 from autograder import build as building
@@ -25,6 +26,7 @@ from autograder.batch import Job, find_submissions, grade_all
 from autograder.check import check_notebook
 from autograder.course import Course, CourseError, find_course
 from autograder.grade import UNGRADED, Verdict
+from autograder.isolation import IsolationError, choose, findings, obstacle
 from autograder.key import Key, KeyFileError, atomic, load
 from autograder.question import DeclarationError
 from autograder.report.html import student_page
@@ -64,7 +66,9 @@ def check_command(notebook: Annotated[Path, typer.Argument(help="The notebook yo
 def grade(
     assignment: Annotated[str, typer.Argument(help="Id such as a4_cross_entropy.")],
     submissions: Annotated[Path, typer.Option(help="Directory of STUDENT/ASSIGNMENT/NOTEBOOK.ipynb.")] = Path("submitted"),
-    jobs: Annotated[int, typer.Option(min=1, help="How many submissions to grade at a time.")] = 1,
+    jobs: Annotated[int, typer.Option(min=1, help="How many submissions to grade at a time.")] = os.cpu_count() or 1,
+    isolation: Annotated[str, typer.Option(help="Walls around student code: auto, bubblewrap or process.")] = "auto",
+    fresh: Annotated[bool, typer.Option("--fresh", help="Grade again what the cache knows.")] = False,
     json_file: Annotated[Path | None, typer.Option(
         "--json", help="Where to write the results (default build/results/ASSIGNMENT.json).")] = None,
     reports: Annotated[Path | None, typer.Option(
@@ -78,11 +82,28 @@ def grade(
     answer_key = load(course.key(assignment))
     if answer_key.source != building.source_digest(course.solution(assignment)):
         err.print(f"[yellow]solutions/{assignment} has changed since the key was built: run `autograder build {assignment}`.")
-    verdicts = grade_class(course, answer_key, submissions, jobs, course.limits,
+    if fresh:
+        shutil.rmtree(course.cache(assignment), ignore_errors=True)
+    verdicts = grade_class(course, answer_key, submissions, jobs, isolation, course.limits,
                            json_file or course.root / "build" / "results" / f"{assignment}.json",
                            reports or course.root / "build" / "reports" / assignment)
     if any(question.status == UNGRADED for verdict in verdicts for question in verdict.questions):
         raise typer.Exit(1)
+
+
+@app.command()
+def doctor():
+    """Show what isolation this machine offers to student code, and how to get more."""
+    table = Table(title="isolation", title_justify="left", title_style="bold", header_style="bold", box=None, pad_edge=False)
+    for column in ("", "needs", "found", "to do"):
+        table.add_column(column, overflow="fold")
+    problems = [finding for finding in findings() if not finding.good]
+    for finding in findings():
+        mark = Text("✓", style="green") if finding.good else Text("✗", style="red")
+        table.add_row(mark, finding.what, Text(finding.found), Text("" if finding.good else finding.advice))
+    out.print(table)
+    out.print("student code runs behind [bold]bubblewrap[/bold]" if not problems else "student code runs in a "
+              "[bold]process[/bold] of this account: good against accidents, not against a determined attacker")
 
 
 @app.command()
@@ -96,7 +117,7 @@ def demo(jobs: Annotated[int, typer.Option(min=1, help="How many submissions to 
     for assignment in course.assignments:
         submitted = folder / assignment / "submitted"
         samples.write_class(samples.sample_class(course, assignment), submitted, assignment)
-        grade_class(course, load(course.key(assignment)), submitted, jobs, DEMO_LIMITS,
+        grade_class(course, load(course.key(assignment)), submitted, jobs, "auto", DEMO_LIMITS,
                     folder / assignment / "results.json", folder / assignment / "reports")
 
 
@@ -113,14 +134,19 @@ def build_all(course: Course, assignments: list[str]) -> None:
                            f"({sum(case.visible for case in cases)} visible), {mistakes} misconceptions")
 
 
-def grade_class(course: Course, answer_key: Key, submissions: Path, jobs: int, limits: Limits, json_file: Path,
+def grade_class(course: Course, answer_key: Key, submissions: Path, jobs: int, isolation: str, limits: Limits, json_file: Path,
                 reports: Path) -> list[Verdict]:
     """Grade a directory of submissions, print the table, write the JSON and a page per student."""
     assignment = answer_key.assignment
     handed_in, absent = find_submissions(submissions, assignment)
     if not handed_in:
         raise CourseError(f"expected {submissions}/STUDENT/{assignment}/; found no submission there")
-    job = Job(answer_key, course.skeleton(assignment), tuple(course.released_files(assignment)), limits)
+    isolation = choose(isolation)
+    if isolation == "process":
+        err.print(f"[yellow]isolation: process. Student code can read this account's files: {obstacle()}. "
+                  "Run `autograder doctor` for more.", soft_wrap=True)
+    job = Job(answer_key, course.skeleton(assignment), tuple(course.released_files(assignment)), limits, isolation,
+              (course.root,), course.cache(assignment))
     with _progress() as progress:
         task = progress.add_task(f"grading {assignment}", total=len(handed_in))
         verdicts = grade_all(handed_in, job, jobs, done=lambda verdict: progress.advance(task))
@@ -153,7 +179,7 @@ def main() -> None:
     """Run the command line; errors are one line on stderr."""
     try:
         app()
-    except (CourseError, DeclarationError, KeyFileError, Unreadable) as error:
+    except (CourseError, DeclarationError, IsolationError, KeyFileError, Unreadable) as error:
         _fail(error, 2)
     except (SandboxError, OSError) as error:
         _fail(error, 1)

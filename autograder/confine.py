@@ -1,4 +1,4 @@
-"""Walls around one submission: namespaces, a private scratch directory, resource limits. Runs in the worker, before any student code.
+"""Walls around one submission: namespaces, a private scratch directory, limits. Runs in the worker, before student code.
 
 Two kinds of walls. With *bubblewrap* around the warm parent, each submission gets user, mount, PID, IPC, UTS and cgroup
 namespaces of its own: it sees its own processes and its own scratch directory, and all of it ends with the namespace's
@@ -52,7 +52,7 @@ def silence() -> None:
 def leave_root() -> None:
     """Under bubblewrap started by root: mount this namespace's /proc, then become nobody for good.
 
-    Bubblewrap covers parts of root's /proc, and a covered one forbids its children a /proc of their own; nobody's needs no covers.
+    Bubblewrap covers parts of root's /proc, and a covered one denies its children a /proc of their own; nobody's needs no cover.
     """
     if os.getuid() != 0:
         return

@@ -42,6 +42,10 @@ class Course:
     def key(self, assignment: str) -> Path:
         return self.root / "build" / "keys" / f"{assignment}.npz"
 
+    def cache(self, assignment: str) -> Path:
+        """Where the verdicts of `assignment` are kept."""
+        return self.root / "build" / "cache" / assignment
+
     def nbgrader_source(self, assignment: str) -> Path:
         return self.root / "build" / "source" / assignment
 

@@ -78,16 +78,23 @@ class Verdict:
         return None if None in scores else sum(scores)
 
 
-def grade(submission: Submission, key: Key, sandbox: Sandbox) -> Verdict:
+def grade(submission: Submission, key: Key, sandbox: Sandbox, known: dict[str, QuestionVerdict] | None = None) -> Verdict:
     """Grade one submission.
 
     A question that dies costs only itself: its process is replaced, the cells are run again and the next question goes on.
+
+    Args:
+        known: verdicts of questions that need not be found again.
     """
     start = time.monotonic()
     with _Run(submission, sandbox) as run:
         verdicts: dict[str, QuestionVerdict] = {}
         try:
+            run.run_cells()
             for question in key.questions:
+                if known and question.name in known:
+                    verdicts[question.name] = known[question.name]
+                    continue
                 if found := forbidden_in_source(question, submission, key):
                     verdicts[question.name] = breaks_a_rule(question, *found)
                     continue
@@ -182,8 +189,7 @@ class _Run:
         self._close()
 
     def observe(self, question: QuestionKey, case: CaseKey) -> Outcome:
-        while self.child is None:
-            self._run_cells()
+        self.run_cells()
         try:
             # What the cells printed or drew is over: each case starts from the same seeds, whatever ran before it.
             probe = {"name": case.probe.name, "options": case.probe.options}
@@ -192,25 +198,31 @@ class _Run:
             self._close()
             raise
 
-    def _run_cells(self) -> None:
-        self.child = self.sandbox.fork(self.deadline)
-        for number, cell in enumerate(self.submission.cells):
-            if number in self.deadly:
-                continue
-            try:
-                reply = self.child.run_cell(cell.source, cell.id)
-            except Died as death:
-                self._close()
-                self.deadly.add(number)
-                self._went_wrong(cell, {"error": "", "died": death.status, "message": str(death)})
-                if time.monotonic() > self.deadline:
-                    self.deadly.update(range(len(self.submission.cells)))
-                return
-            self.outputs[cell.id] = reply["outputs"]
-            if reply["dropped"]:
-                self._note(f"The cell {cell.id} printed {reply['dropped']:,} characters more than are kept.")
-            if "error" in reply:
-                self._went_wrong(cell, reply)
+    def run_cells(self) -> None:
+        """Have a process in which the cells have run; one that ends it is left out the next time."""
+        while self.child is None:
+            self.child = self.sandbox.fork(self.deadline)
+            for number, cell in enumerate(self.submission.cells):
+                if number not in self.deadly and not self._run_cell(number, cell):
+                    break
+
+    def _run_cell(self, number: int, cell) -> bool:
+        """Run a cell; False when the process did not survive it."""
+        try:
+            reply = self.child.run_cell(cell.source, cell.id)
+        except Died as death:
+            self._close()
+            self.deadly.add(number)
+            self._went_wrong(cell, {"error": "", "died": death.status, "message": str(death)})
+            if time.monotonic() > self.deadline:
+                self.deadly.update(range(len(self.submission.cells)))
+            return False
+        self.outputs[cell.id] = reply["outputs"]
+        if reply["dropped"]:
+            self._note(f"The cell {cell.id} printed {reply['dropped']:,} characters more than are kept.")
+        if "error" in reply:
+            self._went_wrong(cell, reply)
+        return True
 
     def _went_wrong(self, cell, outcome: Outcome) -> None:
         if cell.question:

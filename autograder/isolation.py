@@ -1,7 +1,7 @@
-"""What isolation this machine offers, and how student code is started with it. Trusted; used by the sandbox and `autograder doctor`.
+"""What isolation this machine offers to student code, and how a worker is started with it. Trusted.
 
-`bubblewrap`: the worker sees a read-only system, a read-only Python and this package's code, and nothing else: no home, no course,
-no network, no inherited environment. `process`: a process of its own, which can read what the account can read.
+`bubblewrap`: the worker sees a read-only system, a read-only Python and this package's code, and nothing else: no home, no
+course, no network, no inherited environment. `process`: a process of its own, which can read what the account can read.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ def obstacle() -> str | None:
         return "the program bwrap is not installed"
     command = bubblewrap(Path(PACKAGE), BOOT.format(module="confine", function="trial"), {})
     try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=TRIAL_SECONDS, env={}, stdin=subprocess.DEVNULL)
+        done = subprocess.run(command, capture_output=True, text=True, timeout=TRIAL_SECONDS, env={})
     except (OSError, subprocess.TimeoutExpired) as error:
         return f"a trial did not end well ({type(error).__name__})"
     if done.stdout.strip() == "ok":
@@ -100,17 +100,19 @@ def bubblewrap(release: Path, code: str, environment: dict[str, str], arguments:
     command += ["--dir", "/proc"] if root else ["--proc", "/proc"]
     command += ["--dev", "/dev", "--perms", "1777", "--tmpfs", "/tmp", "--perms", "0755", "--dir", SCRATCH]
     python = _python_directories()
-    for path in hidden:
-        if any(path.is_relative_to(place) for place in (Path("/usr"), *python)):
-            command += ["--tmpfs", str(path)]
-    parents = {parent for path in python for parent in path.parents} - {Path("/"), Path("/usr")}
+    outermost = [path for path in python if not any(path != other and path.is_relative_to(other) for other in python)]
+    parents = {parent for path in outermost for parent in path.parents} - {Path("/"), Path("/usr")}
     for path in sorted(parents, key=lambda path: len(path.parts)):  # made by bubblewrap itself, they would be closed to nobody
-        if not any(path.is_relative_to(place) for place in python):
-            command += ["--perms", "0755", "--dir", str(path)]
-    for path in python:
+        command += ["--perms", "0755", "--dir", str(path)]
+    for path in outermost:
         command += ["--ro-bind", str(path), str(path)]
-    command += ["--perms", "0755", "--dir", KIT, "--ro-bind", str(PACKAGE), f"{KIT}/autograder", "--ro-bind", str(release), RELEASE,
-                "--remount-ro", "/dev", "--remount-ro", "/", "--chdir", "/", "--clearenv"]
+    for secret in map(Path.resolve, hidden):
+        if any(secret.is_relative_to(place) for place in (Path("/usr"), *outermost)):
+            command += ["--perms", "0755", "--tmpfs", str(secret)]
+            for path in python:  # such as a course's own .venv
+                command += ["--ro-bind", str(path), str(path)] if path.is_relative_to(secret) else []
+    command += ["--perms", "0755", "--dir", KIT, "--ro-bind", str(PACKAGE), f"{KIT}/autograder",
+                "--ro-bind", str(release), RELEASE, "--remount-ro", "/dev", "--remount-ro", "/", "--chdir", "/", "--clearenv"]
     for name, value in environment.items():
         command += ["--setenv", name, value]
     return [*command, sys.executable, "-I", "-c", code, *arguments]
@@ -125,7 +127,7 @@ def _python_directories() -> tuple[Path, ...]:
     # A package installed in place puts the whole course on the path; only the package itself is to be seen.
     wanted = {Path(os.path.realpath(path)) for path in candidates if path and os.path.isdir(path)} | {Path(sys.prefix)}
     wanted = {path for path in wanted if path != PACKAGE.parent and not path.is_relative_to("/usr")}
-    return tuple(sorted(path for path in wanted if not any(path != other and path.is_relative_to(other) for other in wanted)))
+    return tuple(sorted(wanted, key=lambda path: len(path.parts)))
 
 
 def findings() -> list[Finding]:

@@ -134,7 +134,7 @@ def _paths(node: ast.AST, names: _Names) -> set[str]:
         if isinstance(owner, ast.Call) and isinstance(owner.func, ast.Name) and owner.func.id == "vars" and owner.args:
             return {canonical(f"{path}.{node.slice.value}") for path in _paths(owner.args[0], names)}
     if isinstance(node, ast.Call):
-        function = node.func.id if isinstance(node.func, ast.Name) else node.func.attr if isinstance(node.func, ast.Attribute) else ""
+        function = getattr(node.func, "id", getattr(node.func, "attr", ""))  # of a name, of an attribute
         texts = [value for argument in node.args if (value := _text(argument)) is not None]
         if function == "getattr" and len(node.args) >= 2 and texts:
             return {canonical(f"{path}.{texts[0]}") for path in _paths(node.args[0], names)}

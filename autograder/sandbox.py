@@ -1,7 +1,7 @@
 """The trusted side of the boundary: starts workers, gives each submission a process and a directory of its own, keeps limits.
 
-How strong the walls are is `autograder.isolation`'s choice. Whatever it is, a submission has wall-clock, processor, memory, process,
-output and reply limits, and nothing it started runs afterwards.
+How strong the walls are is `autograder.isolation`'s choice. Whatever it is, there are limits on time, memory, processes, output
+and replies, and nothing that a submission started runs afterwards.
 """
 
 from __future__ import annotations
@@ -99,7 +99,8 @@ class Sandbox:
         isolation.IsolationError: the isolation asked for is not to be had.
     """
 
-    def __init__(self, files: list[Path] = (), limits: Limits = Limits(), isolation: str = "auto", hidden: tuple[Path, ...] = ()):
+    def __init__(self, files: list[Path] = (), limits: Limits = Limits(), isolation: str = "auto",
+                 hidden: tuple[Path, ...] = ()):
         self.files, self.limits, self.hidden = list(files), limits, tuple(hidden)
         self.isolation = walls.choose(isolation)
         self._process: subprocess.Popen | None = None
@@ -128,8 +129,11 @@ class Sandbox:
                        "KERAS_BACKEND": "tensorflow", "MPLBACKEND": "Agg", "MPLCONFIGDIR": home,
                        "IPYTHONDIR": home, "OMP_NUM_THREADS": "1", "PYTHONHASHSEED": "0"}
         argument = str(theirs.fileno())
-        command = [sys.executable, "-I", "-m", "autograder.worker", argument] if self.isolation == "process" else walls.bubblewrap(
-            self._release, walls.BOOT.format(module="worker", function="main"), environment, (argument,), self.hidden)
+        if self.isolation == "process":
+            command = [sys.executable, "-I", "-m", "autograder.worker", argument]
+        else:
+            code = walls.BOOT.format(module="worker", function="main")
+            command = walls.bubblewrap(self._release, code, environment, (argument,), self.hidden)
         log = Path(self._root, "start.log")
         with theirs, open(log, "wb") as errors:
             # What the worker says while it starts; student code never has this descriptor (see confine.silence).
@@ -141,7 +145,8 @@ class Sandbox:
         except (TimeoutError, EOFError, wire.WireError) as error:
             said = log.read_text(errors="replace").strip().splitlines()
             self.stop()
-            raise SandboxError(f"the worker did not start ({type(error).__name__}): {said[-1] if said else 'it said nothing'}") from None
+            last = said[-1] if said else "it said nothing"
+            raise SandboxError(f"the worker did not start ({type(error).__name__}): {last}") from None
 
     def stop(self) -> None:
         """End the worker and everything it started."""
@@ -300,8 +305,8 @@ class Child:
         if used["processes"] > limits.processes:
             raise Died("crashed", f"It started more than {limits.processes:g} processes and was stopped.")
         if cpu > seconds * limits.cores or used["cpu"] > limits.submission_seconds * limits.cores:
-            raise Died("timeout", f"It used more than {min(seconds, limits.submission_seconds) * limits.cores:g} s of processor time "
-                                  "and was stopped.")
+            allowed = min(seconds, limits.submission_seconds) * limits.cores
+            raise Died("timeout", f"It used more than {allowed:g} s of processor time and was stopped.")
 
 
 def _outcome(reply: dict) -> dict:

@@ -20,7 +20,8 @@ from autograder import probes
 
 OPERATIONS = "tf.raw_ops."  # a pattern that begins so names TensorFlow operation types
 ROOTS = {"tf": "tensorflow", "np": "numpy"}
-NEVER = {"keras.layers.Layer", "keras.layers.InputLayer", "keras.layers.Input", "keras.layers.InputSpec"}  # what every layer is made of
+# Subclassing a layer or making an input is how every layer and model begins.
+NEVER = {"keras.layers.Layer", "keras.layers.Input", "keras.layers.InputLayer", "keras.layers.InputSpec"}
 MAX_SEEN = 20
 
 
@@ -119,8 +120,9 @@ def _codes(forbid: tuple[str, ...]) -> dict[CodeType, str]:
         if pattern.startswith(OPERATIONS):
             continue
         for name, thing in expand(pattern):
-            members = [value for key, value in vars(thing).items() if key in ("__init__", "__call__", "__enter__", "call", "build")] \
-                if inspect.isclass(thing) else [thing]
+            members = [thing]
+            if inspect.isclass(thing):
+                members = [vars(thing)[key] for key in ("__init__", "__call__", "__enter__", "call", "build") if key in vars(thing)]
             for member in members:
                 code = getattr(inspect.unwrap(member) if callable(member) else member, "__code__", None)
                 if code is not None:
@@ -147,7 +149,7 @@ def expand(pattern: str) -> list[tuple[str, object]]:
 
 
 def _student_line() -> tuple[bool, str | None]:
-    """Is the answer's own code at work, rather than the probe around it; and the notebook's line it is at, where there is one."""
+    """Is the answer's own code at work, rather than the probe around it, and at which line of the notebook, if at one."""
     frame, inside = sys._getframe(1), False
     while frame is not None and frame.f_code is not probes.observe.__code__:
         file = frame.f_code.co_filename

@@ -25,7 +25,7 @@ MAX_FIGURE = 4 * 2**20  # bytes of one picture that a cell displays
 
 
 class Outputs:
-    """What a cell prints and displays, in order, as nbformat's outputs; it keeps the first `limit` characters and counts the rest."""
+    """What a cell prints and displays, in order, as nbformat's outputs: the first `limit` characters, and a count of the rest."""
 
     def __init__(self, limit: int):
         self.limit, self.kept, self.written, self.items = limit, 0, 0, []
@@ -159,7 +159,7 @@ def _fork(run, job: dict) -> tuple[int, int | None]:
 
 
 def _usage(pid: int) -> dict:
-    """Processes below a child, itself included, with the processor seconds and the memory (beyond what is shared) they have used."""
+    """A child's processes, with the processor seconds and the memory (beyond what is shared) they have used."""
     import psutil
 
     processes, cpu, memory = 0, 0.0, 0

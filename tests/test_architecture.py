@@ -16,11 +16,13 @@ LEVELS = [
     {"__main__"},
     {"cli"},
     {"samples", "check", "batch", "report.html", "report.json", "report.terminal"},
+    {"cache"},
     {"build", "grade"},
     {"course", "sandbox", "diagnose", "submission"},
-    {"compare", "lesson", "key"},
-    {"question", "worker"},
-    {"probes", "wire", "data", "plots", "", "report"},
+    {"compare", "lesson", "key", "isolation"},
+    {"question", "worker", "rules"},
+    {"watch"},
+    {"probes", "wire", "confine", "data", "plots", "", "report"},
 ]
 SECRET = {"question", "key", "lesson", "build", "grade", "course", "samples", "cli"}
 
@@ -87,7 +89,8 @@ def test_the_rules_notice_a_forbidden_import(tmp_path, module, line, complaint):
 def test_a_started_worker_has_loaded_no_module_that_knows_an_answer():
     code = "import autograder.worker, sys, json; print(json.dumps([m for m in sys.modules if m.startswith('autograder')]))"
     loaded = json.loads(subprocess.run([sys.executable, "-I", "-c", code], capture_output=True, check=True).stdout)
-    assert set(loaded) == {"autograder", "autograder.worker", "autograder.probes", "autograder.wire"}
+    assert set(loaded) == {"autograder", "autograder.worker", "autograder.probes", "autograder.wire", "autograder.confine",
+                           "autograder.watch"}
 
 
 def test_public_names_are_functions_however_their_modules_are_imported():

@@ -259,7 +259,7 @@ def test_a_batch_grades_everyone_in_order_whatever_the_jobs(built_tiny, key, tmp
 def test_the_json_follows_its_contract(run, key):
     verdict, _ = run(double="def double(x):\n    return x * x")
     data = json.loads(json.dumps(results([verdict], key)))
-    assert data["assignment"] == NAME and data["key"].startswith("sha256:") and data["isolation"] == "process"
+    assert data["assignment"] == NAME and data["key"].startswith("sha256:") and data["isolation"] == run.sandbox.isolation
     submission = data["submissions"][0]
     assert {"student", "status", "score", "max_score", "seconds", "error", "questions"} <= set(submission)
     for question in submission["questions"]:
