@@ -132,7 +132,7 @@ class Sandbox:
         if self.isolation == "process":
             command = [sys.executable, "-I", "-m", "autograder.worker", argument]
         else:
-            code = walls.BOOT.format(module="worker", function="main")
+            code = walls.BOOT.format(module="worker", function="behind_bubblewrap")
             command = walls.bubblewrap(self._release, code, environment, (argument,), self.hidden)
         log = Path(self._root, "start.log")
         with theirs, open(log, "wb") as errors:

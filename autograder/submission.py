@@ -183,6 +183,11 @@ def _plain_cell(cell: dict) -> dict:
             "grade_id": text(nbgrader.get("grade_id")), "tags": [tag for tag in tags if isinstance(tag, str)]}
 
 
+def printable(name: str) -> str:
+    """A file's or student's name without characters that a terminal, a log or a browser would obey."""
+    return "".join(character if character.isprintable() else "?" for character in name)
+
+
 def _clip(name: str) -> str:
-    name = "".join(character if character.isprintable() else "?" for character in name)
+    name = printable(name)
     return name if len(name) <= 60 else name[:57] + "…"

@@ -79,8 +79,13 @@ class Stream(io.TextIOBase):
         return len(text)
 
 
-def main() -> None:
+def behind_bubblewrap() -> None:
+    """As `main`, in a namespace of bubblewrap's."""
     confine.leave_root()
+    main()
+
+
+def main() -> None:
     control = socket.socket(fileno=int(sys.argv[1]))
     shell = _warm_up()
     confine.silence()

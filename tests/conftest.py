@@ -17,10 +17,13 @@ os.environ.pop("AUTOGRADER_SECRET", None)
 import pytest
 
 from autograder.course import Course, find_course
+from autograder.isolation import obstacle
 from autograder.key import SECRET_FILE
 
 ROOT = Path(__file__).resolve().parents[1]
 ASSIGNMENTS = ["a4_cross_entropy", "a8_attention"]
+
+needs_bubblewrap = pytest.mark.skipif(obstacle() is not None, reason=f"bubblewrap cannot isolate here: {obstacle()}")
 
 
 @pytest.fixture(scope="session")

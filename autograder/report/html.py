@@ -8,6 +8,7 @@ import jinja2
 import markupsafe
 
 from autograder.grade import Verdict
+from autograder.submission import printable
 
 
 def student_page(verdict: Verdict, assignment: str) -> str:
@@ -15,7 +16,8 @@ def student_page(verdict: Verdict, assignment: str) -> str:
     environment = jinja2.Environment(loader=jinja2.PackageLoader("autograder.report", "."), autoescape=True,
                                      trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined)
     environment.filters["code"] = _code
-    return environment.get_template("student.html.jinja").render(verdict=verdict, assignment=assignment)
+    return environment.get_template("student.html.jinja").render(verdict=verdict, student=printable(verdict.student),
+                                                                       assignment=assignment)
 
 
 def _code(text: str) -> markupsafe.Markup:

@@ -9,6 +9,7 @@ from rich.text import Text
 from autograder.grade import MANUAL, Verdict
 from autograder.key import Key
 from autograder.report.json import isolation_of
+from autograder.submission import printable
 
 COLOURS = {"passed": "green", "partial": "yellow", "failed": "red", "missing": "bright_black", "crashed": "magenta",
            "timeout": "magenta", "ungraded": "bold red", "manual": "cyan"}
@@ -33,7 +34,7 @@ def class_table(verdicts: list[Verdict], key: Key, width: int) -> Group:
     if left >= 12:  # a narrow terminal keeps the points and goes without the remark
         table.add_column("look at", overflow="ellipsis", no_wrap=True, width=left)
     for verdict in verdicts:
-        row = [Text(verdict.student), _score(verdict), *(_cell(question) for question in verdict.questions)]
+        row = [Text(printable(verdict.student)), _score(verdict), *(_cell(question) for question in verdict.questions)]
         table.add_row(*row, *([Text(_remark(verdict), style="bright_black")] if left >= 12 else []))
     legend = "  ".join(f"{number} {name} /{points}" for number, (name, points) in enumerate(columns.items(), 1))
     signs = "· not written   ✗ crashed   ∞ too slow" + ("   ✎ graded by hand" if key.written else "")
