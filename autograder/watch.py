@@ -22,6 +22,7 @@ OPERATIONS = "tf.raw_ops."  # a pattern that begins so names TensorFlow operatio
 ROOTS = {"tf": "tensorflow", "np": "numpy"}
 # Subclassing a layer or making an input is how every layer and model begins.
 NEVER = {"keras.layers.Layer", "keras.layers.Input", "keras.layers.InputLayer", "keras.layers.InputSpec"}
+METHODS = ("__init__", "__call__", "__enter__", "call", "build")  # of a forbidden class, whose call is noticed
 MAX_SEEN = 20
 
 
@@ -120,9 +121,7 @@ def _codes(forbid: tuple[str, ...]) -> dict[CodeType, str]:
         if pattern.startswith(OPERATIONS):
             continue
         for name, thing in expand(pattern):
-            members = [thing]
-            if inspect.isclass(thing):
-                members = [vars(thing)[key] for key in ("__init__", "__call__", "__enter__", "call", "build") if key in vars(thing)]
+            members = [vars(thing)[method] for method in METHODS if method in vars(thing)] if inspect.isclass(thing) else [thing]
             for member in members:
                 code = getattr(inspect.unwrap(member) if callable(member) else member, "__code__", None)
                 if code is not None:

@@ -283,6 +283,8 @@ def search_the_disk():
         for name in files:
             if name in names or name.endswith((".ipynb", ".npz")):
                 path = os.path.join(folder, name)
+                if not os.path.isfile(path):
+                    continue
                 try:
                     data = open(path, "rb").read(200_000)
                 except OSError:

@@ -1,0 +1,126 @@
+"""What an answer may not use: found in its source and when it runs, and nothing else is."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from autograder import watch
+from autograder.probes import call, gradients, observe
+from autograder.rules import canonical, violation
+
+FORBID = ("tf.nn.softmax", "keras.layers.*", "keras.ops.softmax", "tf.GradientTape", "scipy.special.softmax", "tf.raw_ops.*Softmax*")
+SETUP = "import tensorflow as tf\nimport numpy as np\nimport keras"
+X = np.float32([[1, 2, 3]])
+
+
+@pytest.mark.parametrize("source, name", [
+    ("def f(x):\n    return tf.nn.softmax(x)", "tf.nn.softmax"),
+    ("from tensorflow.nn import softmax as s\ndef f(x):\n    return s(x)", "tf.nn.softmax"),
+    ("from tensorflow import nn\ndef f(x):\n    return nn.softmax(x)", "tf.nn.softmax"),
+    ("import tensorflow\ndef f(x):\n    return tensorflow.nn.softmax(x)", "tf.nn.softmax"),
+    ("import tensorflow.compat.v2 as t\ndef f(x):\n    return t.nn.softmax(x)", "tf.nn.softmax"),
+    ("import scipy.special\ndef f(x):\n    return scipy.special.softmax(x)", "scipy.special.softmax"),
+    ("from scipy import special as sp\ndef g(x):\n    return sp.softmax(x)\ndef f(x):\n    return g(x)", "scipy.special.softmax"),
+    ("def f(x):\n    return getattr(tf.nn, 'soft' + 'max')(x)", "tf.nn.softmax"),
+    ("def f(x):\n    return tf.nn.__dict__['softmax'](x)", "tf.nn.softmax"),
+    ("def f(x):\n    return vars(tf.nn)['softmax'](x)", "tf.nn.softmax"),
+    ("import importlib\ndef f(x):\n    return importlib.import_module('tensorflow.nn').softmax(x)", "tf.nn.softmax"),
+    ("nn = tf.nn\nh = nn.softmax\ndef f(x):\n    return h(x)", "tf.nn.softmax"),
+    ("f = tf.nn.softmax", "tf.nn.softmax"),
+    ("def f(x):\n    from tensorflow.nn import softmax\n    return softmax(x)", "tf.nn.softmax"),
+    ("class f(keras.layers.Layer):\n    def __init__(self):\n        self.d = tf.keras.layers.Dense(3)", "keras.layers.Dense"),
+    ("class f(keras.layers.Dense):\n    pass", "keras.layers.Dense"),
+    ("if True:\n    def f(x):\n        with tf.GradientTape():\n            return x", "tf.GradientTape"),
+    ("%matplotlib inline\ndef f(x):\n    return tf.raw_ops.Softmax(logits=x)", "tf.raw_ops.Softmax"),
+])
+def test_a_forbidden_name_is_found_however_it_is_spelt(source, name):
+    found, line = violation("f", [SETUP, source], FORBID)
+    assert found == name and line in source and line
+
+
+@pytest.mark.parametrize("source", [
+    "def f(x):\n    e = tf.exp(x - tf.reduce_max(x))\n    return e / tf.reduce_sum(e)",
+    "def f(x):\n    return x\nassert np.allclose(f(1.0), tf.nn.softmax([1.0]))",  # comparing with the built-in is good practice
+    "def compare():\n    return tf.nn.softmax([1.0])\ndef f(x):\n    return x",
+    "def f(x):\n    '''Like tf.nn.softmax, but mine.'''\n    return x  # tf.nn.softmax",
+    "class f(keras.layers.Layer):\n    def call(self, x):\n        return x",
+    "def softmax(x):\n    return x\ndef f(x):\n    return softmax(x)",
+    "def f(x):\n    return (",
+    "",
+])
+def test_an_honest_source_is_left_alone(source):
+    assert violation("f", [SETUP, source], FORBID) is None
+
+
+def test_another_questions_answer_has_rules_of_its_own():
+    sources = [SETUP, "def g(x):\n    return tf.nn.softmax(x)", "def f(x):\n    return g(x)"]
+    assert violation("f", sources, FORBID, others=("g",)) is None
+    assert violation("f", sources, FORBID) is not None
+
+
+def test_names_are_written_as_patterns_spell_them():
+    assert [canonical(path) for path in ("tensorflow.keras.layers.Dense", "tensorflow.compat.v1.nn.relu", "numpy.gradient")] == [
+        "keras.layers.Dense", "tf.nn.relu", "numpy.gradient"]
+
+
+# ---------------------------------------------------------------------------------------------------- at run time
+
+
+def as_notebook(source):
+    """Functions as a notebook defines them: the watch tells the answer's own code by its file."""
+    import linecache
+
+    space = {"tf": tf, "np": np}
+    name = f"<ipython-input-{abs(hash(source))}>"
+    linecache.cache[name] = (len(source), None, source.splitlines(keepends=True), name)
+    exec(compile(source, name, "exec"), space)
+    return space["f"]
+
+
+def seen(source, forbid=FORBID, probe=None):
+    answer = as_notebook(source)
+    with watch.watching(list(forbid)) as used:
+        observe(answer, probe or call(), [X], "seed")
+    return [entry["name"] for entry in used], [entry["line"] for entry in used]
+
+
+@pytest.mark.parametrize("source, name", [
+    ("def f(x):\n    return tf.raw_ops.Softmax(logits=x)", "tf.raw_ops.Softmax"),
+    ("def f(x):\n    return getattr(tf.nn, ''.join(['soft', 'max']))(x)", "tf.raw_ops.Softmax"),
+    ("@tf.function\ndef f(x):\n    return getattr(tf.nn, ''.join(['log_soft', 'max']))(x)", "tf.raw_ops.LogSoftmax"),
+    ("g = tf.function(getattr(tf.nn, ''.join(['soft', 'max'])))\ng(tf.ones((1, 3)))\ndef f(x):\n    return g(x)", "tf.raw_ops.Softmax"),
+    ("import keras\nd = getattr(keras.ops, ''.join(['soft', 'max']))\ndef f(x):\n    return d(x)", "keras.ops.softmax"),
+    ("import keras\nd = getattr(keras.layers, 'Den' + 'se'[:2])\ndef f(x):\n    return d(3)(x)", "keras.layers.Dense"),
+    ("T = getattr(tf, ''.join(['Gradient', 'Tape']))\ndef f(x):\n    with T():\n        return x * 2", "tf.GradientTape"),
+    ("import sys\ndef f(x):\n    sys.setprofile(None)\n    return x", "sys.setprofile"),
+])
+def test_what_runs_is_noticed_under_any_name(source, name):
+    names, lines = seen(source)
+    assert name in names, names
+
+
+def test_the_line_that_led_to_it_is_given():
+    _, lines = seen("def f(x):\n    y = x + 1\n    return tf.raw_ops.Softmax(logits=y)")
+    assert lines == ["return tf.raw_ops.Softmax(logits=y)"]
+
+
+@pytest.mark.parametrize("probe", [call(), gradients(arguments=["x"])])
+def test_an_honest_answer_is_not_suspected_and_the_probes_own_tape_is_not_the_answers(probe):
+    source = "def f(x):\n    e = tf.exp(x - tf.reduce_max(x, axis=1, keepdims=True))\n    return e / tf.reduce_sum(e, axis=1, keepdims=True)"
+    assert seen(source, probe=probe) == ([], [])
+    assert seen(f"@tf.function\n{source}", probe=probe) == ([], [])
+
+
+def test_watching_changes_no_value_and_leaves_nothing_behind():
+    import sys
+
+    source = "def f(x):\n    return tf.cumsum(tf.exp(x), axis=1)"
+    watched = None
+    with watch.watching(list(FORBID)):
+        watched = observe(as_notebook(source), call(), [X], "seed")["output"]
+    assert np.array_equal(watched, observe(as_notebook(source), call(), [X], "seed")["output"])
+    assert sys.getprofile() is None
+    with watch.watching(list(FORBID)) as used:
+        pass
+    tf.nn.softmax(X)
+    assert used == []
