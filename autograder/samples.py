@@ -66,8 +66,9 @@ def misconception_source(question: Question, item: Misconception, imports: str) 
     source = textwrap.dedent(inspect.getsource(item.answer))
     node = ast.parse(source).body[0]
     body = "\n".join(source.splitlines()[node.lineno - 1:])  # without the decorator
-    return (f"from types import SimpleNamespace\n{imports}\nlesson = SimpleNamespace(**globals())\n\n\n{body}\n\n\n"
-            f"{question.name} = {item.name}")
+    # In a function, so that `lesson` stays what it was here when other cells do the same.
+    inner = textwrap.indent(f"lesson = SimpleNamespace(**globals())\n\n{body}\n\nreturn {item.name}", "    ")
+    return f"from types import SimpleNamespace\n{imports}\n\n\ndef mistaken():\n{inner}\n\n\n{question.name} = mistaken()"
 
 
 def edited(notebook: nbformat.NotebookNode, cell_id: str, change) -> nbformat.NotebookNode:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import os
 import shutil
@@ -21,30 +22,48 @@ from autograder.isolation import obstacle
 from autograder.key import SECRET_FILE
 
 ROOT = Path(__file__).resolve().parents[1]
-ASSIGNMENTS = ["a4_cross_entropy", "a8_attention"]
+ASSIGNMENTS = sorted(path.parent.name for path in (ROOT / "solutions").glob("*/lesson.py"))
 
 needs_bubblewrap = pytest.mark.skipif(obstacle() is not None, reason=f"bubblewrap cannot isolate here: {obstacle()}")
 
 
 @pytest.fixture(scope="session")
-def course(tmp_path_factory) -> Course:
-    """A copy of this course, built; made by whichever test process comes first."""
-    from autograder.build import build, processes
+def built(tmp_path_factory):
+    """`built(assignment)` -> a copy of this course with the assignment built, by whichever test process asks first."""
+    from autograder.build import build
 
     shared = tmp_path_factory.getbasetemp()
     if "PYTEST_XDIST_WORKER" in os.environ:
         shared = shared.parent
     root = shared / "course"
-    with open(shared / "course.lock", "w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not (root / "ready").exists():
+    with _first(shared / "course") as first:
+        if first:
             copy_course(root)
             (root / SECRET_FILE).write_text("the same hidden cases in every run of the tests\n")
-            with processes(2) as run:
-                for assignment in ASSIGNMENTS:
-                    build(find_course(root), assignment, run)
-            (root / "ready").touch()
-    return find_course(root)
+
+    def get(assignment: str) -> Course:
+        with _first(shared / f"course-{assignment}") as first:
+            if first:
+                build(find_course(root), assignment)
+        return find_course(root)
+
+    return get
+
+
+@pytest.fixture
+def course(built, assignment) -> Course:
+    """The course with the test's assignment built."""
+    return built(assignment)
+
+
+@contextlib.contextmanager
+def _first(place: Path):
+    """Yields True to the first test process that comes here, and lets the others wait until it is done."""
+    with open(f"{place}.lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        done = Path(f"{place}.done")
+        yield not done.exists()
+        done.touch()
 
 
 def copy_course(root: Path) -> None:

@@ -334,6 +334,8 @@ WRITTEN_DIFFERENTLY = [
     ("binary_cross_entropy", binary_numpy), ("binary_cross_entropy", binary_keras), ("binary_cross_entropy", binary_graph),
     ("train_neuron", neuron_numpy), ("train_neuron", neuron_keras), ("train_neuron", neuron_graph),
     ("accuracy", accuracy_numpy), ("accuracy", accuracy_keras), ("accuracy", accuracy_graph)]
+STYLES = {style: ({name: answer for name, answer in WRITTEN_DIFFERENTLY if getattr(answer, "python_function", answer).__name__.endswith(style)}, ())
+          for style in ("numpy", "keras", "graph")}
 
 
 @pytest.mark.parametrize("name, answer", WRITTEN_DIFFERENTLY)

@@ -477,3 +477,15 @@ def test_a_layer_that_asserts_is_told_so():
     (case,) = [case for case in question.cases if case.name == "heads_must_fit"]
     with pytest.raises(AnswerError, match="expected a ValueError"):
         observe(wrong, case.probe, case.make(np.random.default_rng(0)), "x", EXTRA)
+
+
+# Whole sets of right answers, for tests/test_assignments.py; the helpers are what they need beside them.
+DENSE_NAMES = f"DENSE = {DENSE!r}"
+STYLES = {
+    "numpy": (dict(positional_encoding=encoding_in_float32, scaled_dot_product_attention=attention_in_numpy,
+                   split_heads=split_in_numpy, merge_heads=merge_in_numpy, MultiHeadAttention=MadeInBuild), (DENSE_NAMES,)),
+    "ops": (dict(positional_encoding=encoding_with_ops, scaled_dot_product_attention=attention_with_ops,
+                 split_heads=split_with_ops, merge_heads=merge_with_ops, MultiHeadAttention=WithOps),
+            (DENSE_NAMES, attention_with_ops)),
+    "loops": (dict(positional_encoding=encoding_by_assignment), ()),
+}

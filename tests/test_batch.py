@@ -1,0 +1,217 @@
+"""A class is graded once: what has not changed is not run again, what was interrupted goes on, and nothing is lost."""
+
+import dataclasses
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import nbformat
+import pytest
+from conftest import TINY_QUESTIONS, write_tiny
+
+from autograder import batch, samples
+from autograder.batch import Job, find_submissions, grade_all
+from autograder.build import build
+from autograder.cache import question_digests
+from autograder.key import load
+from autograder.lesson import read_lesson, solved_notebook
+from autograder.question import load_questions
+from autograder.report.json import results
+from autograder.sandbox import Limits
+
+NAME = "a0_doubling"
+LIMITS = Limits(cell_seconds=20, case_seconds=20, submission_seconds=60)
+
+
+@pytest.fixture
+def course(tmp_path):
+    course = write_tiny(tmp_path)
+    build(course, NAME)
+    return course
+
+
+def a_class(course, students=("ada", "bob", "cy")):
+    folder = course.solution(NAME)
+    notebook = solved_notebook(read_lesson(folder), load_questions(folder))
+    made = []
+    for student in students:
+        answer = f"def double(x):\n    return 2 * x  # {student}"
+        text = json.dumps(samples.edited(notebook, "double", lambda _, answer=answer: answer))
+        made.append(samples.Sample(student, text))
+    samples.write_class(made, course.root / "submitted", NAME)
+    return find_submissions(course.root / "submitted", NAME)[0]
+
+
+def job(course, **changes):
+    return Job(load(course.key(NAME)), course.skeleton(NAME), tuple(course.released_files(NAME)), LIMITS, "auto", (course.root,),
+               course.cache(NAME), **changes)
+
+
+@pytest.fixture
+def graded(monkeypatch):
+    """The questions that each call of `grade` really exercised: (student, names)."""
+    seen = []
+    real = batch.grade
+
+    def grade(submission, key, sandbox, known=None):
+        seen.append((submission.student, [question.name for question in key.questions if question.name not in (known or {})]))
+        return real(submission, key, sandbox, known)
+
+    monkeypatch.setattr(batch, "grade", grade)
+    return seen
+
+
+def test_an_unchanged_class_is_not_run_again_and_gets_the_same(course, graded):
+    handed_in = a_class(course)
+    first = grade_all(handed_in, job(course), 2)
+    assert sorted(graded) == [(student, ["double", "quadruple"]) for student in ("ada", "bob", "cy")]
+    graded.clear()
+    again = grade_all(handed_in[::-1], job(course), 1)[::-1]
+    assert graded == [] and again == first
+    assert results(again, load(course.key(NAME))) == results(first, load(course.key(NAME)))
+
+
+def test_one_changed_question_is_graded_again_alone(course, graded):
+    handed_in = a_class(course)
+    grade_all(handed_in, job(course))
+    graded.clear()
+    changed = TINY_QUESTIONS.replace("return rng.normal(size=7)", "return rng.normal(size=9)")
+    assert changed != TINY_QUESTIONS
+    (course.solution(NAME) / "questions.py").write_text(changed.lstrip())
+    build(course, NAME)
+    verdicts = grade_all(handed_in, job(course))
+    assert graded == [(student, ["quadruple"]) for student in ("ada", "bob", "cy")]
+    assert [verdict.score for verdict in verdicts] == [100, 100, 100]
+
+
+def test_a_question_that_builds_on_a_changed_one_is_graded_again_too(course, graded):
+    key = load(course.key(NAME))
+    double, quadruple = key.questions
+    changed = dataclasses.replace(key, questions=(dataclasses.replace(double, forbid=("tf.add",)), quadruple))
+    before, after = question_digests(key), question_digests(changed)
+    assert before["double"] != after["double"] and before["quadruple"] != after["quadruple"]
+    changed = dataclasses.replace(key, questions=(double, dataclasses.replace(quadruple, forbid=("tf.add",))))
+    assert question_digests(changed)["double"] == before["double"]
+
+
+@pytest.mark.parametrize("change", ["answer", "added", "file", "limits"])
+def test_what_decides_a_verdict_is_what_it_is_kept_by(course, graded, change):
+    handed_in = a_class(course, ["ada"])
+    work = job(course)
+    grade_all(handed_in, work)
+    graded.clear()
+    path = handed_in[0][1] / "doubling.ipynb"
+    notebook = nbformat.read(path, as_version=4)
+    if change == "answer":
+        notebook.cells = samples.edited(notebook, "double", lambda source: source.replace("2", "3")).cells
+    elif change == "added":
+        notebook.cells.append(nbformat.v4.new_code_cell("double = None"))
+    elif change == "limits":
+        work = dataclasses.replace(work, limits=Limits(memory_megabytes=1000))
+    else:
+        extra = course.root / "data.csv"
+        extra.write_text("1,2\n")
+        work = dataclasses.replace(work, files=(*work.files, extra))
+    nbformat.write(notebook, path)
+    grade_all(handed_in, work)
+    assert len(graded) == 1
+
+
+def test_what_decides_nothing_changes_nothing(course, graded):
+    handed_in = a_class(course, ["ada"])
+    grade_all(handed_in, job(course))
+    graded.clear()
+    path = handed_in[0][1] / "doubling.ipynb"
+    notebook = nbformat.read(path, as_version=4)
+    for cell in notebook.cells:
+        cell.metadata["collapsed"] = True
+        if cell.cell_type == "code":
+            cell.outputs = [nbformat.v4.new_output("stream", text="hello")]
+    nbformat.write(notebook, path)
+    assert grade_all(handed_in, job(course))[0].score == 100 and graded == []
+
+
+def test_a_damaged_or_cut_file_of_the_cache_is_graded_again(course, graded):
+    handed_in = a_class(course)
+    first = grade_all(handed_in, job(course))
+    files = sorted(course.cache(NAME).glob("*.json"))
+    assert len(files) == 3 and not list(course.cache(NAME).glob(".*"))
+    files[0].write_bytes(files[0].read_bytes()[:50])
+    files[1].write_text("{}")
+    files[2].unlink()
+    graded.clear()
+    again = grade_all(handed_in, job(course))
+    assert len(graded) == 3
+    assert [dataclasses.replace(verdict, seconds=0) for verdict in again] == [dataclasses.replace(verdict, seconds=0) for verdict in first]
+
+
+def test_what_could_not_be_graded_is_not_kept(course, graded, monkeypatch):
+    from autograder.sandbox import Sandbox, SandboxError
+
+    def refuse(self, deadline):
+        raise SandboxError("no worker today")
+
+    handed_in = a_class(course, ["ada"])
+    with monkeypatch.context() as broken:
+        broken.setattr(Sandbox, "fork", refuse)
+        assert grade_all(handed_in, job(course))[0].score is None
+    assert grade_all(handed_in, job(course))[0].score == 100
+
+
+GRADE = [sys.executable, "-m", "autograder", "grade", NAME]
+
+
+def test_a_run_that_is_killed_goes_on_where_it_was(course):
+    """`kill -9` in the middle: the second run grades the rest and says the same as a run that was never stopped."""
+    students = [f"student-{number:02}" for number in range(12)]
+    a_class(course, students)
+    run = subprocess.Popen(GRADE + ["--jobs", "2"], cwd=course.root, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+                           start_new_session=True)
+    cached = course.cache(NAME)
+    deadline = time.monotonic() + 120
+    while time.monotonic() < deadline and (not cached.is_dir() or len(list(cached.glob("*.json"))) < 3) and run.poll() is None:
+        time.sleep(0.02)
+    os.killpg(run.pid, signal.SIGKILL)
+    run.wait()
+    kept = {path.name: path.read_bytes() for path in cached.glob("*.json")}
+    assert kept
+    subprocess.run(GRADE, cwd=course.root, check=True, capture_output=True)
+    assert {name: (cached / name).read_bytes() for name in kept} == kept  # none was graded twice
+    after = json.loads((course.root / "build" / "results" / f"{NAME}.json").read_text())
+    subprocess.run(GRADE + ["--fresh", "--jobs", "1"], cwd=course.root, check=True, capture_output=True)
+    fresh = json.loads((course.root / "build" / "results" / f"{NAME}.json").read_text())
+    for data in (after, fresh):
+        for submission in data["submissions"]:
+            submission["seconds"] = 0
+    assert after == fresh and [submission["student"] for submission in after["submissions"]] == students
+
+
+def test_ctrl_c_leaves_what_is_graded_in_place(course):
+    a_class(course, [f"student-{number:02}" for number in range(30)])
+    run = subprocess.Popen(GRADE + ["--jobs", "1"], cwd=course.root, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    cached = course.cache(NAME)
+    deadline = time.monotonic() + 120
+    while time.monotonic() < deadline and (not cached.is_dir() or len(list(cached.glob("*.json"))) < 2) and run.poll() is None:
+        time.sleep(0.02)
+    run.send_signal(signal.SIGINT)
+    _, said = run.communicate(timeout=60)
+    data = json.loads((course.root / "build" / "results" / f"{NAME}.json").read_text())
+    assert 2 <= len(data["submissions"]) < 30 and "submissions were not graded" in said
+    assert {submission["score"] for submission in data["submissions"]} == {100}
+
+
+def test_an_isolation_that_is_not_there_is_refused_and_unknown_ones_named(course):
+    a_class(course, ["ada"])
+    said = subprocess.run(GRADE + ["--isolation", "castle"], cwd=course.root, capture_output=True, text=True)
+    assert said.returncode == 2 and "expected an isolation of auto, bubblewrap, process. Received: castle" in said.stderr
+    without = {**os.environ, "PATH": str(course.root)}  # no bwrap to be found
+    said = subprocess.run(GRADE + ["--isolation", "bubblewrap"], cwd=course.root, capture_output=True, text=True, env=without)
+    assert said.returncode == 2 and "bwrap is not installed" in said.stderr and "autograder doctor" in said.stderr
+    said = subprocess.run(GRADE, cwd=course.root, capture_output=True, text=True, env=without)
+    assert said.returncode == 0 and "isolation: process" in said.stderr
+    assert json.loads((course.root / "build" / "results" / f"{NAME}.json").read_text())["isolation"] == "process"
+    said = subprocess.run([sys.executable, "-m", "autograder", "doctor"], cwd=course.root, capture_output=True, text=True, env=without)
+    assert said.returncode == 0 and "install the package" in " ".join(said.stdout.split()) and "process" in said.stdout
