@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import html
+import os
 import random
 import re
 import sys
@@ -28,6 +29,10 @@ DEFAULT_LIMITS = Limits()
 CHECK_CALL = re.compile(r"\s*check\(\s*['\"]\w+['\"]\s*\)\s*(#.*)?$")
 
 
+class CheckFailed(AssertionError):
+    """What `nbgrader validate` reports; the message is the check's."""
+
+
 def check(name: str) -> None:
     """Try your answer on the visible cases of a question, and show what is right and what is not.
 
@@ -44,6 +49,8 @@ def check(name: str) -> None:
         return
     outcomes = _outcomes(question, namespace)
     verdict = judge(question, outcomes, {}, {})
+    if os.environ.get("NBGRADER_EXECUTION") == "validate" and verdict.status != "passed":
+        raise CheckFailed(verdict.message)  # `nbgrader validate` takes errors, and nothing else, for failures
     _show(question, verdict, outcomes, total)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import shutil
 import sys
@@ -69,6 +70,7 @@ def grade(
     jobs: Annotated[int, typer.Option(min=1, help="How many submissions to grade at a time.")] = os.cpu_count() or 1,
     isolation: Annotated[str, typer.Option(help="Walls around student code: auto, bubblewrap or process.")] = "auto",
     fresh: Annotated[bool, typer.Option("--fresh", help="Grade again what the cache knows.")] = False,
+    gradebook: Annotated[bool, typer.Option(help="Record the results in nbgrader's gradebook, too.")] = True,
     json_file: Annotated[Path | None, typer.Option(
         "--json", help="Where to write the results (default build/results/ASSIGNMENT.json).")] = None,
     reports: Annotated[Path | None, typer.Option(
@@ -87,8 +89,23 @@ def grade(
     verdicts = grade_class(course, answer_key, submissions, jobs, isolation, course.limits,
                            json_file or course.root / "build" / "results" / f"{assignment}.json",
                            reports or course.root / "build" / "reports" / assignment)
+    if gradebook:
+        with err.status("Recording in nbgrader's gradebook …"):
+            record_class(course, assignment, submissions, isolation)
     if any(question.status == UNGRADED for verdict in verdicts for question in verdict.questions):
         raise typer.Exit(1)
+
+
+def record_class(course: Course, assignment: str, submissions: Path, isolation: str) -> None:
+    from autograder.nbgrader.gradebook import RecordError, record  # lazy: nbgrader takes a second to import
+
+    logger = logging.getLogger("autograder.nbgrader")
+    logger.setLevel(logging.ERROR)
+    try:
+        record(course, assignment, submissions, isolation, logger)
+    except RecordError as error:
+        _fail(error, 1)
+    out.print("gradebook: scores recorded; `nbgrader formgrader` shows them")
 
 
 @app.command()

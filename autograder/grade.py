@@ -222,6 +222,9 @@ class _Run:
             self._note(f"The cell {cell.id} printed {reply['dropped']:,} characters more than are kept.")
         if "error" in reply:
             self._went_wrong(cell, reply)
+            text = f"{reply['error']}: {reply['message']}"
+            self.outputs[cell.id].append({"output_type": "error", "ename": reply["error"], "evalue": reply["message"],
+                                          "traceback": [text + (f"\n    {reply['line']}" if reply["line"] else "")]})
         return True
 
     def _went_wrong(self, cell, outcome: Outcome) -> None:

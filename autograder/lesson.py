@@ -29,7 +29,7 @@ SCHEMA = 3  # of nbgrader's cell metadata
 
 @dataclass(frozen=True)
 class Cell:
-    """One cell of a lesson; `id` depends on its content alone, so that unrelated edits leave it unchanged."""
+    """One cell of a lesson; `id` is its name, or depends on its content alone, so that unrelated edits leave it unchanged."""
 
     kind: str  # "prose", "setup", "demo", "question" or "written"
     source: str
@@ -64,7 +64,10 @@ def read_lesson(folder: Path) -> list[Cell]:
             _solution_regions(node.source, f"{path}: question {question}")
         else:
             kind = "demo" if "demo" in node.metadata.get("tags", []) else "setup"
-        name = question or written or f"{kind}-{hashlib.sha256(node.source.encode()).hexdigest()[:8]}"
+        # Setup cells are counted: corrected after a release, one still takes the place of the copy that students have.
+        setups = sum(cell.kind == "setup" for cell in cells) + 1
+        name = question or written or (f"setup-{setups}" if kind == "setup" else
+                                       f"{kind}-{hashlib.sha256(node.source.encode()).hexdigest()[:8]}")
         seen[name] = seen.get(name, 0) + 1
         if seen[name] > 1 and kind in ("question", "written"):
             raise DeclarationError(f"{path}: question {name} has two cells; expected one")

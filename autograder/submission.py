@@ -95,49 +95,85 @@ def read_cells(path: Path) -> list[dict]:
 
 def merge(cells: list[dict], skeleton: nbformat.NotebookNode, student: str, notes: tuple[str, ...] = ()) -> Submission:
     """Put a student's cells in the skeleton's order, each added cell after the skeleton cell it followed."""
-    known = {cell.id: cell for cell in skeleton.cells}
-    answers: dict[str, list[str]] = {}
-    added: dict[str | None, list[RunCell]] = {}
-    oddities = list(notes)
-    previous = None  # the skeleton cell that an added one follows
-    for number, cell in enumerate(cells):
-        name = cell["grade_id"] if cell["grade_id"] in known else cell["id"] if cell["id"] in known else None
-        role = _role(known[name]) if name else None
-        if role == "solution":
-            answers.setdefault(name, []).append(cell["source"])
-        elif role == "locked" and cell["source"].strip() != known[name].source.strip():
-            oddities.append(f"The locked cell {name} was changed; the original was used.")
-        elif role is None and cell["cell_type"] == "code" and cell["source"].strip() and "demo" not in cell["tags"]:
-            added.setdefault(previous, []).append(RunCell(f"added-{number}", cell["source"], added=True))
-        previous = name or previous
+    answers, added, oddities = _sorted(cells, skeleton)
 
-    run = list(added.get(None, []))
+    def own(place):
+        return [RunCell(f"added-{number}", cell["source"], added=True) for number, cell in added.get(place, [])
+                if cell["cell_type"] == "code" and cell["source"].strip() and "demo" not in cell["tags"]]
+
+    everything = [cell for place in added for cell in own(place)]
+    run = own(None)
     for cell in skeleton.cells:
         role = _role(cell)
         if role == "solution":
             sources = answers.get(cell.id, [])
             # A copy that still holds the stub is a backup; of several answers all run, so that the last counts, as in Jupyter.
-            written = [source for source in sources if source.strip() != cell.source.strip()]
-            run += [RunCell(cell.id, source, question=cell.id) for source in written]
-            if not sources and not any(re.search(rf"^(async )?(def|class) {re.escape(cell.id)}\b", extra.source, re.MULTILINE)
-                                       for extras in added.values() for extra in extras):
+            run += [RunCell(cell.id, source, question=cell.id) for source in sources if _written(source, cell)]
+            definition = rf"^(async )?(def|class) {re.escape(cell.id)}\b"
+            if not sources and not any(re.search(definition, extra.source, re.MULTILINE) for extra in everything):
                 oddities.append(f"The answer cell {cell.id} is missing.")
             elif len(sources) > 1:
                 oddities.append(f"The answer cell {cell.id} is there {len(sources)} times; the last answer in it counts.")
         elif role == "locked":
             run.append(RunCell(cell.id, cell.source))
-        run += added.get(cell.id, [])
+        run += own(cell.id)
     oddities += [f"The cell {cell.id} holds more than {MAX_SOURCE:,} characters and was not run."
                  for cell in run if len(cell.source) > MAX_SOURCE]
     run = [cell for cell in run if len(cell.source) <= MAX_SOURCE]
-    return Submission(student, tuple(run), tuple(dict.fromkeys(oddities)))
+    return Submission(student, tuple(run), tuple(dict.fromkeys([*notes, *oddities])))
+
+
+def merged_notebook(cells: list[dict], skeleton: nbformat.NotebookNode) -> nbformat.NotebookNode:
+    """The skeleton with a student's answers and added cells in it: what a person reads. Nothing else of theirs is in it."""
+    answers, added, _ = _sorted(cells, skeleton)
+    notebook = nbformat.from_dict(json.loads(json.dumps(skeleton)))
+
+    def own(place):
+        for number, cell in added.get(place, []):
+            new = nbformat.v4.new_code_cell if cell["cell_type"] == "code" else nbformat.v4.new_markdown_cell
+            if cell["source"].strip():
+                yield new(cell["source"][:MAX_SOURCE], id=f"added-{number}")
+
+    merged = list(own(None))
+    for cell in notebook.cells:
+        if _role(cell) in ("solution", "written"):
+            written = [source for source in answers.get(cell.id, []) if _written(source, cell)]
+            cell.source = written[-1][:MAX_SOURCE] if written else cell.source
+        merged += [cell, *own(cell.id)]
+    notebook.cells = merged
+    return notebook
+
+
+def _sorted(cells: list[dict], skeleton) -> tuple[dict[str, list[str]], dict[str | None, list[tuple[int, dict]]], list[str]]:
+    """A student's cells: answers by name, added cells by the skeleton cell they follow, and what is odd about them."""
+    known = {cell.id: cell for cell in skeleton.cells}
+    answers: dict[str, list[str]] = {}
+    added: dict[str | None, list[tuple[int, dict]]] = {}
+    oddities = []
+    previous = None  # the skeleton cell that an added one follows
+    for number, cell in enumerate(cells):
+        name = cell["grade_id"] if cell["grade_id"] in known else cell["id"] if cell["id"] in known else None
+        role = _role(known[name]) if name else None
+        if role in ("solution", "written"):
+            answers.setdefault(name, []).append(cell["source"])
+        elif role == "locked" and cell["source"].strip() != known[name].source.strip():
+            oddities.append(f"The locked cell {name} was changed; the original was used.")
+        elif role is None:
+            added.setdefault(previous, []).append((number, cell))
+        previous = name or previous
+    return answers, added, oddities
+
+
+def _written(source: str, cell) -> bool:
+    """Is this more than the stub that was handed out?"""
+    return source.strip() != cell.source.strip()
 
 
 def _role(cell) -> str:
-    """What a skeleton cell is: "solution", "check", "locked", "demo" or "prose"."""
-    if cell.cell_type != "code":
-        return "prose"
+    """What a skeleton cell is: "solution", "written", "check", "locked", "demo" or "prose"."""
     metadata = cell.metadata.get("nbgrader", {})
+    if cell.cell_type != "code":
+        return "written" if metadata.get("solution") else "prose"
     return "solution" if metadata.get("solution") else "check" if metadata.get("grade") else \
         "locked" if metadata.get("locked") else "demo"
 

@@ -1,0 +1,50 @@
+"""nbgrader with this grader inside: its commands, gradebook and pages as they are, its execution of student code replaced.
+
+`nbgrader_config.py` of a course calls `configure(get_config())`. Then
+
+- `nbgrader generate_assignment` releases the notebook that `autograder build` wrote and registers it in the gradebook,
+- `nbgrader autograde`, and the button of formgrader, grade in the sandbox, in parallel, from the cache where nothing changed,
+- `nbgrader export` writes a CSV with points per question.
+"""
+
+from __future__ import annotations
+
+import sys
+
+from autograder.course import Course, CourseError, find_course
+
+NEEDS_SOURCE = ("generate_assignment", "assign", "autograde")
+
+
+def configure(c, course: Course | None = None) -> None:
+    """Fill in nbgrader's configuration object for a course, by default the one that holds the working directory."""
+    from autograder.nbgrader import autograde
+
+    try:
+        course = course or find_course()
+        _require_build(course, sys.argv)
+    except CourseError as error:
+        sys.exit(f"autograder: {error}")
+    c.CourseDirectory.root = str(course.root)
+    c.CourseDirectory.source_directory = "build/source"  # generated: nbgrader hands out whatever else lies beside a notebook
+    c.CourseDirectory.release_directory = "assignments"
+    c.GenerateAssignment.force = True  # the release is generated, and committed
+    c.GenerateAssignment.preprocessors = [
+        *(f"nbgrader.preprocessors.{name}" for name in ("ClearSolutions", "ClearOutput", "CheckCellMetadata", "ComputeChecksums",
+                                                        "SaveCells")), "autograder.nbgrader.release.DropChecksums"]
+    c.Autograde.autograde_preprocessors = [
+        "autograder.nbgrader.autograde.RecordScores", "nbgrader.preprocessors.AssignLatePenalties",
+        "nbgrader.preprocessors.CheckCellMetadata"]
+    c.ExportApp.plugin_class = "autograder.nbgrader.export.PointsPerQuestion"
+    autograde.install()
+
+
+def _require_build(course: Course, command: list[str]) -> None:
+    """Before nbgrader says in twenty lines that it found nothing."""
+    if len(command) < 2 or command[1] not in NEEDS_SOURCE:
+        return
+    for name in course.assignments:
+        if name not in command[2:]:
+            continue
+        if not course.nbgrader_source(name).is_dir() or not course.key(name).is_file():
+            raise CourseError(f"expected {name} to be built; found no key or no nbgrader source. Run `autograder build {name}`.")

@@ -1,0 +1,199 @@
+"""`nbgrader autograde` in the sandbox: from submissions to graded notebooks and rows of the gradebook.
+
+nbgrader's converter reads a student's file with nbformat, copies whatever lies beside it, and aborts a whole class over one
+odd notebook. This subclass takes its place: it reads notebooks as `autograder.submission` does, copies nothing of a
+student's, and grades the class as `autograder.batch` does, before nbgrader's own preprocessors write the results.
+"""
+
+from __future__ import annotations
+
+import glob
+import os
+import re
+import shutil
+from pathlib import Path
+
+import nbformat
+import nbgrader.apps.api
+import nbgrader.apps.autogradeapp
+from nbgrader.api import Gradebook, MissingEntry
+from nbgrader.converters import Autograde as NbgraderAutograde
+from nbgrader.converters import GenerateAssignment, NbGraderException
+from nbgrader.preprocessors import SaveAutoGrades
+from nbgrader.utils import find_all_files
+from traitlets import Integer, Unicode
+from traitlets.config import Config
+
+from autograder import isolation as walls
+from autograder.batch import Job, grade_all
+from autograder.course import Course, find_course
+from autograder.grade import UNGRADED, QuestionVerdict, Verdict
+from autograder.key import KeyFileError, load
+from autograder.lesson import notebook_name
+from autograder.report.html import question_card
+from autograder.submission import Unreadable, find_notebook, merged_notebook, printable, read_cells
+
+
+def install() -> None:
+    """Let nbgrader's command and formgrader's button use this converter; nbgrader has no setting for it."""
+    nbgrader.apps.autogradeapp.Autograde = Autograde
+    nbgrader.apps.api.Autograde = Autograde
+
+
+class Autograde(NbgraderAutograde):
+    """Grades submissions in the sandbox; configured as nbgrader's own converter is (`c.Autograde`)."""
+
+    jobs = Integer(os.cpu_count() or 1, min=1, help="How many submissions to grade at a time.").tag(config=True)
+    isolation = Unicode("auto", help="Walls around student code: auto, bubblewrap or process.").tag(config=True)
+
+    def init_notebooks(self) -> None:
+        """Every student who has a directory for the assignment, whatever is in it."""
+        name = notebook_name(self.coursedir.assignment_id)
+        pattern = self._format_source(self.coursedir.assignment_id, self.coursedir.student_id)
+        self.assignments = {folder: [os.path.join(folder, f"{name}.ipynb")] for folder in glob.glob(pattern)
+                            if os.path.isdir(folder)}
+        if not self.assignments:
+            self.log.error("expected submissions at %s; found none", pattern)
+            raise NbGraderException(f"no submissions at {pattern}")
+
+    def convert_notebooks(self) -> None:
+        """Grade the class, in parallel; then let nbgrader write one submission after the other."""
+        course, assignment = find_course(Path(self.coursedir.root)), self.coursedir.assignment_id
+        self._course = course
+        try:
+            key = load(course.key(assignment))
+        except KeyFileError as error:
+            self.log.error("%s", error)
+            raise NbGraderException(str(error)) from None
+        register(course, assignment, self)
+        kind = walls.choose(self.isolation)
+        if kind == "process":
+            self.log.warning("isolation: process. Student code can read this account's files: %s", walls.obstacle())
+        self._key, self._skeleton = key, course.skeleton(assignment)
+        job = Job(key, self._skeleton, tuple(course.released_files(assignment)), course.limits, kind, (course.root,),
+                  course.cache(assignment))
+        students = sorted((self._student(folder), Path(folder)) for folder in self.assignments if self._wanted(folder))
+        verdicts = grade_all(students, job, self.jobs, done=self._say)
+        self._verdicts: dict[str, Verdict] = {verdict.student: verdict for verdict in verdicts}
+        super().convert_notebooks()
+
+    def init_assignment(self, assignment_id: str, student_id: str) -> None:
+        """Rows of the gradebook, and the files of the release; nothing that a student put beside the notebook is copied."""
+        everything, self.coursedir.ignore = self.coursedir.ignore, ["*"]
+        try:
+            super().init_assignment(assignment_id, student_id)
+        finally:
+            self.coursedir.ignore = everything
+        source = Path(self.coursedir.format_path(self.coursedir.source_directory, ".", assignment_id))
+        target = Path(self._format_dest(assignment_id, student_id))
+        for file in find_all_files(str(source), [*everything, "*.ipynb"]):
+            place = target / Path(file).relative_to(source)
+            place.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(file, place)
+        timestamp = Path(self._format_source(assignment_id, student_id), "timestamp.txt")
+        if timestamp.is_file() and not timestamp.is_symlink() and timestamp.stat().st_size < 1000:
+            target.mkdir(parents=True, exist_ok=True)
+            shutil.copy(timestamp, target)  # nbgrader compares it to see whether a submission is newer
+
+    def convert_single_notebook(self, notebook_filename: str) -> None:
+        resources = self.init_single_notebook_resources(notebook_filename)
+        verdict = self._verdicts[resources["nbgrader"]["student"]]
+        notebook = graded_notebook(self._cells(Path(notebook_filename).parent), self._skeleton, verdict)
+        with Gradebook(self.coursedir.db_url, self.coursedir.course_id) as gradebook:
+            source = gradebook.find_notebook(resources["nbgrader"]["notebook"], resources["nbgrader"]["assignment"])
+            checksums = {cell.name: cell.checksum for cell in source.source_cells}
+        for cell in notebook.cells:
+            if "nbgrader" in cell.metadata:
+                cell.metadata.nbgrader["checksum"] = checksums.get(cell.metadata.nbgrader.grade_id)
+        resources["autograder"] = {"ungraded": {q.name for q in verdict.questions if q.status == UNGRADED}}
+        self._sanitizing = False  # nbgrader's name for its second pass, the only one here
+        try:
+            self._init_preprocessors()
+            output, resources = self.exporter.from_notebook_node(notebook, resources)
+        finally:
+            self._sanitizing = True
+        self.write_single_notebook(output, resources)
+
+    def _cells(self, folder: Path) -> list[dict]:
+        try:
+            return read_cells(find_notebook(folder, self._key.notebook)[0])
+        except Unreadable:
+            return []  # the verdict says why
+
+    def _student(self, folder: str) -> str:
+        pattern = self._format_source("(?P<assignment_id>.*)", "(?P<student_id>.*)", escape=True)
+        return re.match(pattern, folder).group("student_id")
+
+    def _wanted(self, folder: str) -> bool:
+        return self._student(folder) not in (self.coursedir.student_id_exclude or "").split(",")
+
+    def _say(self, verdict: Verdict) -> None:
+        student = printable(verdict.student)
+        score = "not graded" if verdict.score is None else f"{verdict.score} of {verdict.max_score}"
+        self.log.info("%s: %s", student, score)
+        for line in [*([verdict.error] if verdict.error else []), *verdict.notes]:
+            self.log.warning("%s: %s", student, printable(line))
+
+
+class RecordScores(SaveAutoGrades):
+    """nbgrader's own step, except that what could not be graded waits for a person instead of counting as nothing."""
+
+    def _add_score(self, cell, resources) -> None:
+        super()._add_score(cell, resources)
+        name = cell.metadata["nbgrader"]["grade_id"]
+        if name.removesuffix("-check") in resources["autograder"]["ungraded"]:
+            grade = self.gradebook.find_grade(name, self.notebook_id, self.assignment_id, self.student_id)
+            grade.auto_score, grade.needs_manual_grade = None, True
+            self.gradebook.db.commit()
+
+
+def graded_notebook(cells: list[dict], skeleton: nbformat.NotebookNode, verdict: Verdict) -> nbformat.NotebookNode:
+    """A student's notebook as nbgrader keeps it: their answers, what their cells showed, and a verdict under each question."""
+    notebook = merged_notebook(cells, skeleton)
+    questions = {f"{question.name}-check": question for question in verdict.questions}
+    for number, cell in enumerate(notebook.cells, 1):
+        if cell.cell_type != "code":
+            continue
+        if cell.id in questions:
+            cell.execution_count, cell.outputs = number, [_score_output(questions[cell.id], number)]
+        else:
+            outputs = verdict.outputs.get(cell.id, [])
+            cell.execution_count, cell.outputs = number if outputs else None, [nbformat.from_dict(output) for output in outputs]
+    if lines := [*([verdict.error] if verdict.error else []), *verdict.notes]:
+        text = "**Noticed while grading**\n\n" + "\n".join(f"- {_plain_markdown(line)}" for line in lines)
+        notebook.cells.insert(0, nbformat.v4.new_markdown_cell(text, id="grading-notes"))
+    return notebook
+
+
+def _score_output(question: QuestionVerdict, number: int) -> nbformat.NotebookNode:
+    """nbgrader reads the score from the plain text; people see the card."""
+    return nbformat.v4.new_output("execute_result", execution_count=number, data={
+        "text/plain": repr(float(question.score or 0)), "text/html": question_card(question)})
+
+
+def _plain_markdown(text: str) -> str:
+    return re.sub(r"([\\*_{}\[\]<>#|!&])", r"\\\1", printable(text))
+
+
+def register(course: Course, assignment: str, parent) -> None:
+    """Have the assignment in the gradebook as it is released now: nbgrader's `generate_assignment` is run when it is not."""
+    name = notebook_name(assignment)
+    cells = [cell for cell in course.skeleton(assignment).cells if cell.metadata.get("nbgrader")]
+    sources = {cell.id: cell.source for cell in cells}
+    points = {cell.id: cell.metadata.nbgrader.points for cell in cells if cell.metadata.nbgrader.grade}
+    with Gradebook(parent.coursedir.db_url, parent.coursedir.course_id) as gradebook:
+        try:
+            notebook = gradebook.find_notebook(name, assignment)
+            same = sources == {cell.name: cell.source for cell in notebook.source_cells} and \
+                points == {cell.name: cell.max_score for cell in notebook.grade_cells}
+        except MissingEntry:
+            same = False
+    if same:
+        return
+    parent.log.info("registering %s in the gradebook", assignment)
+    coursedir = parent.coursedir
+    student, coursedir.student_id = coursedir.student_id, "."
+    try:
+        GenerateAssignment(coursedir=coursedir, parent=parent.parent, config=Config(parent.config)).start()
+    finally:
+        coursedir.student_id = student
