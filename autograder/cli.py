@@ -124,16 +124,21 @@ def doctor():
 
 
 @app.command()
-def demo(jobs: Annotated[int, typer.Option(min=1, help="How many submissions to grade at a time.")] = os.cpu_count() or 1):
-    """Build everything, make a sample class of good, wrong and broken notebooks, and grade it."""
+def demo(
+    assignments: Annotated[list[str] | None, typer.Argument(help="Ids such as a4_cross_entropy; all by default.")] = None,
+    jobs: Annotated[int, typer.Option(min=1, help="How many submissions to grade at a time.")] = os.cpu_count() or 1,
+    mistakes: Annotated[int, typer.Option(min=1, help="How many known mistakes of each question to make.")] = 2,
+):
+    """Build assignments, make a sample class of good, wrong and broken notebooks, and grade it."""
     course = find_course()
-    build_all(course, course.assignments)
+    chosen = course.require(assignments or [])
+    build_all(course, chosen)
     folder = course.root / "build" / "demo"
     if folder.exists():
         shutil.rmtree(folder)
-    for assignment in course.assignments:
+    for assignment in chosen:
         submitted = folder / assignment / "submitted"
-        samples.write_class(samples.sample_class(course, assignment), submitted, assignment)
+        samples.write_class(samples.sample_class(course, assignment, mistakes), submitted, assignment)
         grade_class(course, load(course.key(assignment)), submitted, jobs, "auto", DEMO_LIMITS,
                     folder / assignment / "results.json", folder / assignment / "reports")
 

@@ -35,8 +35,12 @@ class Sample:
     misconception: str | None = None
 
 
-def sample_class(course: Course, assignment: str) -> list[Sample]:
-    """Full marks, every misconception, and every mishap."""
+def sample_class(course: Course, assignment: str, mistakes: int | None = None) -> list[Sample]:
+    """Full marks, misconceptions, and every mishap.
+
+    Args:
+        mistakes: how many misconceptions of each question; all by default.
+    """
     folder = course.solution(assignment)
     cells = read_lesson(folder)
     questions = question_order(cells, load_questions(folder), folder)
@@ -44,7 +48,7 @@ def sample_class(course: Course, assignment: str) -> list[Sample]:
     imports = _imports(folder / "questions.py")
     samples = [Sample("all-right", _text(solved)), Sample("blank", _text(blank))]
     for question in questions:
-        for item in question.misconceptions:
+        for item in question.misconceptions[:mistakes]:
             source = misconception_source(question, item, imports)
             notebook = edited(solved, question.name, lambda answer, source=source: f"{answer}\n\n\n{source}")
             samples.append(Sample(f"{question.name}--{item.name}", _text(notebook), question.name, item.name))

@@ -6,10 +6,11 @@ import time
 
 import psutil
 import pytest
-from conftest import needs_bubblewrap
+from conftest import TINY_QUESTIONS, needs_bubblewrap, write_tiny
 
 from autograder import samples
 from autograder.batch import Job, find_submissions, grade_all
+from autograder.build import build
 from autograder.grade import QuestionVerdict, grade, judge
 from autograder.key import load
 from autograder.lesson import read_lesson, solved_notebook, student_notebook
@@ -280,3 +281,64 @@ def test_an_earlier_mistake_that_stops_everything_is_no_mistake_of_the_next_ques
     verdict = judge(question, outcomes, {}, earlier)
     assert verdict.misconception is None and verdict.score == 40
     assert "Your double leads to it: mend that first." in verdict.cases[0].message
+
+
+HEAVY = """
+%matplotlib inline
+import keras, matplotlib.pyplot as plt, sys, time
+from concurrent.futures import ThreadPoolExecutor
+!ls
+%timeit -n 2 -r 2 sum(range(100))
+files = !ls
+model = keras.Sequential([keras.layers.Input((8,)), keras.layers.Dense(16, activation="relu"), keras.layers.Dense(1)])
+model.compile(keras.optimizers.Adam(0.01), "mse")
+data = np.random.default_rng(0).normal(size=(256, 8)).astype("float32")
+history = model.fit(data, data.sum(axis=1), epochs=3, batch_size=32, verbose=1)
+for i in range(200):
+    sys.stderr.write(f"\\r{i}/200")
+plt.plot(history.history["loss"])
+plt.title("loss")
+plt.show()
+with ThreadPoolExecutor(4) as pool:
+    squares = list(pool.map(lambda n: n * n, range(10)))
+print(len(files), squares[-1], history.history["loss"][-1] < history.history["loss"][0])
+"""
+
+
+def test_an_honest_heavy_notebook_grades_and_what_it_showed_is_kept(run):
+    verdict, _ = run(limits=Limits(cell_seconds=60, case_seconds=20, submission_seconds=120), added=[HEAVY])
+    assert verdict.score == 100 and verdict.notes == (), verdict.notes
+    outputs = next(outputs for name, outputs in verdict.outputs.items() if name.startswith("added"))
+    text = "".join(output.get("text", "") for output in outputs)
+    assert "examples.npz" in text and "per loop" in text and "1 81 True" in text and "Epoch 3/3" in text
+    assert any("image/png" in output.get("data", {}) for output in outputs)
+
+
+@pytest.mark.parametrize("answer, words", [
+    ("def double(x):\n    data = bytearray(b'x') * (300 * 2**20)\n    return 2 * x", ("MemoryError", "memory")),
+    ("def double(x):\n    open('big', 'wb').write(b'x' * (80 * 2**20))\n    return 2 * x", ("OSError", "too large", "No space")),
+    ("def double(x):\n    return np.ones((3000, 3000))", ("MB",)),
+])
+def test_a_limit_costs_the_question_that_meets_it_and_says_so(run, answer, words):
+    limits = Limits(cell_seconds=20, case_seconds=20, submission_seconds=120, memory_megabytes=200, scratch_megabytes=40)
+    _, questions = run(limits=limits, double=answer, quadruple="def quadruple(x):\n    return 4 * x")
+    assert questions["double"].score == 0 and any(word in questions["double"].message for word in words), questions["double"].message
+    assert questions["quadruple"].score == 50
+
+
+def test_what_is_ruled_out_costs_the_question_and_names_the_call_and_the_line(tmp_path):
+    questions = TINY_QUESTIONS.replace("Question(lesson.double)", 'Question(lesson.double, forbid=["tf.cumsum", "tf.raw_ops.Cumsum"])')
+    course = write_tiny(tmp_path, questions=questions)
+    build(course, NAME)
+    folder = course.solution(NAME)
+    solved = solved_notebook(read_lesson(folder), load_questions(folder))
+    work = Job(load(course.key(NAME)), course.skeleton(NAME), (), LIMITS, "auto", (course.root,))
+    hidden = "    adder = getattr(tf, ''.join(['cum', 'sum']))\n    return adder(tf.stack([x, x]))[1]"
+    made = [samples.Sample(name, json.dumps(samples.edited(solved, "double", lambda _, body=body: f"def double(x):\n{body}")))
+            for name, body in (("plain", "    return tf.cumsum(tf.stack([x, x]))[1]"), ("secret", hidden), ("right", "    return x + x"))]
+    samples.write_class(made, tmp_path / "submitted", NAME)
+    plain, right, secret = grade_all(find_submissions(tmp_path / "submitted", NAME)[0], work)
+    assert (plain.score, right.score, secret.score) == (50, 100, 50)
+    assert "`tf.cumsum` at `return tf.cumsum(tf.stack([x, x]))[1]`" in plain.questions[0].message
+    assert "`Cumsum` at `return adder(tf.stack([x, x]))[1]`" in secret.questions[0].message
+    assert {question.status for question in (plain.questions[0], secret.questions[0])} == {"failed"}

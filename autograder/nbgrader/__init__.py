@@ -9,6 +9,8 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import sys
 
 from autograder.course import Course, CourseError, find_course
@@ -36,6 +38,8 @@ def configure(c, course: Course | None = None) -> None:
         "autograder.nbgrader.autograde.RecordScores", "nbgrader.preprocessors.AssignLatePenalties",
         "nbgrader.preprocessors.CheckCellMetadata"]
     c.ExportApp.plugin_class = "autograder.nbgrader.export.PointsPerQuestion"
+    if shutil.which("alembic") is None:  # nbgrader makes a new gradebook with that program, wherever `nbgrader` was started from
+        os.environ["PATH"] = f"{os.path.dirname(sys.executable)}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
     autograde.install()
 
 

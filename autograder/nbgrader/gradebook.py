@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import warnings
 from pathlib import Path
 
 from nbgrader.apps import NbGraderAPI
@@ -35,7 +36,8 @@ def record(course: Course, assignment: str, submissions: Path, isolation: str, l
     converter = Autograde(coursedir=coursedir, config=config)
     converter.log, converter.force = log, True
     try:
-        converter.start()
+        with warnings.catch_warnings(action="ignore"):  # nbgrader's use of SQLAlchemy warns, to nobody's profit
+            converter.start()
     except NbGraderException as error:
         raise RecordError(str(error).splitlines()[0]) from None
     return coursedir.db_url

@@ -1,0 +1,464 @@
+"""nbgrader's own commands on this course: an awkward class, the known attacks, and the same numbers everywhere."""
+
+import csv
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import warnings
+from datetime import UTC, datetime, timedelta
+
+import nbformat
+import pytest
+from conftest import ROOT, TINY_LESSON, TINY_QUESTIONS, needs_bubblewrap, write_tiny
+
+from autograder.build import build
+from autograder.lesson import read_lesson, solved_notebook
+from autograder.nbgrader.gradebook import api
+from autograder.question import load_questions
+
+NAME = "a0_doubling"
+WRITTEN = '''
+# %% [markdown]
+# Why does doubling twice give four times as much?
+
+# %% [markdown] written="explain" points=10
+# ### BEGIN SOLUTION
+# Two times two is four.
+# ### END SOLUTION
+'''
+QUESTIONS = TINY_QUESTIONS.replace("points=40)\ndef random", "points=30)\ndef random")
+LIMITS = '\n[limits]\ncell_seconds = 5\ncase_seconds = 3\nsubmission_seconds = 60\n'
+RIGHT = {"double": "def double(x):\n    return 2 * x", "quadruple": "def quadruple(x):\n    return double(double(x))"}
+ENVIRONMENT = dict(os.environ)
+
+
+def nbgrader(course, *arguments, check=True):
+    done = subprocess.run([sys.executable, "-m", "nbgrader", *arguments], cwd=course.root, capture_output=True, text=True,
+                          env=ENVIRONMENT, timeout=600)
+    assert not check or done.returncode == 0, done.stdout[-1500:] + done.stderr[-3000:]
+    return done.stdout + done.stderr
+
+
+def make_course(root):
+    course = write_tiny(root, TINY_LESSON + WRITTEN, QUESTIONS)
+    (root / "course.toml").write_text('name = "tiny"\n' + LIMITS)
+    shutil.copy(ROOT / "nbgrader_config.py", root)
+    return course
+
+
+def released(course):
+    return json.loads(course.notebook(NAME).read_text())
+
+
+def cell(notebook, name):
+    return next(item for item in notebook["cells"] if item.get("id") == name)
+
+
+def hand_in(course, student, change=lambda notebook: None, *, solved=True, text=None, name="doubling.ipynb", folder="submitted"):
+    place = course.root / folder / student / NAME
+    place.mkdir(parents=True, exist_ok=True)
+    notebook = released(course)
+    if solved:
+        for question, source in RIGHT.items():
+            cell(notebook, question)["source"] = source
+    change(notebook)
+    (place / name).write_text(json.dumps(notebook) if text is None else text)
+    return place
+
+
+def meta(name, **changes):
+    return lambda notebook: cell(notebook, name)["metadata"]["nbgrader"].update(changes)
+
+
+def source(name, text):
+    return lambda notebook: cell(notebook, name).update(source=text)
+
+
+def without(name):
+    return lambda notebook: notebook["cells"].remove(cell(notebook, name))
+
+
+def added(text, at=0):
+    return lambda notebook: notebook["cells"].insert(at, {"cell_type": "code", "id": "mine", "metadata": {}, "outputs": [],
+                                                          "execution_count": None, "source": text})
+
+
+def again(name):
+    return lambda notebook: notebook["cells"].append(json.loads(json.dumps(cell(notebook, name))))
+
+
+def everywhere(**metadata):
+    return lambda notebook: [item["metadata"].update(json.loads(json.dumps(metadata))) for item in notebook["cells"]]
+
+
+# student -> (what is done to a solved notebook, the points it deserves)
+AWKWARD = {
+    "good": (lambda notebook: None, 90),
+    "stderr": (source("double", "import sys\ndef double(x):\n    print('E0000 no GPU', file=sys.stderr)\n    return 2 * x"), 90),
+    "half": (source("quadruple", "# YOUR CODE HERE\nraise NotImplementedError()"), 40),
+    "wrong": (source("double", "def double(x):\n    return x * x"), 50),
+    "dead-kernel": (source("double", "import os\nos._exit(1)"), 0),
+    "hang": (source("quadruple", "def quadruple(x):\n    while True:\n        pass"), 40),
+    "hang-deaf": (source("quadruple", "import signal\ndef quadruple(x):\n    signal.pthread_sigmask(signal.SIG_BLOCK, range(1, 32))\n"
+                                      "    while True:\n        pass"), 40),
+    "check-deleted": (without("double-check"), 90),
+    "check-edited": (source("double-check", "100.0"), 90),
+    "check-doubled": (again("double-check"), 90),
+    "answer-doubled": (again("double"), 90),
+    "answer-deleted": (without("quadruple"), 40),
+    "renamed-grade-id": (meta("double-check", grade_id="triple-check"), 90),
+    "renamed-answer-id": (meta("double", grade_id="something else"), 90),
+    "retyped-answer": (lambda notebook: cell(notebook, "double").update(cell_type="raw"), 90),
+    "retyped-check": (lambda notebook: cell(notebook, "double-check").update(cell_type="markdown"), 90),
+    "reordered": (lambda notebook: notebook["cells"].reverse(), 90),
+    "empty-metadata": (lambda notebook: [item["metadata"].update(nbgrader={}) for item in notebook["cells"]], 90),
+    "schema-4": (lambda notebook: [item["metadata"]["nbgrader"].update(schema_version=4) for item in notebook["cells"]
+                                   if "nbgrader" in item["metadata"]], 90),
+    "schema-text": (meta("double", schema_version="three"), 90),
+    "points-100": (meta("double-check", points=100), 90),
+    "points-text": (meta("double-check", points="many"), 90),
+    "grade-false": (meta("double-check", grade=False), 90),
+    "solution-true": (meta("double-check", solution=True), 90),
+    "locked-false": (meta("double-check", locked=False), 90),
+    "ids-doubled": (lambda notebook: [item.update(id="same") for item in notebook["cells"]], 90),
+    "ids-changed": (lambda notebook: [item.update(id=f"x{i}") for i, item in enumerate(notebook["cells"])], 90),
+    "skip-execution": (everywhere(tags=["skip-execution", "hide-input"]), 90),
+    "foreign-kernel": (lambda notebook: notebook["metadata"].update(kernelspec={"name": "ir", "language": "R", "display_name": "R"}), 90),
+    "colab": (lambda notebook: (notebook["metadata"].update(colab={"provenance": []}, accelerator="GPU"),
+                                everywhere(id="aBcDeF", colab={"base_uri": "https://localhost"}, outputId="x")(notebook)), 90),
+    "vscode": (lambda notebook: (notebook["metadata"].update(vscode={"interpreter": {"hash": "0"}}),
+                                 everywhere(vscode={"languageId": "python"})(notebook)), 90),
+    "big-outputs": (lambda notebook: cell(notebook, "double").update(outputs=[
+        {"output_type": "stream", "name": "stdout", "text": "x" * 20_000_000}]), 90),
+    "own-cells": (added("import numpy as np\nhelper = 3\nprint('here I am')"), 90),
+    "own-error": (added("1 / 0"), 90),
+    "figure": (added("import matplotlib.pyplot as plt\nplt.plot([1, 2, 3])"), 90),
+}
+FILES = {"not-json": '{"cells": [', "empty": "", "a-list": "[1, 2]", "binary": "\x00\x01"}
+NAMES = ("Ada Lovelace", "O'Brien, Flann", "Ünal Çelik", 'the "great"', "=1+1")
+# student -> what the twelve attacks that beat plain nbgrader do; none of them has a right answer
+ATTACKS = {
+    "attack-skip-tag": everywhere(tags=["skip-execution"]),
+    "attack-displayhook": added("import sys\nclass Full(float):\n    def __repr__(self):\n        return '50.0'\n"
+                                "sys.displayhook = lambda value: print(Full())\nget_ipython().displayhook = sys.displayhook"),
+    "attack-transformer": added("import ast\nclass Strip(ast.NodeTransformer):\n    def visit_Assert(self, node):\n        return ast.Pass()\n"
+                                "get_ipython().ast_transformers.append(Strip())"),
+    "attack-gradebook": added("import sqlite3, glob\nfor file in glob.glob('/**/gradebook.db', recursive=False) + ['gradebook.db', "
+                              "'../../../gradebook.db']:\n    try:\n        c = sqlite3.connect(file)\n"
+                              "        c.execute('update grade set manual_score = 50')\n        c.commit()\n    except Exception as e:\n        print(e)"),
+    "attack-source": added("import glob\nprint('STOLEN', [open(f).read() for f in glob.glob('/tmp/**/build/source/**/*.ipynb', recursive=True)])"),
+    "attack-equal": source("double", "class Any:\n    def __eq__(self, other):\n        return True\n    def __array__(self, *a, **k):\n"
+                                     "        return self\ndef double(x):\n    return Any()"),
+    "attack-regex": added("import re\nprint('STOLEN', [c for c in In if re.search('expected|assert', c)])"),
+    "attack-run-code": added("async def run_code(self, *a, **k):\n    return False\ntype(get_ipython()).run_code = run_code"),
+    "attack-environment": added("import os, glob\nprint('STOLEN', [v for k, v in os.environ.items() if 'SECRET' in k], "
+                                "[open(f).read() for f in glob.glob('/tmp/**/submitted/good/**/*.ipynb', recursive=True)])"),
+    "attack-outlive": added("import subprocess\nsubprocess.Popen(['sleep', '7531'], start_new_session=True)"),
+}
+PLANTED = {"attack-launcher": ("ipykernel_launcher.py", "numpy.py"), "attack-config": ("nbgrader_config.py", "sitecustomize.py")}
+
+
+@pytest.fixture(scope="module")
+def course(tmp_path_factory):
+    """A class that has been through plain `nbgrader generate_assignment`, `autograde`, `generate_feedback` and `export`."""
+    os.environ["AUTOGRADER_SECRET"] = "canary"
+    course = make_course(tmp_path_factory.mktemp("nbgrader"))
+    build(course, NAME)
+    before = {path.name: path.read_bytes() for path in course.release(NAME).iterdir()}
+    nbgrader(course, "generate_assignment", NAME)
+    assert {path.name: path.read_bytes() for path in course.release(NAME).iterdir()} == before  # both make the same release
+    for student, (change, _) in AWKWARD.items():
+        hand_in(course, student, change)
+    hand_in(course, "blank", solved=False)
+    for student, text in FILES.items():
+        hand_in(course, student, text=text)
+    hand_in(course, "renamed", name="my homework.ipynb")
+    (course.root / "submitted" / "missing" / NAME).mkdir(parents=True)
+    for student in NAMES:
+        hand_in(course, student)
+    for student, change in ATTACKS.items():
+        hand_in(course, student, change, solved=False)
+    for student, files in PLANTED.items():
+        place = hand_in(course, student, solved=False)
+        for file in files:
+            (place / file).write_text("raise SystemExit('planted code ran')\n")
+    link = hand_in(course, "attack-link", solved=False)
+    (link / "data.npz").symlink_to(course.key(NAME))
+    (link / "endless").symlink_to("/dev/zero")
+    os.mkfifo(link / "pipe")
+    late = hand_in(course, "late")
+    (late / "timestamp.txt").write_text("2026-01-02 00:00:00 UTC")
+    (course.root / "log.txt").write_text(nbgrader(course, "autograde", NAME))
+    nbgrader(course, "generate_feedback", NAME)
+    nbgrader(course, "export", "--to", "grades.csv")
+    yield course
+    del os.environ["AUTOGRADER_SECRET"]
+
+
+@pytest.fixture(scope="module")
+def scores(course):
+    with warnings.catch_warnings(action="ignore"), api(course).gradebook as gradebook:
+        return {submission.student.id: submission.score for submission in gradebook.find_assignment(NAME).submissions}
+
+
+@pytest.mark.parametrize("student", AWKWARD)
+def test_everyone_gets_every_deserved_point_and_no_other(scores, student):
+    assert scores[student] == AWKWARD[student][1]
+
+
+def test_there_are_at_least_34_awkward_submissions():
+    assert len(AWKWARD) + len(FILES) + len(NAMES) + 4 >= 34
+
+
+@pytest.mark.parametrize("student", [*FILES, "missing", "blank"])
+def test_what_cannot_be_read_is_zero_and_a_line(course, scores, student):
+    assert scores[student] == 0
+    if student != "blank":
+        log = (course.root / "log.txt").read_text()
+        lines = [line for line in log.splitlines() if line.split("] ")[-1].startswith(f"{student}: expected")]
+        assert len(lines) == 1, lines
+        page = (course.root / "feedback" / student / NAME / "doubling.html").read_text()
+        assert "Noticed while grading" in page and "expected" in page
+
+
+def test_a_renamed_notebook_counts_and_is_noticed(course, scores):
+    assert scores["renamed"] == 90
+    assert "renamed: The notebook is called my homework.ipynb" in (course.root / "log.txt").read_text()
+
+
+@pytest.mark.parametrize("student", NAMES)
+def test_students_are_called_what_they_are_called(course, scores, student):
+    assert scores[student] == 90
+    assert (course.root / "feedback" / student / NAME / "doubling.html").is_file()
+
+
+@needs_bubblewrap
+@pytest.mark.parametrize("student", [*ATTACKS, *PLANTED, "attack-link"])
+def test_the_attacks_on_plain_nbgrader_gain_nothing(course, scores, student):
+    assert scores[student] == 0
+    feedback = course.root / "feedback" / student / NAME
+    text = (feedback / "doubling.html").read_text()
+    for canary in ("the-secret-of-doubling", "canary", "BEGIN SOLUTION"):
+        shown = text.replace(json.dumps(ATTACKS.get(student) and ""), "")
+        assert canary not in shown, canary
+    assert sorted(path.name for path in feedback.iterdir()) == ["doubling.html", "examples.npz"]  # nothing planted or linked came along
+    graded = course.root / "autograded" / student / NAME
+    assert sorted(path.name for path in graded.iterdir()) == ["doubling.ipynb", "examples.npz"]
+    assert not subprocess.run(["pgrep", "-f", "sleep 7531"], capture_output=True, text=True).stdout
+
+
+def test_the_numbers_are_the_same_everywhere(course, scores):
+    """Gradebook, formgrader's interface, feedback pages, the CSV, and `autograder grade`'s JSON."""
+    with warnings.catch_warnings(action="ignore"):
+        formgrader = {item["student"]: item["score"] for item in api(course).get_submissions(NAME) if item["autograded"]}
+    with open(course.root / "grades.csv", newline="", encoding="utf-8") as file:
+        rows = {row["student_id"].removeprefix("'"): row for row in csv.DictReader(file)}
+    subprocess.run([sys.executable, "-m", "autograder", "grade", NAME, "--no-gradebook", "--json", "grades.json"], cwd=course.root,
+                   check=True, capture_output=True)
+    results = {item["student"]: item for item in json.loads((course.root / "grades.json").read_text())["submissions"]}
+    assert set(scores) == set(formgrader) == set(rows) == set(results)
+    for student, score in scores.items():
+        page = (course.root / "feedback" / student / NAME / "doubling.html").read_text()
+        shown = float(re.search(r"Score: ([\d.]+) / 100", page).group(1))
+        questions = {question["name"]: question["score"] for question in results[student]["questions"]}
+        assert score == formgrader[student] == float(rows[student]["score"]) == results[student]["score"] == shown, student
+        for name in ("double", "quadruple"):
+            assert float(rows[student][name]) == questions[name], (student, name)
+
+
+def test_feedback_shows_verdicts_figures_and_outputs_but_nothing_hidden(course):
+    def page(student):
+        return (course.root / "feedback" / student / NAME / "doubling.html").read_text()
+
+    assert "You square: add the number to itself." in page("wrong") and "Random numbers." in page("wrong")
+    assert "data:image/png;base64" in page("figure") and "here I am" in page("own-cells")
+    assert "ZeroDivisionError" in page("own-error")
+    for student in ("wrong", "hang", "dead-kernel", "own-error"):
+        assert "autograder/" not in page(student) and "Traceback" not in page(student)
+        assert "the-secret-of-doubling" not in page(student)
+
+
+def test_autograde_again_takes_everything_from_the_cache(course):
+    log = nbgrader(course, "autograde", NAME, "--force", "--student", "good")
+    assert "good: 90 of 100" in log
+    files = {path: path.stat().st_mtime_ns for path in course.cache(NAME).iterdir()}
+    nbgrader(course, "autograde", NAME, "--force")
+    assert {path: path.stat().st_mtime_ns for path in course.cache(NAME).iterdir()} == files
+
+
+# ---------------------------------------------------------------------------------------------------- people, dates, commands
+
+
+@pytest.fixture
+def small(tmp_path):
+    course = make_course(tmp_path)
+    build(course, NAME)
+    return course
+
+
+def grade(course, *arguments):
+    return subprocess.run([sys.executable, "-m", "autograder", "grade", NAME, *arguments], cwd=course.root, capture_output=True,
+                          text=True, env=ENVIRONMENT)
+
+
+def test_a_persons_points_comments_and_extra_credit_survive_grading_again(small):
+    place = hand_in(small, "ada", source("explain", "Because."))
+    done = grade(small)
+    assert done.returncode == 0 and "gradebook" in done.stdout, done.stderr
+    with warnings.catch_warnings(action="ignore"):
+        interface = api(small)
+        with interface.gradebook as gradebook:
+            submission = gradebook.find_submission(NAME, "ada")
+            assert submission.score == 90 and submission.needs_manual_grade  # the answer waits, and hides no other point
+            explain = gradebook.find_grade("explain", "doubling", NAME, "ada")
+            assert explain.auto_score is None and explain.needs_manual_grade and explain.max_score == 10
+            explain.manual_score, explain.needs_manual_grade = 7, False
+            double = gradebook.find_grade("double-check", "doubling", NAME, "ada")
+            double.extra_credit = 2
+            gradebook.find_comment("explain", "doubling", NAME, "ada").manual_comment = "Say more."
+            gradebook.db.commit()
+        notebook = json.loads((place / "doubling.ipynb").read_text())
+        cell(notebook, "quadruple")["source"] = "def quadruple(x):\n    return x"
+        (place / "doubling.ipynb").write_text(json.dumps(notebook))
+        grade(small)
+        with interface.gradebook as gradebook:
+            submission = gradebook.find_submission(NAME, "ada")
+            assert submission.score == 40 + 7 + 2
+            assert gradebook.find_comment("explain", "doubling", NAME, "ada").comment == "Say more."
+    assert json.loads((small.root / "build" / "results" / f"{NAME}.json").read_text())["submissions"][0]["score"] == 40
+
+
+def test_an_unwritten_answer_gets_zero_and_waits_for_nobody(small):
+    hand_in(small, "ada")
+    grade(small)
+    with warnings.catch_warnings(action="ignore"), api(small).gradebook as gradebook:
+        explain = gradebook.find_grade("explain", "doubling", NAME, "ada")
+        assert explain.auto_score == 0 and not explain.needs_manual_grade
+
+
+def test_what_could_not_be_graded_waits_for_a_person(small, monkeypatch):
+    from autograder.nbgrader.autograde import Autograde, graded_notebook  # noqa: F401
+    from autograder.nbgrader.gradebook import record
+    from autograder.sandbox import Sandbox, SandboxError
+
+    def refuse(self, deadline):
+        raise SandboxError("no worker today")
+
+    hand_in(small, "ada")
+    monkeypatch.setattr(Sandbox, "fork", refuse)
+    import logging
+
+    record(small, NAME, small.root / "submitted", "process", logging.getLogger("test"))
+    with warnings.catch_warnings(action="ignore"), api(small).gradebook as gradebook:
+        double = gradebook.find_grade("double-check", "doubling", NAME, "ada")
+        assert double.auto_score is None and double.needs_manual_grade
+
+
+def test_late_penalties_and_due_dates_are_nbgraders_own(small):
+    due = datetime(2026, 1, 1, tzinfo=UTC)
+    (small.root / "late.py").write_text(
+        "from nbgrader.plugins import BasePlugin\n\nclass PerHour(BasePlugin):\n"
+        "    def late_submission_penalty(self, student_id, score, total_seconds_late):\n        return 2.0 * (total_seconds_late // 3600)\n")
+    with open(small.root / "nbgrader_config.py", "a") as file:
+        file.write("import sys\nsys.path.insert(0, '.')\nc.AssignLatePenalties.plugin_class = 'late.PerHour'\n")
+    nbgrader(small, "generate_assignment", NAME)
+    with warnings.catch_warnings(action="ignore"), api(small).gradebook as gradebook:
+        gradebook.update_or_create_assignment(NAME, duedate=due.replace(tzinfo=None))
+    for student, hours in (("early", -1), ("late", 3)):
+        place = hand_in(small, student)
+        (place / "timestamp.txt").write_text((due + timedelta(hours=hours)).strftime("%Y-%m-%d %H:%M:%S UTC"))
+    nbgrader(small, "autograde", NAME)
+    nbgrader(small, "export", "--to", "grades.csv")
+    with open(small.root / "grades.csv", newline="") as file:
+        rows = {row["student_id"]: row for row in csv.DictReader(file)}
+    assert (rows["early"]["score"], rows["early"]["late_submission_penalty"]) == ("90.0", "0.0")
+    assert (rows["late"]["raw_score"], rows["late"]["late_submission_penalty"], rows["late"]["score"]) == ("90.0", "6.0", "84.0")
+
+
+def test_validate_passes_a_right_notebook_and_fails_a_wrong_one_with_our_words(small, tmp_path):
+    folder = shutil.copytree(small.release(NAME), tmp_path / "student")
+    solved = solved_notebook(read_lesson(small.solution(NAME)), load_questions(small.solution(NAME)))
+    nbformat.write(solved, folder / "doubling.ipynb")
+    run = dict(cwd=folder, capture_output=True, text=True, env=ENVIRONMENT, timeout=300)
+    right = subprocess.run([sys.executable, "-m", "nbgrader", "validate", "doubling.ipynb"], **run)
+    assert "Success! Your notebook passes all the tests." in right.stdout, right.stdout + right.stderr
+    next(item for item in solved.cells if item.id == "double").source = "def double(x):\n    return x * x"
+    nbformat.write(solved, folder / "doubling.ipynb")
+    wrong = subprocess.run([sys.executable, "-m", "nbgrader", "validate", "doubling.ipynb"], **run)
+    assert "VALIDATION FAILED" in wrong.stdout and "You square: add the number to itself." in wrong.stdout
+
+
+def test_zip_collect_unpacks_a_download_and_autograde_takes_it(small):
+    archive = small.root / "downloaded" / NAME / "archive"
+    archive.mkdir(parents=True)
+    place = hand_in(small, "ada", folder="elsewhere")
+    shutil.copy(place / "doubling.ipynb", archive / "ada_doubling.ipynb")
+    with open(small.root / "nbgrader_config.py", "a") as file:
+        file.write(r"c.FileNameCollectorPlugin.named_regexp = r'.*[/\\\\](?P<student_id>\\w+)_(?P<file_id>doubling)\\.ipynb'" + "\n")
+    nbgrader(small, "generate_assignment", NAME)
+    nbgrader(small, "zip_collect", NAME)
+    assert (small.root / "submitted" / "ada" / NAME / "doubling.ipynb").is_file()
+    assert "ada: 90 of 100" in nbgrader(small, "autograde", NAME)
+
+
+def test_before_anything_is_built_the_error_is_one_line(tmp_path):
+    course = make_course(tmp_path)
+    for command in ("generate_assignment", "autograde"):
+        said = nbgrader(course, command, NAME, check=False).strip()
+        assert said.splitlines()[-1] == (f"autograder: expected {NAME} to be built; found no key or no nbgrader source. "
+                                         f"Run `autograder build {NAME}`."), said
+        assert len(said.splitlines()) == 1, said
+
+
+def test_a_setup_cell_can_be_corrected_while_submissions_exist(small):
+    hand_in(small, "ada")
+    assert grade(small).returncode == 0
+    lesson = small.solution(NAME) / "lesson.py"
+    lesson.write_text(lesson.read_text().replace("import numpy as np\n", "import numpy as np\n\nlimit = 3\n"))
+    build(small, NAME)
+    done = grade(small)
+    assert done.returncode == 0, done.stderr
+    with warnings.catch_warnings(action="ignore"), api(small).gradebook as gradebook:
+        assert gradebook.find_submission(NAME, "ada").score == 90
+
+
+# ---------------------------------------------------------------------------------------------------- PostgreSQL
+
+
+def postgres():
+    found = shutil.which("initdb") or next(iter(sorted(map(str, __import__("pathlib").Path("/usr/lib/postgresql").glob("*/bin/initdb")))), None)
+    return found and os.path.dirname(found)
+
+
+@pytest.mark.skipif(postgres() is None, reason="no PostgreSQL server is installed")
+@pytest.mark.skipif(os.getuid() == 0 and shutil.which("setpriv") is None, reason="PostgreSQL does not run as root, and setpriv is missing")
+def test_the_gradebook_may_be_postgresql(small, tmp_path_factory):
+    pytest.importorskip("psycopg2", reason="no PostgreSQL driver is installed")
+    place = tmp_path_factory.mktemp("postgres")
+    as_user = []
+    if os.getuid() == 0:
+        as_user = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
+        os.chown(place, 65534, 65534)
+        for parent in place.parents:
+            if parent.is_relative_to("/tmp") and str(parent) != "/tmp":
+                parent.chmod(parent.stat().st_mode | 0o711)
+    data, port = place / "data", "54329"
+    run = dict(check=True, capture_output=True, timeout=120, cwd=place)
+    subprocess.run([*as_user, f"{postgres()}/initdb", "-D", str(data), "-U", "grader", "--auth=trust"], **run)
+    options = f"-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories={place} -c fsync=off"
+    subprocess.run([*as_user, f"{postgres()}/pg_ctl", "-D", str(data), "-o", options, "-w", "-l", str(place / "log"), "start"],
+                   check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, timeout=120, cwd=place)
+    try:
+        with open(small.root / "nbgrader_config.py", "a") as file:
+            file.write(f"c.CourseDirectory.db_url = 'postgresql://grader@127.0.0.1:{port}/postgres'\n")
+        hand_in(small, "ada")
+        done = grade(small)
+        assert done.returncode == 0, done.stderr
+        with warnings.catch_warnings(action="ignore"), api(small).gradebook as gradebook:
+            assert gradebook.find_submission(NAME, "ada").score == 90
+        assert not (small.root / "gradebook.db").exists()
+    finally:
+        subprocess.run([*as_user, f"{postgres()}/pg_ctl", "-D", str(data), "-m", "immediate", "stop"], capture_output=True, cwd=place)
