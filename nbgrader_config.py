@@ -3,4 +3,4 @@
 from autograder.nbgrader import configure
 
 c = get_config()  # noqa: F821
-configure(c)
+configure(c, __file__)

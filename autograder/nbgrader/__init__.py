@@ -1,6 +1,6 @@
 """nbgrader with this grader inside: its commands, gradebook and pages as they are, its execution of student code replaced.
 
-`nbgrader_config.py` of a course calls `configure(get_config())`. Then
+`nbgrader_config.py` of a course calls `configure(get_config(), __file__)`. Then
 
 - `nbgrader generate_assignment` releases the notebook that `autograder build` wrote and registers it in the gradebook,
 - `nbgrader autograde`, and the button of formgrader, grade in the sandbox, in parallel, from the cache where nothing changed,
@@ -12,18 +12,19 @@ from __future__ import annotations
 import os
 import shutil
 import sys
+from pathlib import Path
 
 from autograder.course import Course, CourseError, find_course
 
 NEEDS_SOURCE = ("generate_assignment", "assign", "autograde")
 
 
-def configure(c, course: Course | None = None) -> None:
-    """Fill in nbgrader's configuration object for a course, by default the one that holds the working directory."""
+def configure(c, file: str | Path) -> None:
+    """Fill in nbgrader's configuration object for the course that holds `file`, the configuration file itself."""
     from autograder.nbgrader import autograde
 
     try:
-        course = course or find_course()
+        course = find_course(Path(file).resolve().parent)
         _require_build(course, sys.argv)
     except CourseError as error:
         sys.exit(f"autograder: {error}")

@@ -51,7 +51,7 @@ def course_config(course: Course) -> Config:
     if path.is_file():
         return PyFileConfigLoader(path.name, path=str(course.root)).load_config()
     config = Config()
-    configure(config, course)
+    configure(config, path)
     return config
 
 
