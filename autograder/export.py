@@ -49,11 +49,15 @@ def export_classroom(course: Course, assignment: str, folder: Path) -> list[str]
     questions = [question.name for question in whole.questions]
     if odd := [name for name in questions if not OUTPUT_NAME.fullmatch(name)]:
         raise ExportError(f"expected question names of ASCII letters, digits and _, as GitHub needs. Received: {', '.join(odd)}")
+    if len({name.upper() for name in questions}) < len(questions):
+        raise ExportError(f"expected question names that differ in more than case, as the reporter needs. Received: {questions}")
+    sources = course.data_file("README.md")
+    licensed = sources.is_file() and any(course.data_file(name).is_file() for name in release)
     notebook = course.notebook(assignment).name
     fill = _templates("classroom", assignment=assignment, notebook=notebook, questions=questions, wheel=wheel.name, python=PYTHON,
                       title=notebook_name(assignment).replace("_", " ").capitalize(), not_run=encoded(not_run()),
                       visible=visible_part(whole).max_score, total=whole.max_score,
-                      data=sorted(set(release) - {notebook, EXAMPLES}))
+                      data=sorted(set(release) - {notebook, EXAMPLES}), sources=licensed)
     files = release | {
         wheel.name: wheel.read_bytes(),
         "README.md": fill("README.md"),
@@ -61,8 +65,7 @@ def export_classroom(course: Course, assignment: str, folder: Path) -> list[str]
         ".gitignore": fill("gitignore"),
         ".github/workflows/classroom.yml": fill("classroom.yml"),
         ".devcontainer/devcontainer.json": fill("devcontainer.json")}
-    sources = course.data_file("README.md")
-    if sources.is_file() and any(course.data_file(name).is_file() for name in release):
+    if licensed:
         files["DATA.md"] = sources.read_bytes()  # the licences of data sets ask for it
     return _publish(files, folder, leaks.secrets(course, assignment))
 

@@ -31,7 +31,7 @@ def not_run() -> dict[str, Any]:
 
 def encoded(result: dict[str, Any]) -> str:
     """The form in which a step hands its result to the reporter."""
-    return base64.b64encode(json.dumps(result).encode()).decode()
+    return base64.b64encode(json.dumps(result, ensure_ascii=False).encode("utf-8", "replace")).decode()
 
 
 def _result(question: QuestionVerdict) -> dict[str, Any]:

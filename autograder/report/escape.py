@@ -27,7 +27,7 @@ def workflow_command(name: str, message: str, **properties: str | int) -> str:
 
     https://docs.github.com/actions/reference/workflows-and-actions/workflow-commands
     """
-    escape = lambda value: one_line(value).replace("%", "%25")  # noqa: E731
+    escape = lambda value: log_line(value).replace("%", "%25")  # noqa: E731
     listed = ",".join(f"{key}={escape(value).replace(':', '%3A').replace(',', '%2C')}" for key, value in properties.items())
     return f"::{name}{' ' * bool(listed)}{listed}::{escape(message)}"
 
@@ -36,5 +36,5 @@ def markdown(text: str, limit: int = LONGEST) -> str:
     """Text that Markdown and HTML leave as it is, in a table's cell too; its `backticked` parts are code."""
     # Entities, not backslashes: one rule for Markdown, HTML, tables, formulas, links and emoji.
     parts = re.split(r"`([^`]+)`", one_line(text, limit))
-    literal = [re.sub(r"[!-&*-.:-@\[-`{-~]", lambda found: f"&#{ord(found.group())};", part) for part in parts]
+    literal = [re.sub(r"[!#$&*:<>@\[-`{-~]|(?<=www)\.", lambda found: f"&#{ord(found.group())};", part) for part in parts]
     return "".join(f"<code>{part}</code>" if number % 2 else part for number, part in enumerate(literal))
