@@ -167,10 +167,11 @@ def read_regular(path: Path) -> bytes:
     except OSError as error:
         raise Unreadable(f"{path.name}: expected a regular file; "
                          f"{'it is a link' if path.is_symlink() else error.strerror}") from None
+    status = os.fstat(descriptor)
+    if not stat.S_ISREG(status.st_mode):
+        os.close(descriptor)
+        raise Unreadable(f"{path.name}: expected a regular file; it is none")
     with os.fdopen(descriptor, "rb") as file:
-        status = os.fstat(descriptor)
-        if not stat.S_ISREG(status.st_mode):
-            raise Unreadable(f"{path.name}: expected a regular file; it is none")
         if status.st_size > MAX_BYTES:
             raise Unreadable(f"{path.name}: expected at most {MAX_BYTES // 2**20} MB; it has {status.st_size // 2**20} MB")
         return file.read(MAX_BYTES)

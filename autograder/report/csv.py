@@ -13,8 +13,8 @@ def grade_table(results: dict[str, Any]) -> str:
     """CSV of results as `autograder.report.json` gives them; points that nobody gave are empty, never 0."""
     questions = {question["name"]: question["max_score"]
                  for submission in results["submissions"] for question in submission["questions"]}
-    file = io.StringIO()
-    writer = csv.writer(file, lineterminator="\n")
+    file = io.StringIO(newline="")
+    writer = csv.writer(file, lineterminator="\r\n")  # other line ends would leave a "\r" in a name unquoted
     writer.writerow(["student", "assignment", "status", "score", "max_score", *map(cell, questions), "error"])
     for submission in results["submissions"]:
         scores = {question["name"]: question["score"] for question in submission["questions"]}

@@ -185,6 +185,9 @@ class _Table:
         self.header, self.rows = rows[0], rows[1:]
 
     def text(self) -> str:
+        return self.mark + "".join(self._line(row) + self.end for row in [self.header, *self.rows])
+
+    def _line(self, row: list[str]) -> str:
         file = io.StringIO(newline="")
-        csv.writer(file, delimiter=self.separator, lineterminator=self.end).writerows([self.header, *self.rows])
-        return self.mark + file.getvalue()
+        csv.writer(file, delimiter=self.separator, lineterminator="\r\n").writerow(row)  # so that both kinds of line end are quoted
+        return file.getvalue().removesuffix("\r\n")
