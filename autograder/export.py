@@ -47,7 +47,8 @@ def export_classroom(course: Course, assignment: str, folder: Path) -> list[str]
     release = _release(course, assignment)
     questions = [question.name for question in whole.questions]
     if len({name.upper() for name in questions}) < len(questions):
-        raise ExportError(f"expected question names that differ in more than case, as the reporter needs. Received: {', '.join(questions)}")
+        raise ExportError("expected question names that differ in more than case, as the reporter needs. "
+                          f"Received: {', '.join(questions)}")
     sources = course.data_file("README.md")
     licensed = sources.is_file() and any(course.data_file(name).is_file() for name in release)
     notebook = course.notebook(assignment).name

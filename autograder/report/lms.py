@@ -189,5 +189,6 @@ class _Table:
 
     def _line(self, row: list[str]) -> str:
         file = io.StringIO(newline="")
-        csv.writer(file, delimiter=self.separator, lineterminator="\r\n").writerow(row)  # so that both kinds of line end are quoted
+        # With this line end the writer quotes cells that hold either kind of it.
+        csv.writer(file, delimiter=self.separator, lineterminator="\r\n").writerow(row)
         return file.getvalue().removesuffix("\r\n")
