@@ -26,7 +26,8 @@ from autograder.course import find_course
 
 def seconds(folder: Path, notebook: str) -> tuple[float, float]:
     """Wall-clock and processor seconds of one run."""
-    variables = {"GITHUB_ACTIONS": "true", "GITHUB_OUTPUT": str(folder / "output"), "GITHUB_STEP_SUMMARY": str(folder / "summary")}
+    variables = {"GITHUB_ACTIONS": "true", "GITHUB_OUTPUT": str(folder / "output"),
+                 "GITHUB_STEP_SUMMARY": str(folder / "summary")}
     used = lambda: sum(resource.getrusage(resource.RUSAGE_CHILDREN)[:2])  # noqa: E731
     start, before = time.perf_counter(), used()
     subprocess.run([sys.executable, "-m", "autograder", "ci", notebook], cwd=folder, check=True, stdout=subprocess.DEVNULL,
