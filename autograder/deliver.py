@@ -119,7 +119,9 @@ def collect(folder: Annotated[Path, typer.Argument(help="Holds the cloned reposi
             out.print(f"[yellow]{escape(item.repository)}: not taken: {escape(item.problem)}")
     for student in absent:
         out.print(f"[yellow]{escape(student)}: no repository")
-    out.print(f"{len(taken)} submissions from {len({item.repository for item in found})} repositories")
+    repositories = len({item.repository for item in found})
+    out.print(f"{len(taken)} submission{'s' * (len(taken) != 1)} from {repositories} "
+              f"{'repository' if repositories == 1 else 'repositories'}")
     if len(taken) < len(found):
         raise typer.Exit(1)
 
@@ -160,7 +162,8 @@ def _write(path: Path, text: str) -> None:
 
 def _write_filled(filled: Filled, path: Path) -> None:
     _write(path, filled.text)
-    out.print(f"{escape(str(path))}: {len(filled.filled)} grades in the column {escape(filled.column)}")
+    out.print(f"{escape(str(path))}: {len(filled.filled)} grade{'s' * (len(filled.filled) != 1)} in the column "
+              f"{escape(filled.column)}")
     for names, what in ((filled.changed, "had another grade before"),
                         (filled.without_row, "graded here, without a row of their own there"),
                         (filled.without_score, "could not be graded, left as they were"),

@@ -32,7 +32,8 @@ def grade_container(root: Path) -> str:
         raise CourseError(f"expected one answer key in the autograder; found {len(keys)}. Export it again and upload the zip.")
     key, content = load(keys[0]), keys[0].read_bytes()
     limits = dataclasses.replace(course.limits, submission_seconds=min(course.limits.submission_seconds, MOST_SECONDS))
-    job = Job(key, course.skeleton(key.assignment), tuple(course.released_files(key.assignment)), limits)
+    job = Job(key, course.skeleton(key.assignment), tuple(course.released_files(key.assignment)), limits,
+              hidden=(root / "source", root / "results"))
     # The container is this submission's own, so what student code cannot find it cannot read. Put back for a second run.
     keys[0].unlink()
     try:

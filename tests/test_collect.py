@@ -11,6 +11,7 @@ from conftest import TINY_LESSON, TINY_QUESTIONS, write_tiny
 
 from autograder import collect as collecting
 from autograder.batch import find_submissions
+from autograder.cli import main
 from autograder.collect import RosterError, collect, read_commit, read_roster, whose
 
 NAME = "a0_doubling"
@@ -171,12 +172,16 @@ def test_a_roster_with_a_byte_order_mark_or_names_alone_is_read(tmp_path):
     assert read_roster(tmp_path / "roster.csv") == {"ada": "Ada"}
 
 
-def test_the_command_lists_what_it_took_and_what_not(course, tmp_path):
+def test_the_command_lists_what_it_took_and_what_not(course, tmp_path, monkeypatch, capsys):
     repository(tmp_path / "clones/a0-doubling-adal")
     repository(tmp_path / "clones/[red]stranger")
     (tmp_path / "roster.csv").write_text(ROSTER)
-    done = subprocess.run([sys.executable, "-m", "autograder", "collect", tmp_path / "clones", "--roster", tmp_path / "roster.csv",
-                           "--to", tmp_path / "submitted"], cwd=course.root, capture_output=True, text=True)
-    assert done.returncode == 1 and "1 submissions from 2 repositories" in done.stdout, done.stderr
-    assert "of 2026-11-23 02:00 UTC" in done.stdout and "[red]stranger: not taken: its owner is not in the roster" in done.stdout
-    assert "turing: no repository" in done.stdout and "bob: no repository" in done.stdout
+    monkeypatch.chdir(course.root)
+    monkeypatch.setattr(sys, "argv", ["autograder", "collect", str(tmp_path / "clones"), "--roster", str(tmp_path / "roster.csv"),
+                                      "--to", str(tmp_path / "submitted")])
+    with pytest.raises(SystemExit) as end:
+        main()
+    said = capsys.readouterr().out
+    assert end.value.code == 1 and "1 submission from 2 repositories" in said
+    assert "of 2026-11-23 02:00 UTC" in said and "[red]stranger: not taken: its owner is not in the roster" in said
+    assert "turing: no repository" in said and "bob: no repository" in said

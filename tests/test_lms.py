@@ -3,11 +3,11 @@
 import csv
 import io
 import json
-import subprocess
 import sys
 
 import pytest
 
+from autograder.cli import main
 from autograder.report.csv import cell, grade_table
 from autograder.report.lms import LmsError, canvas, moodle
 
@@ -136,21 +136,26 @@ def test_the_table_quotes_names_and_leaves_unknown_points_empty():
     assert table[3] == ["late", NAME, "unreadable", "0", "100", "", "not JSON, sorry"]
 
 
-def test_the_commands_write_files_and_list_who_was_left_out(tmp_path):
+def test_the_commands_write_files_and_list_who_was_left_out(tmp_path, monkeypatch, capsys):
     (tmp_path / "results.json").write_text(json.dumps(results(s1=92, mallory=3)))
     (tmp_path / "canvas.csv").write_text(CANVAS)
     (tmp_path / "latin.csv").write_bytes(MOODLE.replace("Ada", "Zoë").encode("latin-1"))
 
-    def run(*arguments):
-        return subprocess.run([sys.executable, "-m", "autograder", "export", *arguments], cwd=tmp_path, capture_output=True, text=True)
+    monkeypatch.chdir(tmp_path)
 
-    done = run("canvas", "results.json", "--template", "canvas.csv", "--to", "out.csv")
-    assert done.returncode == 0 and "1 grades in the column a4_cross_entropy (4711)" in done.stdout, done.stderr
-    assert "1 graded here, without a row of their own there: mallory" in done.stdout and "4 without a result" in done.stdout
+    def run(*arguments):
+        monkeypatch.setattr(sys, "argv", ["autograder", "export", *arguments])
+        with pytest.raises(SystemExit) as end:
+            main()
+        return end.value.code, *capsys.readouterr()
+
+    status, said, _ = run("canvas", "results.json", "--template", "canvas.csv", "--to", "out.csv")
+    assert status == 0 and "1 grade in the column a4_cross_entropy (4711)" in said
+    assert "1 graded here, without a row of their own there: mallory" in said and "4 without a result" in said
     assert rows((tmp_path / "out.csv").read_text())[3][7] == "92"
     for arguments, words in ((("moodle", "results.json", "--template", "latin.csv", "--to", "o"), "expected UTF-8"),
                              (("csv", "canvas.csv", "--to", "o"), "expected results"), (("canvas", "results.json", "--template", "x", "--to", "o"), "found none")):
-        done = run(*arguments)
-        assert done.returncode == 2 and words in done.stderr and len(done.stderr.strip().splitlines()) == 1
-    assert run("csv", "results.json", "--to", "table.csv").returncode == 0 and run("junit", "results.json", "--to", "j.xml").returncode == 0
+        status, _, complaint = run(*arguments)
+        assert status == 2 and words in complaint and len(complaint.strip().splitlines()) == 1
+    assert run("csv", "results.json", "--to", "table.csv")[0] == 0 and run("junit", "results.json", "--to", "j.xml")[0] == 0
     assert (tmp_path / "table.csv").read_bytes().startswith(b"\xef\xbb\xbfstudent,")
