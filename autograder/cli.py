@@ -22,7 +22,7 @@ from rich.table import Table
 from rich.text import Text
 
 from autograder import build as building
-from autograder import samples
+from autograder import deliver, samples
 from autograder.batch import Job, find_submissions, grade_all
 from autograder.check import check_notebook
 from autograder.course import Course, CourseError, find_course
@@ -38,6 +38,10 @@ from autograder.submission import Unreadable
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, rich_markup_mode="rich", pretty_exceptions_enable=False,
                   help="Build, check and grade the assignments of a Keras/TensorFlow course.")
+app.add_typer(deliver.export, name="export")
+app.command()(deliver.ci)
+app.command()(deliver.collect)
+app.command(name="gradescope", hidden=True)(deliver.gradescope_run)
 out = Console(highlight=False)
 err = Console(stderr=True, highlight=False)
 

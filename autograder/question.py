@@ -2,17 +2,17 @@
 
 A question is declared around a reference answer; decorators add the rest::
 
-    softmax = Question(lesson.softmax)
+    softplus = Question(lesson.softplus)
 
-    @softmax.case(points=2, visible=True)
-    def three_scores(rng):
-        \"\"\"A row you can work out by hand.\"\"\"
-        return [[0.0, 1.0, 2.0]],
+    @softplus.case(points=2, visible=True)
+    def zero_and_one(rng):
+        \"\"\"ln 2 at 0, and 1.3133 at 1.\"\"\"
+        return [0.0, 1.0],
 
-    @softmax.misconception
-    def normalises_over_the_batch(logits):
-        \"\"\"Your columns sum to 1, not your rows: reduce over the last axis.\"\"\"
-        return tf.transpose(lesson.softmax(tf.transpose(logits)))
+    @softplus.misconception
+    def overflows(z):
+        \"\"\"Large entries become infinite: take the larger of z and 0 out of the logarithm.\"\"\"
+        return tf.math.log(1 + tf.exp(z))
 
 The decorated function's name is the id and its docstring is what students read.
 """

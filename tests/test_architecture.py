@@ -15,16 +15,20 @@ PACKAGE = Path(__file__).resolve().parents[1] / "autograder"
 LEVELS = [
     {"__main__"},
     {"cli"},
-    {"samples", "check", "batch", "report.html", "report.json", "report.terminal"},
+    {"deliver"},
+    {"ci", "export", "gradescope"},
+    {"samples", "check", "batch", "leaks", "wheel", "collect", "report.html", "report.json", "report.terminal", "report.lms",
+     "report.classroom", "report.classroom50", "report.gradescope", "report.summary"},
     {"cache"},
     {"build", "grade"},
     {"course", "sandbox", "diagnose", "submission"},
     {"compare", "lesson", "key", "isolation"},
     {"question", "worker", "rules"},
     {"watch"},
-    {"probes", "wire", "confine", "data", "plots", "", "report"},
+    {"probes", "wire", "confine", "data", "plots", "", "report", "report.escape", "report.csv", "report.junit"},
 ]
-SECRET = {"question", "key", "lesson", "build", "grade", "course", "samples", "cli"}
+SECRET = {"question", "key", "lesson", "build", "grade", "course", "samples", "cli",
+          "leaks", "export"}
 
 
 def imports(package: Path) -> dict[str, set[str]]:

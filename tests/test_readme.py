@@ -33,7 +33,7 @@ def test_the_readme_names_every_module_and_command():
         if not path.name.startswith("__"):
             assert path.name in README, path.name
     commands = subprocess.run([sys.executable, "-m", "autograder", "--help"], capture_output=True, text=True, check=True).stdout
-    for command in ("build", "check", "grade", "demo"):
+    for command in ("build", "check", "grade", "demo", "export", "collect"):
         assert re.search(rf"\b{command}\b", commands) and re.search(rf"(autograder|make) {command}\b", README)
     for target in ("demo", "test", "build"):
         assert f"make {target}" in README and re.search(rf"^{target}:", (ROOT / "Makefile").read_text(), re.MULTILINE)
