@@ -128,7 +128,7 @@ def one_number_per_row(targets, predictions):
 def expands_the_square(targets, predictions):
     """Your cost loses its digits when the numbers are large and close together: subtract before you square, instead of
     expanding (t − p)² into t² − 2tp + p²."""
-    return tf.reduce_mean(targets * targets) - 2 * tf.reduce_mean(targets * predictions) + tf.reduce_mean(predictions * predictions)
+    return tf.reduce_mean(targets ** 2) - 2 * tf.reduce_mean(targets * predictions) + tf.reduce_mean(predictions ** 2)
 
 
 # ---------------------------------------------------------------------------------------------------- gradient_step
@@ -238,7 +238,8 @@ def assigns_the_step(variables, loss_fn, learning_rate):
 
 @gradient_step.misconception
 def steps_of_equal_length(variables, loss_fn, learning_rate):
-    """Your steps depend on the signs of the gradients alone: steep directions deserve longer steps, so use the gradients whole."""
+    """Your steps depend on the signs of the gradients alone: steep directions deserve longer steps, so use the gradients
+    whole."""
     with tf.GradientTape() as tape:
         loss = loss_fn()
     for variable, gradient in zip(variables, tape.gradient(loss, variables)):
@@ -510,8 +511,8 @@ def counts_batches(x, y, batch_size, seed):
 # ---------------------------------------------------------------------------------------------------- fit_line
 
 fit_line = Question(lesson.fit_line, probe=probes.call(returns=("w", "b")), uses=("mean_squared_error", "gradient_step"), forbid=[
-    *OPTIMIZERS, *FITTING, "numpy.polyfit", "numpy.polynomial.*", "numpy.linalg.lstsq", "tf.linalg.lstsq", "tf.raw_ops.MatrixSolveLs",
-    "scipy.linalg.lstsq", "scipy.stats.linregress", "scipy.optimize.*", "sklearn.linear_model.*"])
+    *OPTIMIZERS, *FITTING, "numpy.polyfit", "numpy.polynomial.*", "numpy.linalg.lstsq", "tf.linalg.lstsq",
+    "tf.raw_ops.MatrixSolveLs", "scipy.linalg.lstsq", "scipy.stats.linregress", "scipy.optimize.*", "sklearn.linear_model.*"])
 
 
 @fit_line.case(points=3, visible=True)
@@ -591,6 +592,15 @@ def one_point_at_a_time(x, y, learning_rate, epochs):
     for _ in range(epochs):
         for i in range(len(x)):
             lesson.gradient_step([w, b], lambda i=i: (w * x[i] + b - y[i]) ** 2, learning_rate)
+    return float(w), float(b)
+
+
+@fit_line.misconception
+def compares_all_pairs(x, y, learning_rate, epochs):
+    """Every prediction is compared with every target: `(B, 1)` minus `(B,)` makes a table `(B, B)`. Give both the same shape."""
+    w, b = tf.Variable(0.0), tf.Variable(0.0)
+    for _ in range(epochs):
+        lesson.gradient_step([w, b], lambda: tf.reduce_mean((y[:, None] - (w * x + b)) ** 2), learning_rate)
     return float(w), float(b)
 
 
