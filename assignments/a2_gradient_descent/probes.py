@@ -114,7 +114,7 @@ def descend(answer, inputs, *, function: str):
         return {"trajectory": array(answer(f, tf.constant(np.asarray(x0, np.float32)), learning_rate, steps))}
     except Exception as error:
         if _no_gradient(error, passes):
-            raise AnswerError("got None from the tape instead of a gradient.") from error
+            raise AnswerError("got None from the tape instead of a gradient: it has not seen how f(x) came from x.") from error
         raise
 
 
@@ -218,7 +218,8 @@ def training(answer, inputs, *, loss: str, activation: str | None = None, normal
         history = array(answer(model, batches, loss_fn, learning_rate, epochs))
     except Exception as error:
         if _no_gradient(error, passes):
-            raise AnswerError("got None from the tape instead of a gradient.") from error
+            raise AnswerError("got None from the tape instead of a gradient: it has not seen how the loss came from the "
+                              "model's variables.") from error
         raise
     observation = {"loss history": history}
     for i, layer in enumerate(layers):

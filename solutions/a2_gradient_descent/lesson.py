@@ -60,9 +60,9 @@ plots.style()
 # | "sum of squares" | no division | $Bk$ times as large |
 # | Nielsen's book, and assignment 3 | $\frac{1}{2B} \sum_i \lVert t_i - p_i \rVert^2$ | $k/2$ times as large |
 #
-# Not to be used: `keras.losses`, `keras.metrics`, `sklearn.metrics`. NumPy is fine for the points of this question. With
-# TensorFlow operations instead, the tape of question 2 can see through your answer, and you can use it in question 5; the
-# pictures there need that too.
+# Not to be used: `keras.losses` and `keras.metrics` (nor their twins `tf.losses` and `tf.metrics`), `sklearn.metrics`. NumPy
+# is fine for the points of this question. With TensorFlow operations instead, the tape of question 2 can see through your
+# answer, and you can use it in question 5; the pictures there need that too.
 
 # %% question="mean_squared_error"
 def mean_squared_error(targets, predictions):
@@ -250,7 +250,7 @@ plot_backpropagation()
 # > **Going further.** The trick was found several times: by Seppo Linnainmaa (in his master's thesis of 1970) for rounding
 # > errors, and for networks most famously by David Rumelhart, Geoffrey Hinton and Ronald Williams, *Learning
 # > representations by back-propagating errors*, Nature 323 (1986). Its general name is *reverse-mode automatic
-# > differentiation*; Atilim Baydin and others survey it in [JMLR 18 (2018)](https://jmlr.org/papers/v18/17-468.html). In
+# > differentiation*; Atılım Güneş Baydin and others survey it in [JMLR 18 (2018)](https://jmlr.org/papers/v18/17-468.html). In
 # > assignment 3 you walk back through a network by hand.
 
 # %% [markdown]
@@ -463,11 +463,11 @@ def plot_noise():
 plot_noise()
 
 # %% [markdown]
-# On average no batch size is wrong: the mean of the estimates agrees with the gradient of all points, (−2.98, −2.00), up to
-# 0.02. What differs is the typical error of a single one: 3.96 for one row, 1.98 for 4 rows, 1.04 for 16, 0.47 for 64. Four
-# times as many rows halve it, no more. For the price of one exact step you can take 62 steps along batches of 16, whose
-# direction is roughly right; that is usually the better bargain. (The curve falls faster towards the right end because no
-# row comes twice: a batch of all 1,000 has no error at all.)
+# On average no batch size is wrong: the mean of the estimates agrees with the gradient of all points, (−2.98, −2.00), to
+# within 0.03. What differs is the typical error of a single one: 3.96 for one row, 1.98 for 4 rows, 1.04 for 16, 0.47 for
+# 64. Four times as many rows halve it, no more. For the price of one exact step you can take 62 steps along batches of 16,
+# whose direction is roughly right; that is usually the better bargain. (The curve falls faster towards the right end because
+# no row comes twice: a batch of all 1,000 has no error at all.)
 #
 # > **Going further.** Herbert Robbins and Sutton Monro proved in 1951 (*A stochastic approximation method*) that noisy steps
 # > arrive all the same, if the rates shrink neither too fast nor too slowly. Léon Bottou, Frank Curtis and Jorge Nocedal tell
@@ -492,9 +492,8 @@ plot_noise()
 # Let the tape find the gradients. Your `mean_squared_error` was asked to take columns: `y[:, None]` has the shape `(B, 1)`.
 # Predictions and targets must have *the same* shape, or their difference silently becomes a table of all pairs.
 #
-# Not to be used: optimizers, `fit`, `train_on_batch` and `compile` of a model, and whatever
-# solves for the line at once: `np.polyfit`, `np.polynomial`, `lstsq` of any library, `scipy.stats.linregress`,
-# `scipy.optimize`, `sklearn.linear_model`.
+# Not to be used: optimizers, `fit`, `train_on_batch` and `compile` of a model, and whatever solves for the line at once:
+# `np.polyfit`, `np.polynomial`, `lstsq` of any library, `scipy.stats.linregress`, `scipy.optimize`, `sklearn.linear_model`.
 
 # %% question="fit_line"
 def fit_line(x, y, learning_rate, epochs):
@@ -566,8 +565,8 @@ plot_fit()
 # higher rate is safe: 5 steps.
 #
 # > **Going further.** Yann LeCun, Léon Bottou, Genevieve Orr and Klaus-Robert Müller, *Efficient BackProp* (in *Neural
-# > Networks: Tricks of the Trade*, 1998), section 4.3, explain the valley by the eigenvalues of the inputs' covariance, and
-# > why centring and scaling the inputs rounds it.
+# > Networks: Tricks of the Trade*, 1998), sections 4.3 and 5, explain the valley by the eigenvalues of the inputs'
+# > covariance, and why centring and scaling the inputs rounds it.
 
 # %% [markdown]
 # ## 6. Train a network
@@ -665,13 +664,12 @@ plot_learning_rates()
 # 30 units output 0 for every digit there is; where a ReLU is silent its gradient is 0, so no later step brings it back. What
 # remains can only guess.
 #
-# With sigmoids the same three rates rank the other way round: 0.25 is slow now (0.49), and 2.5 is the best of them (0.08, 96 %
-# right). Their slopes are flat, at most ¼, so their gradients are small and long steps suit them. A learning rate is not good
-# or bad in itself. It belongs to a network, its cost and its data, and it is the first thing to look at when the loss does
-# not fall.
+# With sigmoids the winner is another: 0.25 is slow now (0.49), and 2.5 is the best of the three (0.08, 96 % right). The slope
+# of a sigmoid is at most ¼, so its gradients are small, and long steps suit them. A learning rate is not good or bad in
+# itself. It belongs to a network, its cost and its data, and it is the first thing to look at when the loss does not fall.
 #
 # > **Going further.** Michael Nielsen compares the rates 0.025, 0.25 and 2.5 on MNIST in
 # > [chapter 3](http://neuralnetworksanddeeplearning.com/chap3.html) of his book, and gives a recipe for finding a good one:
-# > the largest for which the loss falls from the first epochs on, then a little less. The guide
-# > [*Writing a training loop from scratch*](https://keras.io/guides/writing_a_custom_training_loop_in_tensorflow/) of Keras
-# > takes the loop you wrote a few steps further.
+# > the largest for which the loss falls from the first epochs on, then a little less. Keras's guide to
+# > [writing a training loop from scratch](https://keras.io/guides/writing_a_custom_training_loop_in_tensorflow/) takes the
+# > loop you wrote a few steps further.
