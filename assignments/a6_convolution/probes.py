@@ -105,7 +105,8 @@ def _answers(model, shape, task, rng):
             weight.assign(rng.normal(0, spread, weight.shape).astype(np.float32))
         with tf.GradientTape() as tape:
             parts = _parts(model(images, training=False), task)
-            score = sum(tf.reduce_sum(tf.cast(value, tf.float32) * rng.uniform(0.5, 1.5, value.shape)) for value in parts.values())
+            score = sum(tf.reduce_sum(tf.cast(value, tf.float32) * rng.uniform(0.5, 1.5, value.shape))
+                        for value in parts.values())
         gradient = tape.gradient(score, [weight.value for weight in weights])
         reached = [known or (new is not None and bool(np.any(np.asarray(new) != 0))) for known, new in zip(reached, gradient)]
         for name, value in parts.items():
@@ -125,13 +126,13 @@ def _body(model):
     convolutions = poolings = 0
     for part in model._flatten_layers(include_self=False):
         kind = type(part).__name__.lower()
-        entering, leaving = _maps(part, "input"), _maps(part, "output")
-        kernels = [weight for weight in part.weights if len(weight.shape) == 4]
         if "transpose" in kind or "global" in kind or hasattr(part, "layers"):
             continue
-        if "conv" in kind or (kernels and leaving):
+        entering, leaving = _maps(part, "input"), _maps(part, "output")
+        smaller = bool(entering and leaving) and leaving[1] < entering[1] and leaving[2] < entering[2]
+        if "conv" in kind or (leaving and any(len(weight.shape) == 4 for weight in part.weights)):
             convolutions += 1
-        elif "pool" in kind or (not part.weights and entering and leaving and leaving[1] < entering[1] and leaving[2] < entering[2]):
+        elif "pool" in kind or (smaller and not part.weights):
             poolings += 1
     return convolutions, poolings
 

@@ -75,7 +75,8 @@ def every_pixel_covered(rng):
 def extremes(rng):
     """A window as large as the image, windows of one pixel, and a stride larger than the image."""
     n = int(rng.integers(5, 12))
-    return [[n, n, 1, "valid"], [n, n, 3, "valid"], [n, 1, 1, "valid"], [n, 1, n + 3, "valid"], [n, 3, n + 3, "same"], [1, 1, 1, "same"]],
+    return [[n, n, 1, "valid"], [n, n, 3, "valid"], [n, 1, 1, "valid"], [n, 1, n + 3, "valid"], [n, 3, n + 3, "same"],
+            [1, 1, 1, "same"]],
 
 
 @output_size.misconception
@@ -201,7 +202,7 @@ def kernel_as_large_as_the_image(rng):
 @conv2d.case(points=6, probe=probes.gradients(), rtol=1e-3, atol=1e-4)
 def gradients_of_all_inputs(rng):
     """Gradients with respect to images, kernel and bias, at stride 2 with padding "same"."""
-    return convolution_inputs(rng, (2, 7, 6, 3), (3, 2, 3, 4), 2, "same")
+    return convolution_inputs(rng, (2, 7, 6, 5), (3, 2, 5, 4), 2, "same")
 
 
 @conv2d.misconception
@@ -593,7 +594,8 @@ def layer_inputs(rng, x, kernel, **config):
 def one_filter(rng):
     """One filter of 2 × 2 with the bias 1 on an image of 2 × 3; the defaults for everything else."""
     return {"config": {"filters": 1, "kernel_size": 2},
-            "weights": {"kernel": np.array([[1, 2], [0, -1]], np.float32)[..., np.newaxis, np.newaxis], "bias": np.ones(1, np.float32)},
+            "weights": {"kernel": np.array([[1, 2], [0, -1]], np.float32)[..., np.newaxis, np.newaxis],
+                        "bias": np.ones(1, np.float32)},
             "call": [np.array([[1, 0, 2], [4, 3, 1]], np.float32)[np.newaxis, :, :, np.newaxis]]}
 
 
@@ -636,7 +638,7 @@ def rebuilt_from_its_configuration(rng):
 @Convolution.case(points=1, probe=probes.layer_saved())
 def saved_and_loaded(rng):
     """A model that contains the layer is saved, loaded and used."""
-    return layer_inputs(rng, (2, 8, 5, 3), (3, 1, 3, 4), stride=2, padding="same", activation="tanh")
+    return layer_inputs(rng, (2, 8, 5, 3), (2, 1, 3, 4), stride=2, padding="same", activation="tanh")
 
 
 @Convolution.misconception
@@ -663,7 +665,8 @@ class hides_its_weights_from_keras(lesson.Convolution):
 
 @Convolution.misconception
 class starts_all_filters_alike(lesson.Convolution):
-    """Your filters all start out the same and get the same gradients, so they never become different; start with random weights."""
+    """Your filters all start out the same and get the same gradients, so they never become different; start with random
+    weights."""
 
     def build(self, input_shape):
         super().build(input_shape)
