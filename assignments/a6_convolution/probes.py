@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from autograder import probes
 from autograder.probes import AnswerError, array, probe
 
 TWO_PARTS = {"detection": ("box", "label"), "control": ("mean", "scale")}
@@ -14,11 +15,24 @@ def each(answer, inputs):
 
 
 @probe
+def with_a_pair(answer, inputs, *, use):
+    """Exercise an answer by the standard probe `use`, pairs being tuples, as one writes them: data comes here as lists."""
+    if isinstance(inputs, dict):
+        inputs = {**inputs, "config": {name: _pair(value) for name, value in inputs["config"].items()}}
+        return getattr(probes, use).run(answer, inputs)
+    return getattr(probes, use).run(lambda *values: answer(*map(_pair, values)), inputs, inputs_as="python")
+
+
+def _pair(value):
+    return tuple(value) if isinstance(value, list) else value
+
+
+@probe
 def keeps_its_weights(answer, inputs):
     """Build a layer as a model would, and observe what Keras knows of its weights and whether calls leave them alone."""
     import tensorflow as tf
 
-    built = answer(**inputs["config"])
+    built = answer(**{name: _pair(value) for name, value in inputs["config"].items()})
     x = tf.constant(inputs["call"][0])
     first, second = built(x), built(x)
     filters = np.asarray(built.kernel)

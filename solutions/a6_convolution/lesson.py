@@ -54,15 +54,15 @@ plots.style()
 # ## 1. How many places does a window have?
 #
 # Slide a window of $k$ pixels along a row of $n$ pixels, $s$ pixels at a time. How often can you put it down? There
-# are two conventions, and their names are the same in every framework.
+# are two conventions, and TensorFlow and Keras give them names.
 #
 # **`"valid"`**: the window stays inside the image. The first one starts at pixel 0, the next at $s$, then at $2s$, as
 # long as it fits. Pixels at the end that no whole window reaches are left out:
 #
 # $$\text{places} = \left\lfloor \frac{n - k}{s} \right\rfloor + 1.$$
 #
-# **`"same"`**: the row is first made longer by zeros, just enough that every pixel is covered. At stride 1 the output
-# is as long as the input, hence the name:
+# **`"same"`**: the row is first made longer by zeros, so that there is one place for every $s$ pixels, and one for
+# what is left of them at the end. At stride 1 the output is as long as the input, hence the name:
 #
 # $$\text{places} = \left\lceil \frac{n}{s} \right\rceil.$$
 #
@@ -183,9 +183,9 @@ plt.show()
 #
 # Not to be used: ready-made convolution, correlation or patch extraction of any library. That is `tf.nn.conv*` and
 # its relatives (`depthwise_conv2d`, `separable_conv2d`, `atrous_conv2d`, …), `tf.image.extract_patches`,
-# `tf.extract_volume_patches`, `tf.signal.frame`, Keras's convolution layers and `keras.ops.conv`, `depthwise_conv`,
-# `separable_conv`, `conv_transpose`, `image.extract_patches`, and their counterparts in `scipy.signal`,
-# `scipy.ndimage` and NumPy (`convolve`, `correlate`, `sliding_window_view`).
+# `tf.extract_volume_patches`, `tf.signal.frame`, `tf.nn.dilation2d`, Keras's convolution layers and `keras.ops.conv`,
+# `depthwise_conv`, `separable_conv`, `conv_transpose`, `image.extract_patches`, `correlate`, and their counterparts
+# in `scipy.signal`, `scipy.ndimage` and NumPy (`convolve`, `correlate`, `sliding_window_view`).
 
 # %% question="conv2d"
 def conv2d(x, kernel, bias, stride=1, padding="valid"):
@@ -228,9 +228,9 @@ def conv2d(x, kernel, bias, stride=1, padding="valid"):
 # %% [markdown]
 # ### What filters see
 #
-# Nobody trained the filters below; they are made by hand, three by three, to answer simple questions. "Is it lighter
-# on the right than on the left?" "Below than above?" The first two take differences, in the third direction too; the
-# last one asks whether a pixel stands out from its neighbours. Orange is a strong yes, blue a strong no.
+# Nobody trained the filters below; they are made by hand, three by three, to answer simple questions. Is there more
+# ink on the right than on the left? More below than above? More towards the bottom right? The last one asks whether a
+# pixel stands out from its neighbours. Orange is a strong yes, blue a strong no.
 
 # %% tags=["demo"]
 images, labels = data.digits()
@@ -476,9 +476,15 @@ def conv_parameters(kernel_size, cin, cout):
     ### END SOLUTION
 
 # %% [markdown]
-# A dense layer connects every unit with every entry of the image, all channels, and gives each unit one bias:
+# A dense layer connects every unit with every entry of the image, in all its channels, and gives each unit one bias:
 #
 # $$\text{parameters} = H\, W\, C \cdot \text{units} + \text{units}.$$
+#
+# | name | type | |
+# | --- | --- | --- |
+# | `h`, `w`, `c` | int | height, width and channels of the image |
+# | `units` | int | neurons of the layer |
+# | returned | int | number of weights and biases together |
 
 # %% question="dense_parameters"
 def dense_parameters(h, w, c, units):
@@ -710,8 +716,8 @@ plt.show()
 #
 # - `keras.Model(inputs, {"box": a, "label": b})` makes a model that returns a dictionary.
 # - After two poolings of 2, maps are a quarter as high and as wide. A segmentation has to find the way back:
-# `keras.layers.UpSampling2D` repeats pixels, and `keras.layers.Conv2DTranspose(filters, 2, strides=2)` learns to
-# enlarge. `padding="same"` keeps sizes simple.
+#   `keras.layers.UpSampling2D` repeats pixels, and `keras.layers.Conv2DTranspose(filters, 2, strides=2)` learns to
+#   enlarge. `padding="same"` keeps sizes simple.
 # - `sigmoid` maps any number into 0 to 1; `softplus`, $\ln(1 + e^z)$, maps any number above 0. ReLU can return 0 itself.
 #
 # The check gives your model weights of its own and looks at what comes out: shapes for several batch sizes, ranges,
@@ -818,12 +824,12 @@ for task, n in (("classification", 3), ("regression", 2), ("detection", 3), ("se
 # > Redmon and others, *You only look once* (2016), answer for all places at once. Long, Shelhamer and Darrell, *Fully
 # > convolutional networks for semantic segmentation* (2015), grow the answer back to the size of the input, and
 # > Ronneberger, Fischer and Brox, *U-Net* (2015), help it with shortcuts from the early layers. Bojarski and others,
-# > *End to end learning for self-driving cars* (2016), steer with a network hardly larger than yours.
+# > *End to end learning for self-driving cars* (2016), steer with a network of only 250,000 parameters.
 
 # %% [markdown]
 # ## 7. How sure? The Gaussian negative log likelihood
 #
-# The four first heads have costs you know: cross-entropy for what sums to 1, the mean squared error for numbers. The
+# The first four heads have costs you know: cross-entropy for what sums to 1, the mean squared error for numbers. The
 # fifth returns a *distribution*: a normal one with mean $\mu$ and standard deviation $\sigma$, the scale. A good
 # distribution gives what really happened, $y$, a high density. As with cross-entropy, the cost is minus its
 # logarithm:
@@ -984,10 +990,11 @@ print(f"segmentation:   {np.mean(pixels == fresh['pixels']):.1%} of the pixels r
       f"{np.mean((pixels == fresh['pixels'])[fresh['pixels'] > 0]):.1%} of those inside a shape")
 
 # %% [markdown]
-# Nearly every shape gets the right name, and nearly every pixel the right answer. Boxes sit where they should, give
-# or take a pixel, and share about four fifths of their area with the true ones. The segmentation needed one thing
-# more than the others: to call a pixel in the middle of a disc *disc*, it must see as far as the rim. That is a
-# question of its receptive field.
+# With 16 and 32 filters in the body, nearly every shape gets the right name, and nearly every pixel the right answer.
+# Boxes sit where they should, give or take a pixel, and share about four fifths of their area with the true ones.
+# Segmentation asks for one thing more than the others: to call a pixel in the middle of a disc a *disc*, the network
+# must see as far as the rim. If yours mixes up names inside large shapes, think of its receptive field; one more
+# convolution after the second pooling will do.
 #
 # Next the two heads that return plain numbers: regression predicts area and brightness, control predicts a command
 # and how sure it is.
@@ -1030,7 +1037,7 @@ print(f"{inside.mean():.0%} of the drivers' commands lie within two scales of th
 # scales of its mean. The only place where that knowledge could come from is the cost you wrote.
 #
 # > **Going further.** Nix and Weigend, *Estimating the mean and variance of the target probability distribution*
-# > (1994), were the first to let a network predict its own noise this way. Kendall and Gal, *What uncertainties do we
+# > (1994), let a network predict its own noise in this way. Kendall and Gal, *What uncertainties do we
 # > need in Bayesian deep learning for computer vision?* (2017), distinguish such noise in the data from what the
 # > network does not know because it has never seen it: show yours a hexagon, and it will be sure of itself all the
 # > same. Amini, Rosman, Karaman and Rus, *Variational end-to-end navigation and localization* (2019), steer a car with

@@ -456,7 +456,7 @@ def leaves_tensorflow(x, size, stride):
 
 # ---------------------------------------------------------------------------------------------------- parameters
 
-conv_parameters = Question(lesson.conv_parameters, probe=probes.call(inputs_as="python"))
+conv_parameters = Question(lesson.conv_parameters, probe=Probe("with_a_pair", {"use": "call"}))
 
 
 @conv_parameters.case(points=1, visible=True)
@@ -580,7 +580,8 @@ def shares_the_weights(h, w, c, units):
 
 # ---------------------------------------------------------------------------------------------------- Convolution
 
-Convolution = Question(lesson.Convolution, forbid=CONVOLUTIONS, uses=("output_size", "conv2d"))
+Convolution = Question(lesson.Convolution, probe=Probe("with_a_pair", {"use": "layer"}), forbid=CONVOLUTIONS,
+                       uses=("output_size", "conv2d"))
 
 
 def layer_inputs(rng, x, kernel, **config):
@@ -611,7 +612,7 @@ def linear_with_stride_three(rng):
     return layer_inputs(rng, (2, 7, 12, 3), (2, 4, 3, 5), stride=3)
 
 
-@Convolution.case(points=4, probe=probes.layer_gradients(), rtol=1e-3, atol=1e-4)
+@Convolution.case(points=4, probe=Probe("with_a_pair", {"use": "layer_gradients"}), rtol=1e-3, atol=1e-4)
 def gradients_reach_the_weights(rng):
     """Gradients with respect to images, kernel and bias, through tanh at stride 2 with padding "same"."""
     return layer_inputs(rng, (2, 6, 5, 3), (4, 2, 3, 7), stride=2, padding="same", activation="tanh")
@@ -623,19 +624,19 @@ def its_own_weights(rng):
     return {"config": {"filters": 3, "kernel_size": [2, 4], "padding": "same"}, "call": [normal(rng, 2, 5, 6, 4)]}
 
 
-@Convolution.case(points=2, probe=probes.layer_in_model())
+@Convolution.case(points=2, probe=Probe("with_a_pair", {"use": "layer_in_model"}))
 def inside_a_model(rng):
     """In a functional model of unknown batch size, compiled by tf.function."""
     return layer_inputs(rng, (3, 6, 8, 2), (1, 3, 2, 4), stride=2, padding="same", activation="sigmoid")
 
 
-@Convolution.case(points=2, probe=probes.layer_config())
+@Convolution.case(points=2, probe=Probe("with_a_pair", {"use": "layer_config"}))
 def rebuilt_from_its_configuration(rng):
     """A copy made from `get_config` behaves the same with the same weights."""
     return layer_inputs(rng, (2, 9, 7, 3), (2, 5, 3, 4), stride=2, padding="same", activation="relu")
 
 
-@Convolution.case(points=1, probe=probes.layer_saved())
+@Convolution.case(points=1, probe=Probe("with_a_pair", {"use": "layer_saved"}))
 def saved_and_loaded(rng):
     """A model that contains the layer is saved, loaded and used."""
     return layer_inputs(rng, (2, 8, 5, 3), (2, 1, 3, 4), stride=2, padding="same", activation="tanh")
