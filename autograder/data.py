@@ -9,7 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
-FILES = {"digits": "digits.npz"}  # loader -> the file that a release ships when its lesson calls `data.<loader>(`
+# loader -> the file that a release ships when its lesson calls `data.<loader>(`
+FILES = {"digits": "digits.npz", "sonnets": "sonnets.txt"}
 
 
 def digits() -> tuple[np.ndarray, np.ndarray]:
@@ -23,6 +24,17 @@ def digits() -> tuple[np.ndarray, np.ndarray]:
     """
     with np.load(_find(FILES["digits"])) as file:
         return file["images"].astype(np.float32) / 16, file["labels"].astype(np.int32)
+
+
+def sonnets() -> str:
+    """Twenty-six of Shakespeare's sonnets, 15,982 characters, with an empty line between one and the next.
+
+    Returns:
+        the text: lines end in a newline, the last one too; 59 different characters, all of them ASCII.
+    Raises:
+        FileNotFoundError: the file is neither beside the notebook nor in the course.
+    """
+    return _find(FILES["sonnets"]).read_text(encoding="ascii")
 
 
 def _find(name: str) -> Path:
