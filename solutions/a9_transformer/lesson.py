@@ -58,7 +58,8 @@ import tensorflow as tf
 from autograder import check, data, plots
 from layers import MultiHeadAttention, causal_mask, positional_encoding, scaled_dot_product_attention
 
-# Rather your own? Paste your MultiHeadAttention, and the functions it calls, into a new cell below this one: the last definition counts.
+# Rather your own? Paste your MultiHeadAttention, and the functions it calls, into a new cell below this one:
+# the last definition counts, here and in grading.
 
 plots.style()
 
@@ -279,8 +280,10 @@ print("share of a block's weights in this network, D = 512 and F = 2048:",
 class TransformerBlock(keras.layers.Layer):
     """Self-attention and a feed-forward network, each added to its input and then normalised (post-norm).
 
-    Sublayers and their attributes: `attention`, a `MultiHeadAttention(d_model, num_heads)`; `norm1` and `norm2`, layer normalisations with
-    epsilon 1e-6 after the first and the second addition; `dense1`, Dense(d_ff) with ReLU, and `dense2`, Dense(d_model) without activation.
+    Sublayers, by attribute:
+        attention: a MultiHeadAttention(d_model, num_heads).
+        norm1, norm2: layer normalisations with epsilon 1e-6, after the first and after the second addition.
+        dense1, dense2: Dense(d_ff) with ReLU, and Dense(d_model) without activation.
 
     Args:
         d_model: int, depth D of input and output.
@@ -328,7 +331,8 @@ class TransformerBlock(keras.layers.Layer):
     def get_config(self):
         """Return what `from_config` needs to build the layer again: Keras's own entries and the arguments of __init__."""
         ### BEGIN SOLUTION
-        return {**super().get_config(), "d_model": self.d_model, "num_heads": self.num_heads, "d_ff": self.d_ff, "causal": self.causal}
+        return {**super().get_config(), "d_model": self.d_model, "num_heads": self.num_heads, "d_ff": self.d_ff,
+                "causal": self.causal}
         ### END SOLUTION
 
     def compute_mask(self, inputs, previous_mask):
@@ -358,7 +362,8 @@ for ax, causal in zip(axes, (False, True)):
     keras.utils.set_random_seed(0)
     moved = ripples(TransformerBlock(16, 4, 64, causal=causal))
     image = ax.imshow(np.where(moved > 1e-5, moved, np.nan), cmap="Blues", norm=plt.matplotlib.colors.LogNorm(0.01, 3))
-    ax.set(xlabel="output position", ylabel="input position that was changed", title=f"causal={causal}", xticks=range(10), yticks=range(10))
+    ax.set(xlabel="output position", ylabel="input position that was changed", title=f"causal={causal}", xticks=range(10),
+           yticks=range(10))
     ax.grid(False)
     print(f"causal={causal!s:5}: largest change before the changed position {np.tril(moved, -1).max():.4f}, "
           f"at it {np.diag(moved).mean():.2f} on average, after it {moved[np.triu_indices(10, 1)].mean():.2f}")
@@ -634,7 +639,8 @@ def race(name, make, learning_rate=0.002):
         if best is None or history[-1][2] < min(test for _, _, test in history[:-1]):
             best = model.get_weights()
         sample = write(scores, "When ", 40).replace("\n", " / ")
-        print(f"  epoch {epoch + 1:2d}  {seconds:5.1f} s  training {history[-1][1]:5.2f}  validation {history[-1][2]:5.2f}  {sample}", flush=True)
+        _, train, test = history[-1]
+        print(f"  epoch {epoch + 1:2d}  {seconds:5.1f} s  training {train:5.2f}  validation {test:5.2f}  {sample}", flush=True)
     model.set_weights(best)
     return np.array(history), scores, model
 
@@ -660,8 +666,8 @@ for (name, (history, *_)), colour in zip(results.items(), (plots.GREEN, plots.OR
     left.plot(seconds, np.log(train), "o-", ms=3.5, color=colour, label=name)
     right.plot(seconds, np.log(test), "o-", ms=3.5, color=colour, label=name)
     right.plot(seconds[best], np.log(test[best]), "o", ms=11, mfc="none", mec=colour, mew=1.8)
-    print(f"{name:12s} best validation loss {np.log(test[best]):.2f} (perplexity {test[best]:.2f}) after epoch {best + 1} and {seconds[best]:.0f} s; "
-          f"training loss at the end {np.log(train[-1]):.2f} (perplexity {train[-1]:.2f})")
+    print(f"{name:12s} best validation loss {np.log(test[best]):.2f} (perplexity {test[best]:.2f}) after epoch {best + 1}, "
+          f"{seconds[best]:.0f} s; training loss at the end {np.log(train[-1]):.2f} (perplexity {train[-1]:.2f})")
 right.axhline(math.log(best_count), color=plots.GREY, ls="--", lw=1.2, label="counting, at its best")
 right.plot([], [], "o", ms=11, mfc="none", mec=plots.GREY, mew=1.8, label="best epoch")
 left.set(xlabel="seconds of training", ylabel="loss (cross-entropy)", title="On the text they train on")
@@ -714,7 +720,7 @@ unseen, _ = windows(validation, range(0, len(validation) - LENGTH, LENGTH))
 backwards = []
 for weights in attention_weights(model, unseen):
     late = weights[:, :, 32:].mean(axis=0)  # (H, 32, T): positions with at least 32 characters before them
-    backwards.append([[np.mean([late[h, s, s + 32 - distance] for s in range(32)]) for distance in range(17)] for h in range(len(late))])
+    backwards.append([[np.mean([head[s, s + 32 - distance] for s in range(32)]) for distance in range(17)] for head in late])
 
 figure = plt.figure(figsize=(11, 6.2))
 above, below = figure.subfigures(2, 1, height_ratios=[1, 1.05])

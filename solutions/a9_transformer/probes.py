@@ -18,12 +18,15 @@ NOTICEABLE = 1e-5  # of the largest entry: more than the noise of float32, less 
 
 @probe
 def logits(answer, inputs):
-    """The shapes of the logits for several arrays of ids, and whether they are scores: free to be negative and to sum to anything."""
+    """The shapes of the logits for several arrays of ids, and whether they are free to be negative and to sum to anything."""
     model, _ = _built(answer, inputs, inputs["ids"][0])
     outputs = [array(model(tensors(ids))) for ids in inputs["ids"]]
     observation = {f"shape for ids of shape {ids.shape}": value if isinstance(value, str) else np.array(value.shape)
                    for ids, value in zip(inputs["ids"], outputs)}
-    numbers = np.concatenate([value.reshape(-1, value.shape[-1]) for value in outputs if not isinstance(value, str) and value.ndim])
+    numbers = [value for value in outputs if not isinstance(value, str) and value.ndim > 1]
+    if not numbers:
+        raise AnswerError("returned no logits; expected a tensor of shape (B, T, V).")
+    numbers = np.concatenate([value.reshape(-1, value.shape[-1]) for value in numbers])
     return observation | {"rows sum to 1": np.array(np.allclose(numbers.sum(axis=-1), 1, atol=1e-3)),
                           "some are negative": np.array(bool((numbers < 0).any()))}
 
@@ -58,7 +61,7 @@ def order(answer, inputs):
 
 @probe
 def blocks(answer, inputs):
-    """How many blocks' worth of weights there are when 1 and 2 blocks are asked for, and how many weight matrices have no gradient."""
+    """How many blocks' worth of weights there are when 1 and 2 are asked for, and how many weight matrices have no gradient."""
     counts = []
     for number in (1, 2):
         model, ids = _built(answer, inputs, inputs["ids"], blocks=number)
@@ -83,7 +86,8 @@ def blocks(answer, inputs):
 def compiled(answer, inputs):
     """Does the model give the same in a graph in which the batch size is unknown, as in `fit`?"""
     model, ids = _built(answer, inputs, inputs["ids"])
-    graph = tf.function(model, input_signature=[tf.TensorSpec([None, ids.shape[1]], tf.int32)], autograph=False)  # as `fit` does it
+    signature = [tf.TensorSpec([None, ids.shape[1]], tf.int32)]
+    graph = tf.function(model, input_signature=signature, autograph=False)  # as `fit` does it
     return {"agrees with the model called directly": _agree(_logits(model, ids), _values(graph(tensors(ids)), *ids.shape))}
 
 
