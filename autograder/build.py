@@ -28,7 +28,15 @@ from autograder import diagnose, probes, wire
 from autograder import key as keys
 from autograder.course import Course, data_files
 from autograder.key import CaseKey, Key, Outcome, QuestionKey
-from autograder.lesson import notebook_name, question_order, read_lesson, source_notebook, student_notebook, written_points
+from autograder.lesson import (
+    notebook_name,
+    public_modules,
+    question_order,
+    read_lesson,
+    source_notebook,
+    student_notebook,
+    written_points,
+)
 from autograder.question import Case, DeclarationError, Question, load_questions
 
 
@@ -191,11 +199,10 @@ def _write_source(course: Course, assignment: str, notebook) -> None:
 
 
 def student_files(course: Course, assignment: str) -> list[Path]:
-    """Files that students get beside the notebook and its examples: data the lesson loads, and public probes."""
+    """Files that students get beside the notebook and its examples: data the lesson loads, and public modules."""
     folder = course.solution(assignment)
     names = data_files((folder / "lesson.py").read_text(encoding="utf-8"))
-    own = [folder / "probes.py"] if (folder / "probes.py").is_file() else []
-    return [course.data_file(name) for name in names] + own
+    return [course.data_file(name) for name in names] + public_modules(folder)
 
 
 def write_notebook(notebook: nbformat.NotebookNode, path: Path) -> None:

@@ -7,7 +7,9 @@ Cells are prose, setup (plain code: imports and helpers), demos (`tags=["demo"]`
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
+import importlib
 import linecache
 import re
 import sys
@@ -87,10 +89,32 @@ def load_lesson(questions_file: str | Path) -> SimpleNamespace:
     module.__name__ += f"_{id(module):x}"  # loaded twice, a lesson is two modules: each answer finds its own by this name
     module.__file__ = str(path)
     sys.modules[module.__name__] = module
-    for cell in read_lesson(path.parent):
-        if cell.kind in ("setup", "question"):
-            run_cell(cell.source, f"<{path.parent.name}:{cell.id}>", vars(module))
+    with _importable(path.parent):
+        for cell in read_lesson(path.parent):
+            if cell.kind in ("setup", "question"):
+                run_cell(cell.source, f"<{path.parent.name}:{cell.id}>", vars(module))
     return SimpleNamespace(**{name: value for name, value in vars(module).items() if not name.startswith("__")})
+
+
+def public_modules(folder: Path) -> list[Path]:
+    """What else an assignment's folder holds: every `.py` but the lesson and the questions ships with the release."""
+    return sorted(path for path in Path(folder).glob("*.py") if path.name not in ("lesson.py", "questions.py"))
+
+
+@contextlib.contextmanager
+def _importable(folder: Path):
+    """Let a lesson import the public modules beside it, as its notebook does.
+
+    They are loaded anew, so that two assignments may each have a module of the same name.
+    """
+    for path in public_modules(folder):
+        sys.modules.pop(path.stem, None)
+    importlib.invalidate_caches()
+    sys.path.insert(0, str(folder))
+    try:
+        yield
+    finally:
+        sys.path.remove(str(folder))
 
 
 def run_cell(source: str, filename: str, namespace: dict) -> None:

@@ -2,6 +2,7 @@
 
 import os
 import stat
+import sys
 
 import nbformat
 import numpy as np
@@ -10,8 +11,9 @@ from conftest import ASSIGNMENTS, ROOT, TINY_LESSON, TINY_QUESTIONS, write_tiny
 
 from autograder import key as keys
 from autograder.build import build
+from autograder.check import check_notebook
 from autograder.key import KeyFileError, load
-from autograder.lesson import BEGIN, END, read_lesson, strip_solution
+from autograder.lesson import BEGIN, END, load_lesson, read_lesson, strip_solution
 from autograder.question import DeclarationError, load_questions
 
 NAME = "a0_doubling"
@@ -75,6 +77,30 @@ def test_the_notebook_has_stubs_points_and_valid_nbgrader_metadata(tiny):
     demo = [cell for cell in notebook.cells if "demo" in cell.metadata.get("tags", [])]
     assert len(demo) == 1 and "nbgrader" not in demo[0].metadata
     assert len(cells) == len(notebook.cells)
+
+
+def test_modules_beside_the_lesson_are_imported_by_it_and_shipped(tmp_path):
+    lesson = TINY_LESSON.replace("import tensorflow as tf", "import tensorflow as tf\nfrom layers import two").replace("2 * x", "two(x) * x")
+    loaded = []
+    for place, number in (("a", 2), ("b", 2.0)):  # another course's layers.py is another module
+        course = write_tiny(tmp_path / place, lesson=lesson)
+        (course.solution(NAME) / "layers.py").write_text(f"def two(x):\n    return {number}\n")
+        before = list(sys.path)
+        key = build(course, NAME)
+        assert sys.path == before
+        loaded.append(repr(load_lesson(course.solution(NAME) / "questions.py").two(None)))
+        assert np.array_equal(key.questions[0].cases[0].expected["output"], [2, 4, 10])
+        for folder in (course.release(NAME), course.nbgrader_source(NAME)):
+            assert sorted(path.name for path in folder.iterdir()) == ["doubling.ipynb", "examples.npz", "layers.py"]
+        path = course.notebook(NAME)
+        notebook = nbformat.read(path, as_version=4)
+        for cell in notebook.cells:
+            if cell.id == "double":
+                cell.source = "def double(x):\n    return two(x) * x"
+        nbformat.write(notebook, path)
+        verdict, _ = check_notebook(path)
+        assert [question.status for question in verdict.questions] == ["passed", "missing"] and verdict.notes == ()
+    assert loaded == ["2", "2.0"]
 
 
 def test_an_edit_elsewhere_leaves_the_other_cells_ids(tmp_path):

@@ -1,0 +1,745 @@
+# %% [markdown]
+# # The transformer
+#
+# In 2017 eight people wrote a paper with a boast for a title, *Attention Is All You Need*. Out went recurrence, the
+# way to read a text that everyone used; what remained was a single block, repeated six times. The boast held: the
+# language models since then are, at heart, that block repeated more often.
+#
+# You know its main part already. Around attention the block puts three modest things: a **normalisation** that keeps
+# numbers in range, a **small network** that works on each position by itself, and two **shortcuts** through which the
+# signal passes unharmed. Today you write each of them, put them together, stack the result, and let it loose on a
+# book of sonnets. It will not be Shakespeare. But it will have learned to spell, to break lines and to sound like
+# somebody from another century, in less time than it takes to read one of his poems aloud.
+#
+# When you are done, you will be able to
+#
+# - normalise each position with **layer normalisation** and say why deep stacks need it,
+# - write the **feed-forward** network that makes up most of a transformer's weights,
+# - assemble a **`TransformerBlock`** that trains, masks, saves and loads,
+# - measure a language model by its **perplexity**,
+# - stack blocks into a causal **`LanguageModel`**, and test that it cannot see the future,
+# - compare an RNN, an LSTM and a transformer on the same text, honestly: loss against seconds.
+#
+# Plan about three hours.
+#
+# **How to work.** Write your answer where the cell says `YOUR CODE HERE`, run it, then run the check under it. The
+# check tries the *visible* cases, small enough for pen and paper. They are examples: *hidden* cases with other sizes
+# hold most of the points. Three answers are trained and so also graded on their gradients: `layer_norm`,
+# `feed_forward` and `TransformerBlock`. In those, stay with TensorFlow or `keras.ops` from input to output.
+# Everything is float32.
+#
+# | letter | meaning |
+# | --- | --- |
+# | $B$ | batch: sequences handled together |
+# | $T$ | length of a sequence |
+# | $D$ | depth (width) of a position's vector, `d_model` |
+# | $F$ | width of the hidden layer of the feed-forward network, `d_ff` |
+# | $H$ | number of heads |
+# | $V$ | number of different characters, `vocabulary_size` |
+#
+# **What you need from the attention assignment is supplied.** The file `layers.py` beside this notebook holds
+# `positional_encoding`, `causal_mask`, `scaled_dot_product_attention` and `MultiHeadAttention`, with the names and
+# arguments you know. An earlier mistake costs you nothing here.
+
+# %%
+import os
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # TensorFlow keeps its notes on starting up to itself
+os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
+
+import math
+import time
+
+import keras
+import matplotlib.pyplot as plt
+import numpy as np
+import tensorflow as tf
+
+from autograder import check, data, plots
+from layers import MultiHeadAttention, causal_mask, positional_encoding, scaled_dot_product_attention
+
+# Rather your own? Paste your MultiHeadAttention, and the functions it calls, into a new cell below this one:
+# the last definition counts, here and in grading.
+
+plots.style()
+
+# %% [markdown]
+# ## 1 · Numbers in range: layer normalisation
+#
+# A deep network is a long chain of hands, each adding something to what it was given. If each makes the numbers only
+# a little larger, the last ones drown in them; if each makes them smaller, nothing arrives. Layer normalisation is
+# the referee that stands between: it takes **each position's vector by itself**, shifts it to mean 0, stretches it to
+# variance 1, and then lets the network choose a scale $\gamma$ and an offset $\beta$ for each column.
+#
+# $$\mu = \frac1D \sum_{j} x_j \qquad \sigma^2 = \frac1D \sum_{j} (x_j - \mu)^2 \qquad
+# y_j = \gamma_j\, \frac{x_j - \mu}{\sqrt{\sigma^2 + \varepsilon}} + \beta_j$$
+#
+# | symbol | shape | meaning |
+# | --- | --- | --- |
+# | $x$ | $(\dots, D)$ | input; each vector along the last axis is normalised by itself |
+# | $\mu$, $\sigma^2$ | $(\dots, 1)$ | its mean and its variance: a plain mean of squares, divided by $D$ |
+# | $\gamma$, $\beta$ | $(D,)$ | scale and offset, shared by all vectors |
+# | $\varepsilon$ | number | keeps a vector of equal entries from dividing by 0; it stands *under the root* |
+# | $y$ | $(\dots, D)$ | output |
+#
+# The dots are any leading axes: batch, time, both, or more. Take care with vectors whose mean is large and whose
+# spread is small: $\frac1D\sum x_j^2 - \mu^2$ is the same number on paper, but in float32 it is the difference of two
+# big ones that have already lost its digits.
+#
+# *Not allowed here:* Keras's normalisation layers (`keras.layers.LayerNormalization`, `BatchNormalization`, …),
+# `keras.ops.layer_normalization` and its relatives, `tf.nn.batch_normalization`. Means, variances and `tf.nn.moments`
+# are yours to use.
+
+# %% question="layer_norm"
+def layer_norm(x, gamma, beta, epsilon=1e-6):
+    """Normalise every vector along the last axis to mean 0 and variance 1, then scale and shift its columns.
+
+    Args:
+        x: float32 tensor (..., D), with one or more leading axes.
+        gamma: float32 tensor (D,), scale of each column.
+        beta: float32 tensor (D,), offset of each column.
+        epsilon: float, added to the variance under the root.
+    Returns:
+        float32 (..., D).
+
+    Example: layer_norm([[1, 3], [-2, 2]], gamma=[1, 10], beta=[0, 5]) is [[-1, 15], [-1, 15]], up to epsilon. Both rows
+    normalise to (-1, 1): they differ in mean and spread alone.
+    """
+    ### BEGIN SOLUTION
+    mean = tf.reduce_mean(x, axis=-1, keepdims=True)  # (..., 1)
+    variance = tf.reduce_mean(tf.square(x - mean), axis=-1, keepdims=True)  # (..., 1)
+    return gamma * (x - mean) / tf.sqrt(variance + epsilon) + beta
+    ### END SOLUTION
+
+
+# %% [markdown]
+# Let us build the chain of hands: 24 layers with random weights, each *adding* its result to what it was given, as
+# the layers of a transformer do. We follow the spread of the numbers, with your `layer_norm` after each addition and
+# without.
+
+# %% tags=["demo"]
+generator = np.random.default_rng(0)
+depth, width = 24, 64
+start = tf.constant(generator.normal(size=(200, width)), tf.float32)
+matrices = [tf.constant(generator.normal(size=(width, width)) * math.sqrt(2 / width), tf.float32) for _ in range(depth)]
+ones, zeros = tf.ones(width), tf.zeros(width)
+spreads = {"added, nothing else": [], "added, then layer_norm": []}
+for label in spreads:
+    x = start
+    for matrix in matrices:
+        spreads[label].append(float(tf.math.reduce_std(x)))
+        x = x + tf.nn.relu(x) @ matrix
+        if "norm" in label:
+            x = layer_norm(x, ones, zeros)
+    spreads[label].append(float(tf.math.reduce_std(x)))
+
+figure, ax = plt.subplots(figsize=(7.5, 3.6))
+for (label, values), colour in zip(spreads.items(), (plots.ORANGE, plots.BLUE)):
+    ax.plot(range(depth + 1), values, "o-", ms=4, color=colour, label=label)
+ax.set_yscale("log")
+ax.set(xlabel="layers passed", ylabel="standard deviation of the numbers", title="A referee between the layers", ylim=(0.3, None))
+ax.legend()
+plt.show()
+for label, values in spreads.items():
+    print(f"{label:24s} spread at the start {values[0]:.2f}, after {depth} layers {values[-1]:,.2f}")
+
+# %% [markdown]
+# Without the referee, the spread of 1 has become more than 3,000 after 24 layers. Each layer adds something about as
+# large as what it was given, so the variance doubles, and $\sqrt 2^{\,24}$ is 4,096. With it, every layer meets
+# numbers of spread 1, the last one as well as the first.
+#
+# > **Going further.** Ba, Kiros and Hinton, *Layer Normalization* (2016). Batch normalisation (Ioffe and Szegedy,
+# > 2015) takes its mean over the batch instead; a sentence's result would then depend on which sentences it happens
+# > to be batched with, and generating one character at a time would be impossible. Zhang and Sennrich, *Root Mean
+# > Square Layer Normalization* (2019), leave the mean out; most large models of today follow them.
+#
+# ## 2 · Thinking alone: the feed-forward network
+#
+# Attention moves information *between* positions; all it does with it is to take averages. What a position then makes
+# of what it has gathered is the work of a small network with one hidden layer of ReLU units, applied to **each
+# position by itself**, the same weights everywhere:
+#
+# $$\mathrm{FFN}(x) = \max(0,\; x W_1 + b_1)\, W_2 + b_2$$
+#
+# | symbol | shape | meaning |
+# | --- | --- | --- |
+# | $x$ | $(B, T, D)$ | one vector per position |
+# | $W_1$, $b_1$ | $(D, F)$, $(F,)$ | to the hidden layer, usually wider: $F = 4D$ |
+# | $W_2$, $b_2$ | $(F, D)$, $(D,)$ | and back |
+# | output | $(B, T, D)$ | one vector per position again |
+#
+# Nothing is forbidden here; a line or two will do.
+
+# %% question="feed_forward"
+def feed_forward(x, w1, b1, w2, b2):
+    """Pass every position through the same network with one hidden layer of ReLU units.
+
+    Args:
+        x: float32 tensor (B, T, D).
+        w1: float32 tensor (D, F).
+        b1: float32 tensor (F,).
+        w2: float32 tensor (F, D).
+        b2: float32 tensor (D,).
+    Returns:
+        float32 (B, T, D); the second layer has no activation.
+
+    Example: x = [[[1, 2]]], w1 = [[1, 1], [1, -1]], b1 = [0, 0], w2 = [[1, 2], [5, 5]], b2 = [0, 1] gives [[[3, 7]]]: the
+    hidden layer is (3, -1), and after ReLU (3, 0).
+    """
+    ### BEGIN SOLUTION
+    return tf.nn.relu(x @ w1 + b1) @ w2 + b2
+    ### END SOLUTION
+
+
+# %% [markdown]
+# What can such a network do that averages cannot? Bend. On the left, a network with $D = 1$ and six hidden units
+# whose output weights were fitted to a wave: each unit is a straight line with one kink, and their sum can follow any
+# curve, given enough kinks. On the right, eight positions pass through a network with random weights, twice: the
+# second time position 3 was changed. Only its own output notices.
+
+# %% tags=["demo"]
+grid = np.linspace(-1, 1, 201, dtype="float32")
+kinks = np.linspace(-1, 0.6, 6).astype("float32")
+w1, b1 = np.ones((1, 6), "float32"), -kinks
+hidden = np.maximum(0, grid[:, np.newaxis] @ w1 + b1)
+wave = np.sin(3 * grid)
+solution = np.linalg.lstsq(np.column_stack([hidden, np.ones_like(grid)]), wave, rcond=None)[0].astype("float32")
+w2, b2 = solution[:-1, np.newaxis], solution[-1:]
+fitted = np.asarray(feed_forward(grid[np.newaxis, :, np.newaxis], w1, b1, w2, b2))[0, :, 0]
+
+figure, (left, right) = plt.subplots(1, 2, figsize=(10.5, 3.7), gridspec_kw={"width_ratios": [1.3, 1]})
+for unit in range(6):
+    label = "one hidden unit, weighted" if unit == 0 else None
+    left.plot(grid, hidden[:, unit] * w2[unit], color=plots.GREY, lw=0.9, alpha=0.7, label=label)
+left.plot(grid, wave, color=plots.ORANGE, lw=5, alpha=0.45, label="sin 3x")
+left.plot(grid, fitted, color=plots.BLUE, label="the network")
+left.set(xlabel="x", ylabel="output", title="Six kinks follow a wave", ylim=(-3, 2.2))
+left.legend(loc="lower right")
+
+generator = np.random.default_rng(1)
+x = generator.normal(size=(1, 8, 16)).astype("float32")
+changed = x.copy()
+changed[0, 3] += generator.normal(size=16)
+weights = [generator.normal(size=shape).astype("float32") / 4 for shape in ((16, 64), (64,), (64, 16), (16,))]
+difference = np.abs(np.asarray(feed_forward(changed, *weights)) - np.asarray(feed_forward(x, *weights)))[0].max(axis=-1)
+right.bar(range(8), difference, color=plots.BLUE)
+right.set(xlabel="position", ylabel="largest change of the output", title="Position 3 was changed", xticks=range(8))
+plt.show()
+print("share of a block's weights in this network, D = 512 and F = 2048:",
+      f"{(2 * 512 * 2048 + 2048 + 512) / (4 * (512 * 512 + 512) + 2 * 512 * 2048 + 2048 + 512 + 4 * 512):.0%}")
+
+# %% [markdown]
+# Straight pieces between six kinks: the blue line is already hard to tell from the wave. The single bar on the right
+# is what "each position by itself" means. In the paper's sizes this little network holds two thirds of a block's
+# weights; attention, for all its fame, the other third.
+#
+# > **Going further.** Vaswani et al., section 3.3, where $D = 512$ and $F = 2048$. Geva et al., *Transformer
+# > Feed-Forward Layers Are Key-Value Memories* (2021), find that the rows of $W_1$ recognise patterns of text, and
+# > those of $W_2$ say what comes next. Large models swap the ReLU for smoother or gated functions: Shazeer, *GLU
+# > Variants Improve Transformer* (2020), who offers no explanation of why they work and attributes their success to
+# > "divine benevolence".
+#
+# ## 3 · The block
+#
+# Now put the pieces together. The signal runs straight through the block; attention and the feed-forward network each
+# stand beside the road, take a look, and **add** what they found. After each addition comes a normalisation:
+#
+# $$Y = \mathrm{norm}_1\big(X + \mathrm{attention}(X, X, X)\big) \qquad Z = \mathrm{norm}_2\big(Y + \mathrm{FFN}(Y)\big)$$
+#
+# | symbol | shape | meaning |
+# | --- | --- | --- |
+# | $X$ | $(B, T, D)$ | input: one vector per position |
+# | $\mathrm{attention}$ | $(B, T, D)$ | multi-head self-attention: queries, keys and values are all $X$ |
+# | $Y$ | $(B, T, D)$ | in the middle |
+# | $\mathrm{FFN}$ | $(B, T, D)$ | two dense maps, ReLU after the first |
+# | $Z$ | $(B, T, D)$ | output, of the same shape: so blocks can be stacked |
+#
+# The "$X\,+$" is called a residual connection. It gives the gradient a road on which nothing can stop it, and a block
+# that has learned nothing yet does little harm.
+#
+# **Who may look.** With `causal=True` no position sees a later one. A `mask` given to `call` restricts further:
+# position $s$ may attend to $t$ only where *both* allow it. A mask that is given always lets every position attend to
+# something. In a causal block nothing that happens at position $t$ can change an output before $t$; the second check
+# tests exactly that.
+#
+# Names count here, since that is how the checks find and set your weights: `attention`, `norm1`, `norm2`, `dense1`,
+# `dense2`. For the norms take `keras.layers.LayerNormalization(epsilon=1e-6)`, which is allowed here (its own default
+# is $10^{-3}$), or a layer of your own with weights `gamma` and `beta`. There is no dropout.
+#
+# *Not allowed here:* Keras's attention layers (`keras.layers.MultiHeadAttention`, `GroupQueryAttention`, `Attention`,
+# `AdditiveAttention`), `keras.ops.dot_product_attention` and the ready-made layers of KerasHub (`keras_hub`). The
+# `MultiHeadAttention` of `layers.py`, or yours, is what you need:
+#
+# | call | gives |
+# | --- | --- |
+# | `MultiHeadAttention(d_model, num_heads)` | the layer |
+# | `layer(query, value, mask=mask)` | `value` serves as key too; the mask is $(T, T)$, $(B, 1, T)$ or $(B, T, T)$, or `None` |
+# | `causal_mask(length)` | bool $(T, T)$, True where attending is allowed |
+
+# %% question="TransformerBlock"
+class TransformerBlock(keras.layers.Layer):
+    """Self-attention and a feed-forward network, each added to its input and then normalised (post-norm).
+
+    Sublayers, by attribute:
+        attention: a MultiHeadAttention(d_model, num_heads).
+        norm1, norm2: layer normalisations with epsilon 1e-6, after the first and after the second addition.
+        dense1, dense2: Dense(d_ff) with ReLU, and Dense(d_model) without activation.
+
+    Args:
+        d_model: int, depth D of input and output.
+        num_heads: int, number of heads H.
+        d_ff: int, width F of the hidden layer.
+        causal: bool, whether positions attend to themselves and earlier ones only.
+        **kwargs: what every Keras layer takes, such as `name`.
+    """
+
+    def __init__(self, d_model, num_heads, d_ff, causal=False, **kwargs):
+        super().__init__(**kwargs)
+        ### BEGIN SOLUTION
+        self.d_model, self.num_heads, self.d_ff, self.causal = d_model, num_heads, d_ff, causal
+        self.attention = MultiHeadAttention(d_model, num_heads)
+        self.norm1 = keras.layers.LayerNormalization(epsilon=1e-6)
+        self.norm2 = keras.layers.LayerNormalization(epsilon=1e-6)
+        self.dense1 = keras.layers.Dense(d_ff, activation="relu")
+        self.dense2 = keras.layers.Dense(d_model)
+
+    def build(self, input_shape):  # optional: without it Keras finds the shapes by a trial run, which takes longer
+        self.attention.build(input_shape, input_shape)
+        for layer in (self.norm1, self.norm2, self.dense1):
+            layer.build(input_shape)
+        self.dense2.build((*input_shape[:-1], self.d_ff))
+        ### END SOLUTION
+
+    def call(self, x, mask=None):
+        """Let positions look at one another, then think.
+
+        Args:
+            x: float32 tensor (B, T, D). Inside a model B may be unknown; T, which is x.shape[1], is known.
+            mask: None, or a bool, int32 or float32 tensor (T, T), (B, 1, T) or (B, T, T); True or 1 means "may attend".
+                A causal block obeys both the mask and the order.
+        Returns:
+            float32 (B, T, D).
+        """
+        ### BEGIN SOLUTION
+        if self.causal:
+            past = causal_mask(x.shape[1])  # (T, T)
+            mask = past if mask is None else tf.logical_and(past, tf.cast(mask, tf.bool))  # (T, T) or (B, T, T)
+        x = self.norm1(x + self.attention(x, x, mask=mask))
+        return self.norm2(x + self.dense2(self.dense1(x)))
+        ### END SOLUTION
+
+    def get_config(self):
+        """Return what `from_config` needs to build the layer again: Keras's own entries and the arguments of __init__."""
+        ### BEGIN SOLUTION
+        return {**super().get_config(), "d_model": self.d_model, "num_heads": self.num_heads, "d_ff": self.d_ff,
+                "causal": self.causal}
+        ### END SOLUTION
+
+    def compute_mask(self, inputs, previous_mask):
+        """Nothing to write here: it tells Keras that our mask is for us, and not handed on to later layers."""
+        return None
+
+
+# %% [markdown]
+# ### Poke it and see who notices
+#
+# We change one position at a time and measure how much each output moves. Each row of a picture is one experiment.
+# White means: not at all.
+
+# %% tags=["demo"]
+def ripples(layer, length=10, width=16):
+    """How much each output changes when one position of the input is changed: (changed position, output)."""
+    generator = np.random.default_rng(2)
+    x = np.repeat(generator.normal(size=(1, length, width)), length + 1, axis=0).astype("float32")
+    for t in range(length):
+        x[t, t] += generator.normal(size=width)
+    output = np.asarray(layer(x))
+    return np.abs(output[:-1] - output[-1]).max(axis=-1)
+
+
+figure, axes = plt.subplots(1, 2, figsize=(9, 3.9))
+for ax, causal in zip(axes, (False, True)):
+    keras.utils.set_random_seed(0)
+    moved = ripples(TransformerBlock(16, 4, 64, causal=causal))
+    image = ax.imshow(np.where(moved > 1e-5, moved, np.nan), cmap="Blues", norm=plt.matplotlib.colors.LogNorm(0.01, 3))
+    ax.set(xlabel="output position", ylabel="input position that was changed", title=f"causal={causal}", xticks=range(10),
+           yticks=range(10))
+    ax.grid(False)
+    print(f"causal={causal!s:5}: largest change before the changed position {np.tril(moved, -1).max():.4f}, "
+          f"at it {np.diag(moved).mean():.2f} on average, after it {moved[np.triu_indices(10, 1)].mean():.2f}")
+figure.colorbar(image, ax=axes, label="largest change of the output")
+plt.show()
+
+# %% [markdown]
+# On the left everybody notices everything. On the right the lower triangle is empty: what is changed at a position is
+# noticed there and later, and the largest change before it is 0.0000. That is why a causal model can be trained on
+# all positions of a text in one pass: none of them can copy the answer.
+#
+# > **Going further.** Vaswani et al., section 3.1 and figure 1, whose left half is your block; residual connections
+# > are from He et al., *Deep Residual Learning for Image Recognition* (2016). Normalising *after* the addition needs
+# > care in deep stacks: their learning rate must start small. Xiong et al., *On Layer Normalization in the
+# > Transformer Architecture* (2020), show why, and that normalising each part's *input* instead (pre-norm) removes
+# > the need. GPT-2 and most models since are pre-norm.
+#
+# ## 4 · How lost is it? Perplexity
+#
+# A language model gives every character a probability of coming next. The cross-entropy is its mean surprise, but in
+# units that say little: is 1.9 good? Take the exponential and the number speaks:
+#
+# $$\mathrm{perplexity} = \exp\Big(-\frac1N \sum_{n=1}^{N} \ln p_n\Big)$$
+#
+# | symbol | shape | meaning |
+# | --- | --- | --- |
+# | logits | $(B, V)$ or $(B, T, V)$ | scores before softmax |
+# | labels | $(B,)$ or $(B, T)$ | the characters that did come next |
+# | $p_n$ | $N$ numbers, $N = B$ or $B \cdot T$ | the probability that the model's softmax gave to label $n$ |
+# | perplexity | number | at least 1 |
+#
+# A model of perplexity 7 is as lost as somebody who throws a fair seven-sided die at every character. Knowing
+# everything gives 1; guessing among $V$ characters gives $V$. The mean is taken *before* the exponential, and
+# logarithm and exponential have the same base.
+#
+# *Not allowed here:* `keras_hub` (its `Perplexity`). Cross-entropies of TensorFlow and Keras are welcome. No gradient
+# is asked for.
+
+# %% question="perplexity"
+def perplexity(labels, logits):
+    """The exponential of the mean cross-entropy, over all labels of the batch and of all positions.
+
+    Args:
+        labels: int32 tensor (B,) or (B, T), from 0 to V - 1.
+        logits: float32 tensor (B, V) or (B, T, V), any size: rows may be shifted by hundreds.
+    Returns:
+        float32 scalar.
+
+    Example: two labels to which the softmax gives 1/2 and 1/8: perplexity 4, since sqrt(2 * 8) = 4.
+    """
+    ### BEGIN SOLUTION
+    return tf.exp(tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits)))
+    ### END SOLUTION
+
+
+# %% [markdown]
+# ### What has to be beaten
+#
+# The text is twenty-six of Shakespeare's sonnets, 15,982 characters. A tenth at the end is kept for validation. How
+# far does one get by counting? For each context of the last $n$ characters, count what followed it in the training
+# text; add a tenth to every count, so that nothing is impossible; take the logarithm, and you have logits.
+
+# %% tags=["demo"]
+text = data.sonnets()
+vocabulary = sorted(set(text))
+number_of = {character: number for number, character in enumerate(vocabulary)}
+ids = np.array([number_of[character] for character in text], "int32")
+cut = len(ids) * 9 // 10
+training, validation = ids[:cut], ids[cut:]
+print(text[:text.index("\n\n", 100)], "\n")
+print(f"{len(text):,} characters, {len(vocabulary)} different ones: {''.join(vocabulary)!r}")
+
+
+def counted_logits(ids, context):
+    """For each character after the first `context`, the logits of a model that counted the training text."""
+    counts = {}
+    for i in range(context, len(training)):
+        counts.setdefault(training[i - context:i].tobytes(), np.zeros(len(vocabulary), "float32"))[training[i]] += 1
+    nothing = np.zeros(len(vocabulary), "float32")
+    return np.log([counts.get(ids[i - context:i].tobytes(), nothing) + 0.1 for i in range(context, len(ids))])
+
+
+contexts = range(6)
+counting = {"training text": [], "validation text": []}
+for label, part in zip(counting, (training, validation)):
+    for n in contexts:
+        counting[label].append(float(perplexity(tf.constant(part[n:]), tf.constant(counted_logits(part, n)))))
+best_count = min(counting["validation text"])
+
+figure, ax = plt.subplots(figsize=(7.5, 3.7))
+for (label, values), colour in zip(counting.items(), (plots.BLUE, plots.ORANGE)):
+    ax.plot(contexts, values, "o-", color=colour, label=label)
+ax.axhline(len(vocabulary), color=plots.GREY, ls="--", lw=1.2)
+ax.text(5, len(vocabulary) * 0.97, "guessing among all characters", color=plots.GREY, ha="right", va="top", fontsize=9)
+ax.set(xlabel="characters of context", ylabel="perplexity", title="Counting what came next", ylim=(0, None))
+ax.legend(loc=(0.4, 0.5))
+plt.show()
+for n in contexts:
+    print(f"context {n}: training {counting['training text'][n]:5.2f}   validation {counting['validation text'][n]:5.2f}")
+
+# %% [markdown]
+# How frequent each character is brings 59 down to 22; the character before it, to 10.7; the two before it, to 8.7.
+# Longer contexts look better still on the training text, and are a disaster on new text: most runs of five characters
+# have never been seen before, and about them a table has nothing to say. It does not know that *thy love* and *my
+# love* are alike. A network may find out. **8.7 is the number to beat.**
+#
+# > **Going further.** Jelinek, Mercer, Bahl and Baker, *Perplexity, a Measure of the Difficulty of Speech Recognition
+# > Tasks* (1977). Shannon, *Prediction and Entropy of Printed English* (1951), had people guess the next letter of a
+# > text and put English at about one bit a letter: a perplexity of $2^1 = 2$. He used base 2 for both steps, we use
+# > $e$ for both, and the perplexity is the same. Jurafsky and Martin, *Speech and Language Processing*, chapter 3,
+# > tell more about counting.
+#
+# ## 5 · The language model
+#
+# Stack the blocks. Below them, characters become vectors and learn where they stand; above them, a dense map turns
+# each position's vector into a score for each character that could come next:
+#
+# $$X_0 = \mathrm{embedding}(\mathrm{ids}) + P \qquad X_{i} = \mathrm{block}_i(X_{i-1}) \qquad \mathrm{logits} = X_N\, W + b$$
+#
+# | symbol | shape | meaning |
+# | --- | --- | --- |
+# | ids | $(B, T)$ | characters as numbers below $V$; any $T$ up to `max_length` |
+# | embedding | $(B, T, D)$ | a learned vector for each character |
+# | $P$ | $(T, D)$ | positions: the first $T$ rows of `positional_encoding(max_length, d_model)`, or learned ones |
+# | $X_i$ | $(B, T, D)$ | after block $i$; as many blocks as asked for, each with weights of its own, all *causal* |
+# | logits | $(B, T, V)$ | at position $t$: scores for the character that follows ids $0 … t$ |
+#
+# No softmax at the end: the loss and the sampling want logits. Because every block is causal, the logits at position
+# $t$ depend on nothing after it, and one pass trains on $T$ guesses at once.
+#
+# How you go about it is up to you: this model is graded on what it *does*, not on its numbers. The checks look at the
+# shapes, at causality, at whether order matters (also the order of earlier characters), at the number of blocks and
+# whether each of them learns, at saving and loading. One piece of advice from the paper (section 3.4): Keras starts
+# embeddings out small, so multiply them by $\sqrt D$, lest the positions drown them.
+#
+# *Not allowed here:* as in part 3, and `keras_hub`. `keras.layers.Embedding` and `Dense` are what you need.
+
+# %% question="LanguageModel"
+class LanguageModel(keras.Model):
+    """A causal transformer that scores the next character at every position.
+
+    Args:
+        vocabulary_size: int, number of different characters V.
+        d_model: int, depth D.
+        num_heads: int, heads H of each block.
+        d_ff: int, width F of each block's hidden layer.
+        blocks: int, number of transformer blocks, at least 1.
+        max_length: int, the longest sequence the model will be given.
+        **kwargs: what every Keras model takes, such as `name`.
+    """
+
+    def __init__(self, vocabulary_size, d_model, num_heads, d_ff, blocks, max_length, **kwargs):
+        super().__init__(**kwargs)
+        ### BEGIN SOLUTION
+        self.arguments = dict(vocabulary_size=vocabulary_size, d_model=d_model, num_heads=num_heads, d_ff=d_ff, blocks=blocks,
+                              max_length=max_length)
+        self.embedding = keras.layers.Embedding(vocabulary_size, d_model)
+        self.scale = math.sqrt(d_model)
+        self.positions = positional_encoding(max_length, d_model)
+        self.blocks = [TransformerBlock(d_model, num_heads, d_ff, causal=True) for _ in range(blocks)]
+        self.to_logits = keras.layers.Dense(vocabulary_size)
+
+    def build(self, input_shape):  # optional, as in the block
+        self.embedding.build(input_shape)
+        for layer in (*self.blocks, self.to_logits):
+            layer.build((*input_shape, self.arguments["d_model"]))
+        ### END SOLUTION
+
+    def call(self, ids):
+        """Score what comes next.
+
+        Args:
+            ids: int32 tensor (B, T), T at most max_length. In `fit` B is unknown; T, which is ids.shape[1], is known.
+        Returns:
+            float32 (B, T, V), the logits.
+        """
+        ### BEGIN SOLUTION
+        x = self.embedding(ids) * self.scale + self.positions[:ids.shape[1]]  # (B, T, D) + (T, D)
+        for block in self.blocks:
+            x = block(x)
+        return self.to_logits(x)  # (B, T, V)
+        ### END SOLUTION
+
+    def get_config(self):
+        """Return what `from_config` needs to build the model again: Keras's own entries and the arguments of __init__."""
+        ### BEGIN SOLUTION
+        return {**super().get_config(), **self.arguments}
+        ### END SOLUTION
+
+
+# %% [markdown]
+# Before any training, a look from outside: a model that has learned nothing should be about as lost as somebody who
+# guesses, and it must not see the future. Here we change the last character of a line and compare the logits before
+# it.
+
+# %% tags=["demo"]
+LENGTH = 64
+
+
+def encode(text):
+    """A text as ids, (1, T)."""
+    return np.array([[number_of[character] for character in text]], "int32")
+
+
+keras.utils.set_random_seed(0)
+untrained = LanguageModel(len(vocabulary), 64, num_heads=4, d_ff=256, blocks=2, max_length=LENGTH)
+line = "My mistress' eyes are nothing like the sun"
+ids_of_line = encode(line)
+print(f"perplexity before training: {perplexity(ids_of_line[:, 1:], untrained(ids_of_line[:, :-1])):.1f}, "
+      f"of a guess among all characters: {len(vocabulary)}")
+changed = np.abs(untrained(encode(line[:-1] + "m")) - untrained(ids_of_line))[0].max(axis=-1)
+print(f"largest change of the logits before the last character: {changed[:-1].max():.6f}, at it: {changed[-1]:.2f}")
+print(f"weights: {untrained.count_params():,}")
+
+# %% [markdown]
+# > **Going further.** The recipe, blocks of a decoder alone, trained on nothing but the next token, is Radford et
+# > al., *Improving Language Understanding by Generative Pre-Training* (2018); its twelve blocks of depth 768 hold 117
+# > million weights. The idea of predicting text one character at a time is Shannon's, *A Mathematical Theory of
+# > Communication* (1948), section 3, where he writes the first samples by hand, with a book and dice. Haviv et al.,
+# > *Transformer Language Models without Positional Encodings Still Learn Positional Information* (2022), explain why
+# > one of the checks looks at a model with a single block: behind a causal mask, a stack of them can find out where
+# > it is.
+#
+# ## 6 · Three readers of the same book
+#
+# Now the race. An RNN, an LSTM and your transformer, each with about a hundred thousand weights, read the sonnets in
+# windows of 64 characters: the same windows, in the same order, with the same optimizer. After every epoch each of
+# them is tested on the tenth it has not seen, and writes a line, so that you can watch it learn to spell. The clock
+# runs while they train, and stops while they write.
+#
+# To write, take the logits of the last character, divide them by a *temperature* (below 1: bolder in what it thinks
+# likely), throw the dice, append, repeat. A window that is not full yet is filled up at the *end*: all three models
+# are causal, so what comes later changes nothing.
+
+# %% tags=["demo"]
+EPOCHS, STEPS, BATCH = 12, 40, 32
+
+
+def windows(ids, starts):
+    """Inputs and targets (B, LENGTH) from the given starts; a target is the next character."""
+    rows = ids[np.asarray(starts)[:, np.newaxis] + np.arange(LENGTH + 1)]
+    return rows[:, :-1], rows[:, 1:]
+
+
+def write(scores, start, characters, temperature=0.6, seed=1):
+    """Continue a text one character at a time; `scores` are the logits of ids (1, LENGTH)."""
+    generator = np.random.default_rng(seed)
+    ids = list(encode(start)[0])
+    for _ in range(characters):
+        window = ids[-LENGTH:]
+        logits = scores(np.array([window + [0] * (LENGTH - len(window))], "int32"))[0, len(window) - 1].numpy() / temperature
+        shares = np.exp(logits.astype("float64") - logits.max())
+        ids.append(generator.choice(len(vocabulary), p=shares / shares.sum()))
+    return "".join(vocabulary[i] for i in ids)
+
+
+def race(name, make, learning_rate=0.002):
+    """Train a model; return its history, and its logits with the weights of its best epoch."""
+    keras.utils.set_random_seed(3)
+    model = make()
+    model.compile(keras.optimizers.Adam(learning_rate), keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+    unseen, targets = windows(validation, range(0, len(validation) - LENGTH, LENGTH))
+    model.fit(*windows(training, range(BATCH)), batch_size=BATCH, verbose=0)  # compiles before the clock starts
+    scores = tf.function(model, input_signature=[tf.TensorSpec([1, LENGTH], tf.int32)], autograph=False)
+    generator, seconds, history, best = np.random.default_rng(4), 0.0, [], None
+    print(f"{name}: {model.count_params():,} weights")
+    for epoch in range(EPOCHS):
+        inputs, labels = windows(training, generator.integers(0, len(training) - LENGTH, size=STEPS * BATCH))
+        start = time.perf_counter()
+        loss = model.fit(inputs, labels, batch_size=BATCH, verbose=0).history["loss"][0]
+        seconds += time.perf_counter() - start
+        history.append((seconds, math.exp(loss), float(perplexity(targets, model(unseen)))))
+        if best is None or history[-1][2] < min(test for _, _, test in history[:-1]):
+            best = model.get_weights()
+        sample = write(scores, "When ", 40).replace("\n", " / ")
+        _, train, test = history[-1]
+        print(f"  epoch {epoch + 1:2d}  {seconds:5.1f} s  training {train:5.2f}  validation {test:5.2f}  {sample}", flush=True)
+    model.set_weights(best)
+    return np.array(history), scores, model
+
+
+def recurrent(layer):
+    return keras.Sequential([keras.layers.Embedding(len(vocabulary), 64), layer, keras.layers.Dense(len(vocabulary))])
+
+
+results = {}
+results["RNN"] = race("RNN", lambda: recurrent(keras.layers.SimpleRNN(256, return_sequences=True)))
+
+# %% tags=["demo"]
+results["LSTM"] = race("LSTM", lambda: recurrent(keras.layers.LSTM(128, return_sequences=True)))
+
+# %% tags=["demo"]
+results["transformer"] = race("transformer", lambda: LanguageModel(len(vocabulary), 64, 4, 256, 2, LENGTH))
+
+# %% tags=["demo"]
+figure, (left, right) = plt.subplots(1, 2, figsize=(11, 4), sharey=True)
+for (name, (history, *_)), colour in zip(results.items(), (plots.GREEN, plots.ORANGE, plots.BLUE)):
+    seconds, train, test = history.T
+    best = test.argmin()
+    left.plot(seconds, np.log(train), "o-", ms=3.5, color=colour, label=name)
+    right.plot(seconds, np.log(test), "o-", ms=3.5, color=colour, label=name)
+    right.plot(seconds[best], np.log(test[best]), "o", ms=11, mfc="none", mec=colour, mew=1.8)
+    print(f"{name:12s} best validation loss {np.log(test[best]):.2f} (perplexity {test[best]:.2f}) after epoch {best + 1}, "
+          f"{seconds[best]:.0f} s; training loss at the end {np.log(train[-1]):.2f} (perplexity {train[-1]:.2f})")
+right.axhline(math.log(best_count), color=plots.GREY, ls="--", lw=1.2, label="counting, at its best")
+right.plot([], [], "o", ms=11, mfc="none", mec=plots.GREY, mew=1.8, label="best epoch")
+left.set(xlabel="seconds of training", ylabel="loss (cross-entropy)", title="On the text they train on")
+right.set(xlabel="seconds of training", title="On the tenth they have not seen")
+left.legend()
+right.legend(handles=right.lines[-2:])
+plt.show()
+
+# %% [markdown]
+# RACE-TEXT
+#
+# ### What they write
+#
+# Each with the weights of its best epoch, from the same start and with the same dice.
+
+# %% tags=["demo"]
+for name, (_, scores, _) in results.items():
+    print(f"--- {name} ---\n{write(scores, 'When I do ', 330, temperature=0.6, seed=5)}\n")
+
+# %% [markdown]
+# WRITE-TEXT
+#
+# ### Where its heads look
+#
+# The trained transformer reads a line of the unseen part and is about to guess what follows. Above, a row for each
+# head: how much it looks at each character. Below, the mean over many windows: how far back does a head look?
+
+# %% tags=["demo"]
+def attention_weights(model, ids):
+    """The weights of each attention layer that a model runs through: a list of arrays (B, H, T, T)."""
+    found, original = [], MultiHeadAttention.call
+
+    def call(self, query, value, key=None, mask=None, return_attention=False):
+        output, weights = original(self, query, value, key, mask, return_attention=True)
+        found.append(np.asarray(weights))
+        return (output, weights) if return_attention else output
+
+    MultiHeadAttention.call = call  # looking over its shoulder, for one call of the model
+    try:
+        model(ids)
+    finally:
+        MultiHeadAttention.call = original
+    return found
+
+
+model = results["transformer"][2]
+phrase = line[:-2]
+last = np.concatenate([weights[0, :, -1] for weights in attention_weights(model, encode(phrase))])  # (heads of all blocks, T)
+unseen, _ = windows(validation, range(0, len(validation) - LENGTH, LENGTH))
+backwards = []
+for weights in attention_weights(model, unseen):
+    late = weights[:, :, 32:].mean(axis=0)  # (H, 32, T): positions with at least 32 characters before them
+    backwards.append([[np.mean([head[s, s + 32 - distance] for s in range(32)]) for distance in range(17)] for head in late])
+
+figure = plt.figure(figsize=(11, 6.2))
+above, below = figure.subfigures(2, 1, height_ratios=[1, 1.05])
+ax = above.subplots()
+image = ax.imshow(last, cmap="Blues", vmin=0, vmax=max(0.5, last.max()), aspect="auto")
+ax.set(title="Which characters it looks at, to guess what follows", ylabel="block, head", xticks=range(len(phrase)),
+       yticks=range(len(last)), xticklabels=[character.replace(" ", "␣") for character in phrase],
+       yticklabels=[f"{block + 1}, {head + 1}" for block in range(len(backwards)) for head in range(len(backwards[0]))])
+ax.grid(False)
+above.colorbar(image, ax=ax, label="weight", pad=0.01)
+for block, (ax, curves) in enumerate(zip(below.subplots(1, 2, sharey=True), backwards)):
+    for head, curve in enumerate(curves):
+        ax.plot(range(17), curve, "o-", ms=3, color=plots.PALETTE[head], label=f"head {head + 1}")
+        print(f"block {block + 1}, head {head + 1}: looks most at {int(np.argmax(curve))} back, with weight {max(curve):.2f}")
+    ax.set(xlabel="characters back (0: itself)", title=f"Block {block + 1}")
+    ax.legend()
+    if block == 0:
+        ax.set_ylabel("weight, mean")
+plt.show()
+
+# %% [markdown]
+# HEADS-TEXT

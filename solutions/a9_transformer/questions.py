@@ -1,0 +1,917 @@
+"""Cases and misconceptions of the transformer assignment."""
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from autograder import Question, load_lesson, probes
+from autograder.probes import Probe
+
+lesson = load_lesson(__file__)
+
+NORMALISATIONS = ("keras.layers.*Normalization", "keras.ops.*normalization", "keras.ops.normalize", "tf.nn.batch_normalization",
+                  "tf.nn.fused_batch_norm", "tf.raw_ops.FusedBatchNorm*")
+ATTENTION_LAYERS = ("keras.layers.Attention", "keras.layers.AdditiveAttention", "keras.layers.MultiHeadAttention",
+                    "keras.layers.GroupQueryAttention", "keras.ops.dot_product_attention", "keras_hub.*")
+
+
+def normal(rng, *shape):
+    return rng.normal(size=shape).astype("float32")
+
+
+# ---------------------------------------------------------------------------------------------------- layer normalisation
+
+layer_norm = Question(lesson.layer_norm, forbid=NORMALISATIONS)
+
+
+def norm_inputs(rng, *shape, scale=1.0, offset=0.0):
+    depth = shape[-1]
+    return (offset + scale * normal(rng, *shape)).astype("float32"), 1 + 0.5 * normal(rng, depth), normal(rng, depth)
+
+
+@layer_norm.case(points=2, visible=True)
+def three_rows_by_hand(rng):
+    """Three rows of two entries; gamma is (1, 10), beta (0, 5). The first two differ in mean and spread alone."""
+    return [[1.0, 3.0], [-2.0, 2.0], [7.0, 5.0]], [1.0, 10.0], [0.0, 5.0]
+
+
+@layer_norm.case(points=1, visible=True)
+def an_epsilon_you_can_see(rng):
+    """The row (1, 3) with epsilon 3: the variance is 1, and 1 + 3 has a plain root."""
+    return [[1.0, 3.0]], [1.0, 1.0], [0.0, 0.0], 3.0
+
+
+@layer_norm.case(points=4)
+def a_batch_of_sequences(rng):
+    """Random vectors of shape (B, T, D)."""
+    return norm_inputs(rng, 3, 5, 7, scale=2.0, offset=0.7)
+
+
+@layer_norm.case(points=2)
+def a_single_axis_before(rng):
+    """Shape (B, D), more columns than rows."""
+    return norm_inputs(rng, 4, 9, scale=3.0)
+
+
+@layer_norm.case(points=2)
+def more_axes(rng):
+    """Shape (2, 3, 5, 4): any number of leading axes."""
+    return norm_inputs(rng, 2, 3, 5, 4, offset=-0.5)
+
+
+@layer_norm.case(points=2, atol=2e-3)
+def equal_entries(rng):
+    """Rows whose entries are all the same: nothing to stretch, so beta remains."""
+    return np.array([[3.0] * 5, [0.0] * 5, [-0.25] * 5], "float32"), *norm_inputs(rng, 3, 5)[1:]
+
+
+@layer_norm.case(points=2, rtol=1e-3, atol=1e-3)
+def tiny_spread(rng):
+    """Entries of about 0.001, where the default epsilon matters and its place too."""
+    return norm_inputs(rng, 5, 6, scale=1e-3)
+
+
+@layer_norm.case(points=2, rtol=1e-2, atol=1e-2)
+def far_from_zero(rng):
+    """Entries around 3000 with a spread of about 1: a difference of big squares would lose its digits."""
+    return norm_inputs(rng, 6, 8, offset=3000.0)
+
+
+@layer_norm.case(points=3, probe=probes.gradients(), rtol=1e-3, atol=1e-4)
+def gradients(rng):
+    """Values and gradients with respect to x, gamma and beta."""
+    return norm_inputs(rng, 2, 3, 6, scale=1.5)
+
+
+@layer_norm.misconception
+def normalises_over_the_first_axis(x, gamma, beta, epsilon=1e-6):
+    """Your columns have mean 0, not your rows. Each vector is normalised by itself: reduce over the last axis."""
+    mean, variance = tf.nn.moments(x, axes=[0], keepdims=True)
+    return gamma * (x - mean) / tf.sqrt(variance + epsilon) + beta
+
+
+@layer_norm.misconception
+def normalises_over_batch_and_time(x, gamma, beta, epsilon=1e-6):
+    """Your mean is taken over all positions of the batch, as in batch normalisation; every position has a mean of its own."""
+    mean, variance = tf.nn.moments(x, axes=list(range(len(x.shape) - 1)))
+    return gamma * (x - mean) / tf.sqrt(variance + epsilon) + beta
+
+
+@layer_norm.misconception
+def normalises_whole_sequences(x, gamma, beta, epsilon=1e-6):
+    """Your mean is taken over more than the last axis; the positions of a sequence do not share theirs."""
+    mean, variance = tf.nn.moments(x, axes=list(range(1, len(x.shape))), keepdims=True)
+    return gamma * (x - mean) / tf.sqrt(variance + epsilon) + beta
+
+
+@layer_norm.misconception
+def takes_the_sample_variance(x, gamma, beta, epsilon=1e-6):
+    """Your variance is divided by D - 1, the sample variance; here it is the plain mean of the squares."""
+    depth = x.shape[-1]
+    mean = tf.reduce_mean(x, axis=-1, keepdims=True)
+    variance = tf.reduce_sum(tf.square(x - mean), axis=-1, keepdims=True) / (depth - 1)
+    return gamma * (x - mean) / tf.sqrt(variance + epsilon) + beta
+
+
+@layer_norm.misconception
+def adds_epsilon_outside_the_root(x, gamma, beta, epsilon=1e-6):
+    """Your epsilon is added to the standard deviation; it belongs to the variance, under the root."""
+    mean = tf.reduce_mean(x, axis=-1, keepdims=True)
+    deviation = tf.math.reduce_std(x, axis=-1, keepdims=True)
+    return gamma * (x - mean) / (deviation + epsilon) + beta
+
+
+@layer_norm.misconception
+def forgets_epsilon(x, gamma, beta, epsilon=1e-6):
+    """Your result does not depend on epsilon; without it a row of equal entries divides by 0."""
+    mean, variance = tf.nn.moments(x, axes=[-1], keepdims=True)
+    return gamma * (x - mean) / tf.sqrt(variance) + beta
+
+
+@layer_norm.misconception
+def ignores_the_given_epsilon(x, gamma, beta, epsilon=1e-6):
+    """Your epsilon is always the same number; use the argument."""
+    mean, variance = tf.nn.moments(x, axes=[-1], keepdims=True)
+    return gamma * (x - mean) / tf.sqrt(variance + 1e-6) + beta
+
+
+@layer_norm.misconception
+def divides_by_the_variance(x, gamma, beta, epsilon=1e-6):
+    """Your vectors are divided by their variance; the root of it, the standard deviation, brings the spread to 1."""
+    mean, variance = tf.nn.moments(x, axes=[-1], keepdims=True)
+    return gamma * (x - mean) / (variance + epsilon) + beta
+
+
+@layer_norm.misconception
+def leaves_the_mean(x, gamma, beta, epsilon=1e-6):
+    """Your vectors keep their mean: subtract it before dividing."""
+    mean, variance = tf.nn.moments(x, axes=[-1], keepdims=True)
+    return gamma * x / tf.sqrt(variance + epsilon) + beta
+
+
+@layer_norm.misconception
+def divides_by_the_root_mean_square(x, gamma, beta, epsilon=1e-6):
+    """Your vectors are divided by the root of their mean square (RMS normalisation); here the mean is taken out first, and the
+    squares are those of the differences."""
+    return gamma * x / tf.sqrt(tf.reduce_mean(tf.square(x), axis=-1, keepdims=True) + epsilon) + beta
+
+
+@layer_norm.misconception
+def leaves_out_scale_and_offset(x, gamma, beta, epsilon=1e-6):
+    """Your result is the same whatever gamma and beta are; scale and shift the columns at the end."""
+    mean, variance = tf.nn.moments(x, axes=[-1], keepdims=True)
+    return (x - mean) / tf.sqrt(variance + epsilon) + 0 * (gamma + beta)
+
+
+@layer_norm.misconception
+def scales_the_offset_too(x, gamma, beta, epsilon=1e-6):
+    """Your beta is multiplied by gamma: scale first, then add beta as it is."""
+    mean, variance = tf.nn.moments(x, axes=[-1], keepdims=True)
+    return gamma * ((x - mean) / tf.sqrt(variance + epsilon) + beta)
+
+
+@layer_norm.misconception
+def subtracts_large_squares(x, gamma, beta, epsilon=1e-6):
+    """Your variance is a mean of squares minus the square of the mean, two big numbers whose difference has lost its digits in
+    float32. Subtract the mean from x before squaring."""
+    mean = tf.reduce_mean(x, axis=-1, keepdims=True)
+    variance = tf.maximum(tf.reduce_mean(x * x, axis=-1, keepdims=True) - mean * mean, 0.0)
+    return gamma * (x - mean) / tf.sqrt(variance + epsilon) + beta
+
+
+# ---------------------------------------------------------------------------------------------------- feed-forward
+
+feed_forward = Question(lesson.feed_forward)
+
+
+def network(rng, batch, length, depth, hidden):
+    return (normal(rng, batch, length, depth), normal(rng, depth, hidden) / depth ** 0.5, normal(rng, hidden),
+            normal(rng, hidden, depth) / hidden ** 0.5, normal(rng, depth))
+
+
+@feed_forward.case(points=2, visible=True)
+def two_positions_by_hand(rng):
+    """Two positions of depth 2, two hidden units; the first position has one of them switched off, the second both."""
+    return [[[1.0, 2.0], [-3.0, 1.0]]], [[1.0, 1.0], [1.0, -1.0]], [0.0, 0.0], [[1.0, 2.0], [5.0, 5.0]], [0.0, 1.0]
+
+
+@feed_forward.case(points=3)
+def a_wide_hidden_layer(rng):
+    """Random weights; the hidden layer is wider than the input."""
+    return network(rng, 3, 5, 4, 9)
+
+
+@feed_forward.case(points=2)
+def a_narrow_hidden_layer(rng):
+    """The hidden layer is narrower than the input."""
+    return network(rng, 2, 4, 7, 3)
+
+
+@feed_forward.case(points=1)
+def one_position(rng):
+    """A single sequence of a single position."""
+    return network(rng, 1, 1, 5, 8)
+
+
+@feed_forward.case(points=1)
+def a_silent_hidden_layer(rng):
+    """Every hidden unit is switched off: the second bias remains."""
+    x, w1, b1, w2, b2 = network(rng, 2, 3, 4, 6)
+    return x, w1, b1 - 50, w2, b2
+
+
+@feed_forward.case(points=3, probe=probes.gradients(), rtol=1e-3, atol=1e-4)
+def every_gradient(rng):
+    """Values and gradients with respect to the input and all four weights."""
+    return network(rng, 2, 4, 3, 7)
+
+
+@feed_forward.misconception
+def activates_after_the_second_layer(x, w1, b1, w2, b2):
+    """Your ReLU comes after the second layer; it stands between the two, and the output may be negative."""
+    return tf.nn.relu((x @ w1 + b1) @ w2 + b2)
+
+
+@feed_forward.misconception
+def has_no_activation(x, w1, b1, w2, b2):
+    """Your hidden layer is not activated: two linear maps in a row are one linear map. ReLU belongs between them."""
+    return (x @ w1 + b1) @ w2 + b2
+
+
+@feed_forward.misconception
+def activates_both_layers(x, w1, b1, w2, b2):
+    """Your output has no negative entries: ReLU follows the first layer only."""
+    return tf.nn.relu(tf.nn.relu(x @ w1 + b1) @ w2 + b2)
+
+
+@feed_forward.misconception
+def activates_the_input(x, w1, b1, w2, b2):
+    """Your ReLU is applied to the input; it belongs to the hidden layer, after the first bias."""
+    return (tf.nn.relu(x) @ w1 + b1) @ w2 + b2
+
+
+@feed_forward.misconception
+def adds_the_bias_after_the_activation(x, w1, b1, w2, b2):
+    """Your first bias is added after the ReLU; it decides where a unit switches on, so it comes before."""
+    return (tf.nn.relu(x @ w1) + b1) @ w2 + b2
+
+
+@feed_forward.misconception
+def forgets_the_biases(x, w1, b1, w2, b2):
+    """Your result is the same whatever b1 and b2 are; each layer adds its bias."""
+    return tf.nn.relu(x @ w1 + 0 * b1) @ w2 + 0 * b2
+
+
+@feed_forward.misconception
+def forgets_the_last_bias(x, w1, b1, w2, b2):
+    """Your result is the same whatever b2 is; add it at the end."""
+    return tf.nn.relu(x @ w1 + b1) @ w2 + 0 * b2
+
+
+@feed_forward.misconception
+def adds_the_input(x, w1, b1, w2, b2):
+    """Your result contains x itself. The residual connection is the block's business; here it is the network alone."""
+    return x + tf.nn.relu(x @ w1 + b1) @ w2 + b2
+
+
+@feed_forward.misconception(variants=[{"activation": tf.nn.gelu}, {"activation": tf.tanh}])
+def takes_another_activation(x, w1, b1, w2, b2, activation=tf.sigmoid):
+    """Your hidden layer is activated by another function than ReLU, max(0, ·)."""
+    return activation(x @ w1 + b1) @ w2 + b2
+
+
+# ---------------------------------------------------------------------------------------------------- the block
+
+# Values are compared loosely: a block that keeps Keras's own epsilon of 1e-3 loses the case about epsilon and no other.
+TransformerBlock = Question(lesson.TransformerBlock, forbid=ATTENTION_LAYERS, rtol=5e-3, atol=1e-2)
+
+
+def block_weights(rng, d_model, d_ff, scale=1.0):
+    """Weights of a block, by path; `scale` is that of the attention's."""
+    weights = {}
+    for name in ("query_dense", "key_dense", "value_dense", "output_dense"):
+        weights[f"attention/{name}/kernel"] = scale * 1.5 * normal(rng, d_model, d_model) / d_model ** 0.5
+        weights[f"attention/{name}/bias"] = scale * normal(rng, d_model)
+    for name in ("norm1", "norm2"):
+        weights[f"{name}/gamma"] = 1 + 0.3 * normal(rng, d_model)
+        weights[f"{name}/beta"] = 0.5 * normal(rng, d_model)
+    for name, rows, columns in (("dense1", d_model, d_ff), ("dense2", d_ff, d_model)):
+        weights[f"{name}/kernel"] = 1.5 * normal(rng, rows, columns) / rows ** 0.5
+        weights[f"{name}/bias"] = normal(rng, columns)
+    return {path: value.astype("float32") for path, value in weights.items()}
+
+
+def block_inputs(rng, shape, num_heads, d_ff, causal=False, scale=1.0, **options):
+    config = {"d_model": shape[-1], "num_heads": num_heads, "d_ff": d_ff, "causal": causal}
+    x = (3 * scale * normal(rng, *shape)).astype("float32")
+    return {"config": config, "weights": block_weights(rng, shape[-1], d_ff, scale), "call": [x], "options": options}
+
+
+@TransformerBlock.case(points=2, visible=True)
+def one_pass_by_hand(rng):
+    """Two positions of depth 4, one head. Query and key kernels are 0, so each position looks at both alike; value and output
+    kernels copy."""
+    eye, none, zero, one = np.eye(4, dtype="float32"), np.zeros((4, 4), "float32"), np.zeros(4, "float32"), np.ones(4, "float32")
+    weights = {
+        "attention/query_dense/kernel": none, "attention/query_dense/bias": zero,
+        "attention/key_dense/kernel": none, "attention/key_dense/bias": zero,
+        "attention/value_dense/kernel": eye, "attention/value_dense/bias": zero,
+        "attention/output_dense/kernel": eye, "attention/output_dense/bias": zero,
+        "norm1/gamma": one, "norm1/beta": zero,
+        "dense1/kernel": np.array([[1, 0], [0, 1], [0, 0], [0, 0]], "float32"), "dense1/bias": np.zeros(2, "float32"),
+        "dense2/kernel": np.array([[0, 2, 0, 2], [4, 0, 0, 0]], "float32"), "dense2/bias": zero,
+        "norm2/gamma": np.array([1, 1, 2, 1], "float32"), "norm2/beta": np.array([0, 1, 0, 0], "float32")}
+    x = np.array([[[2, 0, 0, 2], [0, 2, 2, 0]]], "float32")
+    return {"config": {"d_model": 4, "num_heads": 1, "d_ff": 2}, "weights": weights, "call": [x], "options": {}}
+
+
+@TransformerBlock.case(points=2, visible=True, probe=Probe("influence"))
+def the_future_changes_nothing(rng):
+    """A causal block: one position of the input is replaced at a time. Outputs may change from there on, and not before."""
+    config = {"d_model": 6, "num_heads": 2, "d_ff": 8, "causal": True}
+    return {"config": config, "x": normal(rng, 1, 4, 6), "other": normal(rng, 1, 4, 6)}
+
+
+@TransformerBlock.case(points=4)
+def everybody_looks_at_everybody(rng):
+    """Random weights, several heads, no mask."""
+    return block_inputs(rng, (2, 5, 6), 3, 7)
+
+
+@TransformerBlock.case(points=4)
+def causal_values(rng):
+    """Values of a causal block."""
+    return block_inputs(rng, (3, 4, 8), 2, 5, causal=True)
+
+
+@TransformerBlock.case(points=3)
+def padded_sequences(rng):
+    """A padding mask of shape (B, 1, T), bool."""
+    return block_inputs(rng, (3, 6, 4), 2, 7, mask=np.arange(6)[None, None, :] < np.array([4, 6, 2])[:, None, None])
+
+
+@TransformerBlock.case(points=2)
+def a_square_mask(rng):
+    """A mask of shape (T, T) as whole numbers, the same for all sequences."""
+    mask = (rng.random((5, 5)) < 0.4) | np.eye(5, k=2, dtype=bool) | np.eye(5, k=-3, dtype=bool)
+    return block_inputs(rng, (2, 5, 8), 4, 6, mask=mask.astype("int32"))
+
+
+@TransformerBlock.case(points=3)
+def causal_and_padded(rng):
+    """A causal block with a padding mask as 0 and 1 in floats: both have to allow."""
+    mask = (np.arange(7)[None, None, :] < np.array([5, 3])[:, None, None]).astype("float32")
+    return block_inputs(rng, (2, 7, 6), 2, 9, causal=True, mask=mask)
+
+
+@TransformerBlock.case(points=2, rtol=1e-3, atol=2e-3)
+def small_numbers(rng):
+    """An input and attention weights so small that the epsilon of the first norm matters."""
+    return block_inputs(rng, (2, 3, 8), 2, 5, scale=0.01)
+
+
+@TransformerBlock.case(points=4, probe=probes.layer_gradients(), rtol=2e-2, atol=2e-2)
+def gradients_of_everything(rng):
+    """Gradients with respect to the input and all sixteen weights, in a causal block."""
+    return block_inputs(rng, (2, 5, 4), 2, 6, causal=True)
+
+
+@TransformerBlock.case(points=2, probe=probes.layer_in_model())
+def inside_a_model(rng):
+    """In a functional model of unknown batch size, compiled by tf.function; causal, with a padding mask."""
+    inputs = block_inputs(rng, (3, 5, 4), 2, 7, causal=True)
+    mask = np.arange(5)[None, None, :] < np.array([5, 3, 2])[:, None, None]
+    return inputs | {"call": [*inputs["call"], mask]}
+
+
+@TransformerBlock.case(points=2, probe=probes.layer_config())
+def rebuilt_from_its_configuration(rng):
+    """A copy of a causal block, made from `get_config`, behaves the same with the same weights."""
+    return block_inputs(rng, (2, 4, 6), 3, 5, causal=True)
+
+
+@TransformerBlock.case(points=2, probe=probes.layer_saved())
+def saved_and_loaded(rng):
+    """A model that contains a causal block is saved, loaded and used."""
+    return block_inputs(rng, (2, 3, 10), 5, 4, causal=True)
+
+
+@TransformerBlock.misconception
+class normalises_before(lesson.TransformerBlock):
+    """Your block normalises what goes into attention and feed-forward (pre-norm); here it is the sums that are normalised."""
+
+    def call(self, x, mask=None):
+        allowed = lesson.causal_mask(x.shape[1]) | (not self.causal)
+        mask = allowed if mask is None else allowed & tf.cast(mask, tf.bool)
+        y = self.norm1(x)
+        x = x + self.attention(y, y, mask=mask)
+        return x + self.dense2(self.dense1(self.norm2(x)))
+
+
+@TransformerBlock.misconception
+class has_no_residual(lesson.TransformerBlock):
+    """Your block forgets its input: what attention and feed-forward find is added to what went into them."""
+
+    def call(self, x, mask=None):
+        allowed = lesson.causal_mask(x.shape[1]) | (not self.causal)
+        mask = allowed if mask is None else allowed & tf.cast(mask, tf.bool)
+        x = self.norm1(self.attention(x, x, mask=mask))
+        return self.norm2(self.dense2(self.dense1(x)))
+
+
+@TransformerBlock.misconception
+class has_no_residual_around_attention(lesson.TransformerBlock):
+    """Your attention's result replaces the input; it is added to it."""
+
+    def call(self, x, mask=None):
+        allowed = lesson.causal_mask(x.shape[1]) | (not self.causal)
+        mask = allowed if mask is None else allowed & tf.cast(mask, tf.bool)
+        x = self.norm1(self.attention(x, x, mask=mask))
+        return self.norm2(x + self.dense2(self.dense1(x)))
+
+
+@TransformerBlock.misconception
+class has_no_residual_around_the_network(lesson.TransformerBlock):
+    """Your feed-forward network's result replaces what went into it; it is added to it."""
+
+    def call(self, x, mask=None):
+        allowed = lesson.causal_mask(x.shape[1]) | (not self.causal)
+        mask = allowed if mask is None else allowed & tf.cast(mask, tf.bool)
+        x = self.norm1(x + self.attention(x, x, mask=mask))
+        return self.norm2(self.dense2(self.dense1(x)))
+
+
+@TransformerBlock.misconception
+class normalises_before_adding(lesson.TransformerBlock):
+    """Your block normalises what attention and feed-forward return and adds afterwards; add first, then normalise the sum."""
+
+    def call(self, x, mask=None):
+        allowed = lesson.causal_mask(x.shape[1]) | (not self.causal)
+        mask = allowed if mask is None else allowed & tf.cast(mask, tf.bool)
+        x = x + self.norm1(self.attention(x, x, mask=mask))
+        return x + self.norm2(self.dense2(self.dense1(x)))
+
+
+@TransformerBlock.misconception
+class normalises_with_one_layer(lesson.TransformerBlock):
+    """Your block uses norm1 twice; the second sum has a norm of its own, with its own gamma and beta."""
+
+    def call(self, x, mask=None):
+        allowed = lesson.causal_mask(x.shape[1]) | (not self.causal)
+        mask = allowed if mask is None else allowed & tf.cast(mask, tf.bool)
+        x = self.norm1(x + self.attention(x, x, mask=mask))
+        return self.norm1(x + self.dense2(self.dense1(x)))
+
+
+@TransformerBlock.misconception
+class normalises_only_at_the_end(lesson.TransformerBlock):
+    """Your block normalises once; there is a norm after the attention's sum as well."""
+
+    def call(self, x, mask=None):
+        allowed = lesson.causal_mask(x.shape[1]) | (not self.causal)
+        mask = allowed if mask is None else allowed & tf.cast(mask, tf.bool)
+        x = x + self.attention(x, x, mask=mask)
+        return self.norm2(x + self.dense2(self.dense1(x)))
+
+
+@TransformerBlock.misconception
+class normalises_only_in_the_middle(lesson.TransformerBlock):
+    """Your output is not normalised: norm2 follows the second addition."""
+
+    def call(self, x, mask=None):
+        allowed = lesson.causal_mask(x.shape[1]) | (not self.causal)
+        mask = allowed if mask is None else allowed & tf.cast(mask, tf.bool)
+        x = self.norm1(x + self.attention(x, x, mask=mask))
+        return x + self.dense2(self.dense1(x))
+
+
+@TransformerBlock.misconception
+class adds_the_blocks_input_twice(lesson.TransformerBlock):
+    """Your second sum adds the block's input again; what went into the feed-forward network is added to what comes out of it."""
+
+    def call(self, x, mask=None):
+        allowed = lesson.causal_mask(x.shape[1]) | (not self.causal)
+        mask = allowed if mask is None else allowed & tf.cast(mask, tf.bool)
+        y = self.norm1(x + self.attention(x, x, mask=mask))
+        return self.norm2(x + self.dense2(self.dense1(y)))
+
+
+@TransformerBlock.misconception
+class leaves_out_the_activation(lesson.TransformerBlock):
+    """Your dense1 has no activation; ReLU belongs between the two dense maps."""
+
+    def __init__(self, d_model, num_heads, d_ff, causal=False, **kwargs):
+        super().__init__(d_model, num_heads, d_ff, causal, **kwargs)
+        self.dense1 = keras.layers.Dense(d_ff)
+
+
+@TransformerBlock.misconception
+class keeps_keras_epsilon(lesson.TransformerBlock):
+    """Your norms keep the epsilon that Keras sets by default, which is 1e-3; ask for 1e-6."""
+
+    def __init__(self, d_model, num_heads, d_ff, causal=False, **kwargs):
+        super().__init__(d_model, num_heads, d_ff, causal, **kwargs)
+        self.norm1 = keras.layers.LayerNormalization()
+        self.norm2 = keras.layers.LayerNormalization()
+
+
+@TransformerBlock.misconception
+class is_never_causal(lesson.TransformerBlock):
+    """Your causal block lets positions see later ones; with causal=True its attention needs the causal mask."""
+
+    def call(self, x, mask=None):
+        x = self.norm1(x + self.attention(x, x, mask=mask))
+        return self.norm2(x + self.dense2(self.dense1(x)))
+
+
+@TransformerBlock.misconception
+class is_always_causal(lesson.TransformerBlock):
+    """Your block hides later positions even when causal is False; look at the argument."""
+
+    def call(self, x, mask=None):
+        allowed = lesson.causal_mask(x.shape[1])
+        mask = allowed if mask is None else allowed & tf.cast(mask, tf.bool)
+        x = self.norm1(x + self.attention(x, x, mask=mask))
+        return self.norm2(x + self.dense2(self.dense1(x)))
+
+
+@TransformerBlock.misconception
+class looks_at_the_future_only(lesson.TransformerBlock):
+    """Your causal block shows each position itself and the later ones: the mask is the wrong way round."""
+
+    def call(self, x, mask=None):
+        allowed = tf.transpose(lesson.causal_mask(x.shape[1])) | (not self.causal)
+        mask = allowed if mask is None else allowed & tf.cast(mask, tf.bool)
+        x = self.norm1(x + self.attention(x, x, mask=mask))
+        return self.norm2(x + self.dense2(self.dense1(x)))
+
+
+@TransformerBlock.misconception
+class drops_the_mask(lesson.TransformerBlock):
+    """Your block gives the same result with and without a mask; hand it on to the attention."""
+
+    def call(self, x, mask=None):
+        return super().call(x)
+
+
+@TransformerBlock.misconception
+class drops_the_mask_when_causal(lesson.TransformerBlock):
+    """Your causal block forgets the mask it is given; a position may be looked at only where both allow it."""
+
+    def call(self, x, mask=None):
+        return super().call(x, None if self.causal else mask)
+
+
+@TransformerBlock.misconception
+class drops_causality_when_masked(lesson.TransformerBlock):
+    """Your causal block forgets to be causal when it is given a mask; a position may be looked at only where both allow it."""
+
+    def call(self, x, mask=None):
+        allowed = (lesson.causal_mask(x.shape[1]) | (not self.causal)) if mask is None else mask
+        x = self.norm1(x + self.attention(x, x, mask=allowed))
+        return self.norm2(x + self.dense2(self.dense1(x)))
+
+
+@TransformerBlock.misconception
+class allows_where_either_allows(lesson.TransformerBlock):
+    """Your causal block with a mask lets a position be looked at where one of the two allows it; both have to."""
+
+    def call(self, x, mask=None):
+        if self.causal:
+            past = lesson.causal_mask(x.shape[1])
+            mask = past if mask is None else past | tf.cast(mask, tf.bool)
+        x = self.norm1(x + self.attention(x, x, mask=mask))
+        return self.norm2(x + self.dense2(self.dense1(x)))
+
+
+@TransformerBlock.misconception
+class forgets_that_it_was_causal(lesson.TransformerBlock):
+    """Your block comes back from its configuration without causality; get_config has to hold every argument of __init__."""
+
+    def get_config(self):
+        config = super().get_config()
+        del config["causal"]
+        return config
+
+
+# ---------------------------------------------------------------------------------------------------- perplexity
+
+perplexity = Question(lesson.perplexity, forbid=("keras_hub.*",), rtol=1e-3)
+
+
+def likely(rng, *shape):
+    """Labels, and logits that favour them often enough for a moderate perplexity."""
+    labels = rng.integers(0, shape[-1], size=shape[:-1])
+    logits = normal(rng, *shape) + 1.5 * np.eye(shape[-1], dtype="float32")[labels]
+    return labels.astype("int32"), logits
+
+
+@perplexity.case(points=2, visible=True)
+def a_half_and_an_eighth(rng):
+    """Two characters: the softmax of (0, 0) gives the first label 1/2, that of (0, ln 7) gives the second 1/8."""
+    return [1, 0], [[0.0, 0.0], [0.0, float(np.log(7))]]
+
+
+@perplexity.case(points=1, visible=True)
+def a_fair_die(rng):
+    """Equal scores for six characters, at three positions of two sequences."""
+    return [[0, 5, 2], [3, 3, 1]], np.zeros((2, 3, 6), "float32")
+
+
+@perplexity.case(points=3)
+def single_characters(rng):
+    """Labels of shape (B,)."""
+    return likely(rng, 9, 5)
+
+
+@perplexity.case(points=3)
+def whole_sequences(rng):
+    """Labels of shape (B, T): the mean is over all of them."""
+    return likely(rng, 4, 6, 5)
+
+
+@perplexity.case(points=2)
+def shifted_scores(rng):
+    """Rows shifted by 900 up or down: a softmax followed by a logarithm would not survive."""
+    labels, logits = likely(rng, 3, 7, 4)
+    return labels, logits + rng.choice([-900, 900], size=(3, 7, 1)).astype("float32")
+
+
+@perplexity.case(points=1)
+def a_model_that_knows(rng):
+    """Scores that leave no doubt, and are right: perplexity 1."""
+    labels = rng.integers(0, 6, size=8).astype("int32")
+    return labels, 60 * np.eye(6, dtype="float32")[labels]
+
+
+@perplexity.misconception
+def returns_the_cross_entropy(labels, logits):
+    """Your result is the mean cross-entropy; perplexity is its exponential."""
+    return tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits))
+
+
+@perplexity.misconception
+def averages_the_exponentials(labels, logits):
+    """You take the exponential of each surprise and then the mean; take the mean first."""
+    return tf.reduce_mean(tf.exp(tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits)))
+
+
+@perplexity.misconception
+def mixes_two_bases(labels, logits):
+    """You raise 2 to a cross-entropy in natural logarithms; logarithm and exponential need the same base."""
+    return 2.0 ** tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits))
+
+
+@perplexity.misconception
+def sums_the_surprise(labels, logits):
+    """You take the exponential of a sum, which grows with the length of the text; the mean does not."""
+    return tf.exp(tf.reduce_sum(tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits)))
+
+
+@perplexity.misconception
+def sums_each_sequence(labels, logits):
+    """You sum over the positions of a sequence and average over the batch; average over both."""
+    surprise = tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits)
+    return tf.exp(tf.reduce_mean(tf.reduce_sum(surprise, axis=-1)))
+
+
+@perplexity.misconception
+def averages_the_perplexities_of_sequences(labels, logits):
+    """You compute a perplexity for each sequence and average those; the mean over everything comes before the exponential."""
+    surprise = tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits)
+    return tf.reduce_mean(tf.exp(tf.reduce_mean(surprise, axis=-1)))
+
+
+@perplexity.misconception
+def forgets_the_minus(labels, logits):
+    """Your perplexity is below 1: a minus belongs before the mean logarithm."""
+    return tf.exp(-tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits)))
+
+
+@perplexity.misconception
+def takes_softmax_twice(labels, logits):
+    """You hand probabilities to a cross-entropy that takes the softmax itself; give it the logits."""
+    return tf.exp(tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(labels, tf.nn.softmax(logits))))
+
+
+@perplexity.misconception
+def averages_the_probabilities(labels, logits):
+    """Your result is 1 over the mean probability; the logarithms are averaged, not the probabilities."""
+    return 1 / tf.reduce_mean(tf.exp(-tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits)))
+
+
+@perplexity.misconception(variants=[{"added": 1e-12}, {"added": 1e-7}])
+def takes_the_logarithm_of_a_naive_softmax(labels, logits, added=0.0):
+    """Your softmax overflows where scores are large; a cross-entropy that takes logits, or a log-sum-exp, does not."""
+    shares = tf.exp(logits) / tf.reduce_sum(tf.exp(logits), axis=-1, keepdims=True)
+    return tf.exp(-tf.reduce_mean(tf.math.log(tf.gather(shares, labels, batch_dims=len(labels.shape)) + added)))
+
+
+# ---------------------------------------------------------------------------------------------------- the language model
+
+LanguageModel = Question(lesson.LanguageModel, forbid=ATTENTION_LAYERS, uses=("TransformerBlock",))
+
+
+def model_inputs(vocabulary_size, blocks, max_length, ids, d_model=8, num_heads=2, d_ff=20):
+    config = {"vocabulary_size": vocabulary_size, "d_model": d_model, "num_heads": num_heads, "d_ff": d_ff, "blocks": blocks,
+              "max_length": max_length}
+    return {"config": config, "ids": ids}
+
+
+@LanguageModel.case(points=2, visible=True, probe=Probe("logits"))
+def logits_for_every_position(rng):
+    """A model of 7 characters and up to 5 positions: the shapes of what it returns, and whether these are scores, which may be
+    negative and sum to anything."""
+    return model_inputs(7, 1, 5, [rng.integers(0, 7, size=(2, 5)), rng.integers(0, 7, size=(3, 4))])
+
+
+@LanguageModel.case(points=2, visible=True, probe=Probe("influence"))
+def the_future_is_hidden(rng):
+    """One character is replaced at a time: the logits change from there on, and not before."""
+    inputs = model_inputs(7, 1, 5, None)
+    return {"config": inputs["config"], "x": np.array([[0, 1, 2, 3]]), "other": np.array([[4, 5, 6, 0]])}
+
+
+@LanguageModel.case(points=4, probe=Probe("influence"))
+def the_future_is_hidden_in_a_stack(rng):
+    """The same for two blocks and another length."""
+    ids = rng.integers(0, 11, size=(1, 6))
+    inputs = model_inputs(11, 2, 6, None, d_model=12, num_heads=3, d_ff=10)
+    return {"config": inputs["config"], "x": ids, "other": (ids + rng.integers(1, 11, size=(1, 6))) % 11}
+
+
+@LanguageModel.case(points=3, probe=Probe("logits"))
+def any_length_up_to_the_longest(rng):
+    """Sequences of one character, of a middle length and of the greatest length."""
+    return model_inputs(5, 1, 9, [rng.integers(0, 5, size=size) for size in ((4, 1), (1, 7), (2, 9))])
+
+
+@LanguageModel.case(points=5, probe=Probe("order"))
+def order_matters(rng):
+    """Two earlier characters change places, and one character is repeated: the logits notice both."""
+    return model_inputs(9, 1, 7, rng.permutation(9)[None, :6])
+
+
+@LanguageModel.case(points=4, probe=Probe("blocks"))
+def as_many_blocks_as_asked_for(rng):
+    """Models with 1 and 2 blocks: how many blocks' worth of trainable weights they have, and whether every weight matrix gets a
+    gradient."""
+    return model_inputs(5, 1, 6, rng.integers(0, 5, size=(2, 6)))
+
+
+@LanguageModel.case(points=2, probe=Probe("compiled"))
+def any_batch_size(rng):
+    """In a compiled function whose batch size is unknown, as in `fit`."""
+    return model_inputs(13, 1, 6, rng.integers(0, 13, size=(3, 5)))
+
+
+@LanguageModel.case(points=2, probe=Probe("saved"))
+def saved_and_loaded_again(rng):
+    """The model is saved to a file, loaded and used."""
+    return model_inputs(10, 1, 7, rng.integers(0, 10, size=(2, 7)))
+
+
+@LanguageModel.misconception
+class has_no_positions(lesson.LanguageModel):
+    """Your model does not know where a character stands: add positions to the embedding."""
+
+    def call(self, ids):
+        x = self.embedding(ids) * self.scale
+        for block in self.blocks:
+            x = block(x)
+        return self.to_logits(x)
+
+
+@LanguageModel.misconception
+class adds_positions_after_the_blocks(lesson.LanguageModel):
+    """Your positions come too late for attention to use them: add them before the first block."""
+
+    def call(self, ids):
+        x = self.embedding(ids) * self.scale
+        for block in self.blocks:
+            x = block(x)
+        return self.to_logits(x + self.positions[:ids.shape[1]])
+
+
+@LanguageModel.misconception
+class sees_the_future(lesson.LanguageModel):
+    """Your model sees the characters it should guess: its blocks have to be causal."""
+
+    def __init__(self, vocabulary_size, d_model, num_heads, d_ff, blocks, max_length, **kwargs):
+        super().__init__(vocabulary_size, d_model, num_heads, d_ff, blocks, max_length, **kwargs)
+        self.blocks = [lesson.TransformerBlock(d_model, num_heads, d_ff) for _ in range(blocks)]
+
+
+@LanguageModel.misconception
+class has_one_block_that_sees_the_future(lesson.LanguageModel):
+    """Your first block is not causal, or not all of them are: one that is not lets the future in."""
+
+    def __init__(self, vocabulary_size, d_model, num_heads, d_ff, blocks, max_length, **kwargs):
+        super().__init__(vocabulary_size, d_model, num_heads, d_ff, blocks, max_length, **kwargs)
+        self.blocks = [lesson.TransformerBlock(d_model, num_heads, d_ff, causal=i == 0) for i in range(blocks)]
+
+
+@LanguageModel.misconception
+class returns_probabilities(lesson.LanguageModel):
+    """Your outputs sum to 1: leave the softmax to the loss and return the scores."""
+
+    def call(self, ids):
+        return tf.nn.softmax(super().call(ids))
+
+
+@LanguageModel.misconception
+class clips_its_scores(lesson.LanguageModel):
+    """Your scores are never negative: the last dense map has no activation."""
+
+    def call(self, ids):
+        return tf.nn.relu(super().call(ids))
+
+
+@LanguageModel.misconception
+class uses_one_block_again_and_again(lesson.LanguageModel):
+    """Your model has the weights of one block however many are asked for. Make a new block for each: one layer that is called
+    several times shares its weights."""
+
+    def __init__(self, vocabulary_size, d_model, num_heads, d_ff, blocks, max_length, **kwargs):
+        super().__init__(vocabulary_size, d_model, num_heads, d_ff, 1, max_length, **kwargs)
+        self.arguments["blocks"] = blocks
+
+    def call(self, ids):
+        x = self.embedding(ids) * self.scale + self.positions[:ids.shape[1]]
+        for _ in range(self.arguments["blocks"]):
+            x = self.blocks[0](x)
+        return self.to_logits(x)
+
+
+@LanguageModel.misconception
+class has_a_block_too_many(lesson.LanguageModel):
+    """Your model has one block more than is asked for."""
+
+    def __init__(self, vocabulary_size, d_model, num_heads, d_ff, blocks, max_length, **kwargs):
+        super().__init__(vocabulary_size, d_model, num_heads, d_ff, blocks, max_length, **kwargs)
+        self.blocks = [lesson.TransformerBlock(d_model, num_heads, d_ff, causal=True) for _ in range(blocks + 1)]
+
+
+@LanguageModel.misconception
+class feeds_each_block_the_embedding(lesson.LanguageModel):
+    """Your blocks all start from the embedding, so that only the last one's result counts; hand each one the result of the one
+    before."""
+
+    def call(self, ids):
+        start = self.embedding(ids) * self.scale + self.positions[:ids.shape[1]]
+        for block in self.blocks:
+            x = block(start)
+        return self.to_logits(x)
+
+
+@LanguageModel.misconception
+class answers_for_the_last_position_only(lesson.LanguageModel):
+    """Your model scores what follows the last character only; it makes a guess at every position."""
+
+    def call(self, ids):
+        return super().call(ids)[:, -1]
+
+
+@LanguageModel.misconception
+class stops_before_the_scores(lesson.LanguageModel):
+    """Your model returns the vectors of its last block; a dense map turns each into a score for every character."""
+
+    def call(self, ids):
+        x = self.embedding(ids) * self.scale + self.positions[:ids.shape[1]]
+        for block in self.blocks:
+            x = block(x)
+        return x
+
+
+@LanguageModel.misconception
+class takes_the_greatest_length_only(lesson.LanguageModel):
+    """Your model fails on sequences shorter than max_length: add as many rows of the positions as there are characters."""
+
+    def call(self, ids):
+        x = self.embedding(ids) * self.scale + self.positions
+        for block in self.blocks:
+            x = block(x)
+        return self.to_logits(x)
+
+
+@LanguageModel.misconception
+class reads_a_fixed_batch(lesson.LanguageModel):
+    """Your model fails where the batch size is unknown: inside `fit`, ids.shape[0] is None. Let it broadcast, or take
+    tf.shape(ids)[0]."""
+
+    def call(self, ids):
+        places = tf.broadcast_to(self.positions[:ids.shape[1]], (ids.shape[0], ids.shape[1], self.positions.shape[1]))
+        x = self.embedding(ids) * self.scale + places
+        for block in self.blocks:
+            x = block(x)
+        return self.to_logits(x)
+
+
+@LanguageModel.misconception
+class forgets_its_configuration(lesson.LanguageModel):
+    """Your model cannot be loaded: get_config has to hold every argument of __init__ by name."""
+
+    def get_config(self):
+        config = super().get_config()
+        del config["blocks"]
+        return config
