@@ -1,10 +1,11 @@
-"""Small data sets for the lessons, found beside the notebook or in the course's `data/`; nothing is downloaded.
+"""Data sets for the lessons, found beside the notebook or in the course's `data/`; nothing is downloaded.
 
 Where they come from and their licences: `data/README.md`.
 """
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -35,6 +36,25 @@ def sonnets() -> str:
         FileNotFoundError: the file is neither beside the notebook nor in the course.
     """
     return _find(FILES["sonnets"]).read_text(encoding="ascii")
+
+
+def mnist() -> tuple[tuple[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]:
+    """The MNIST handwritten digits, 28 by 28 pixels, for those who have them; nothing that is graded needs them.
+
+    Read from the file that the environment variable `KIT_MNIST` names, or from Keras's cache.
+
+    Returns:
+        (images, labels) to train with and to test with: float32 (60000, 28, 28) from 0 to 1 with int32 (60000,), and 10,000.
+    Raises:
+        FileNotFoundError: neither is there; the message says how to get the file.
+    """
+    cache = Path(os.environ.get("KERAS_HOME", Path.home() / ".keras"), "datasets", "mnist.npz")
+    path = Path(os.environ.get("KIT_MNIST") or cache)
+    if not path.is_file():
+        raise FileNotFoundError(f"expected MNIST at {path}; found none. Set KIT_MNIST to a copy of mnist.npz, or get one with "
+                                "`python -c 'import keras; keras.datasets.mnist.load_data()'`")
+    with np.load(path) as file:
+        return tuple((file[f"x_{part}"].astype(np.float32) / 255, file[f"y_{part}"].astype(np.int32)) for part in ("train", "test"))
 
 
 def _find(name: str) -> Path:

@@ -1,5 +1,8 @@
 """The data that lessons load: what it says it is, found where it says it looks, and shipped with the lessons that load it."""
 
+import os
+
+import numpy as np
 import pytest
 
 from autograder import data
@@ -37,3 +40,26 @@ def test_a_missing_file_is_named(tmp_path, monkeypatch):
 
 def test_a_lesson_that_loads_the_sonnets_ships_them():
     assert data_files("text = data.sonnets()") == ["sonnets.txt"]
+
+
+def test_mnist_is_read_from_where_it_is_said_to_be(tmp_path, monkeypatch):
+    images, labels = np.arange(2 * 28 * 28).reshape(2, 28, 28) % 256, np.array([3, 7])
+    np.savez(tmp_path / "mine.npz", x_train=images.astype(np.uint8), y_train=labels, x_test=images[:1].astype(np.uint8), y_test=labels[:1])
+    monkeypatch.setenv("KIT_MNIST", str(tmp_path / "mine.npz"))
+    (train, train_labels), (test, test_labels) = data.mnist()
+    assert train.shape == (2, 28, 28) and train.dtype == np.float32 and train.max() == 1 and train.min() == 0
+    assert train_labels.tolist() == [3, 7] and test.shape == (1, 28, 28) and test_labels.tolist() == [3]
+
+
+def test_without_mnist_one_is_told_how_to_get_it(tmp_path, monkeypatch):
+    monkeypatch.delenv("KIT_MNIST", raising=False)
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path))
+    with pytest.raises(FileNotFoundError, match="Set KIT_MNIST to a copy of mnist.npz"):
+        data.mnist()
+
+
+@pytest.mark.skipif("KIT_MNIST" not in os.environ, reason="KIT_MNIST names no copy of MNIST")
+def test_mnist_is_mnist():
+    (images, labels), (test, _) = data.mnist()
+    assert (len(images), len(test)) == (60_000, 10_000) and np.sum(labels == 1) == 6742
+    assert abs(images.mean() - 0.1307) < 1e-4 and abs(images.std() - 0.3081) < 1e-4
