@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test build lint clean
+.PHONY: demo test build bench lint clean
 
 demo: .venv/installed
 	$(BIN)/autograder demo
@@ -13,8 +13,11 @@ test: .venv/installed
 build: .venv/installed
 	$(BIN)/autograder build
 
+bench: .venv/installed
+	$(BIN)/python benchmarks/throughput.py
+
 lint: .venv/installed
-	$(BIN)/python -m ruff check autograder solutions tests
+	$(BIN)/python -m ruff check autograder solutions tests benchmarks nbgrader_config.py
 
 clean:
 	rm -rf build .pytest_cache

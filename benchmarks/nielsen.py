@@ -5,8 +5,8 @@
 Michael Nielsen, *Neural Networks and Deep Learning* (2015), chapters 1, 3 and 6: the same data (50,000 images to train, 10,000 to
 validate, 10,000 to test), layers, learning rates, penalties and mini-batches of ten, by plain stochastic gradient descent.
 Every piece is a solved answer: `minibatches` and `gradient_step` (a2), `backprop` (a3), `cross_entropy` and
-`binary_cross_entropy` (a4), `l2_penalty` and `book_lambda` (a5), `conv2d` and `max_pool` (a6). `--quick` trains each on a tenth of
-the images for a few epochs. What is finished is saved after every epoch: a stopped run goes on where it was.
+`binary_cross_entropy` (a4), `l2_penalty` and `book_lambda` (a5), `conv2d` and `max_pool` (a6). `--quick` trains each on a tenth
+of the images for a few epochs. What is finished is saved after every epoch: a stopped run goes on where it was.
 """
 
 from __future__ import annotations
@@ -182,7 +182,8 @@ def run(experiment: Experiment, epochs: int, data: dict, results: dict, path: Pa
             record |= {"validation": [], "test": [], "seconds": 0.0}
     x, y = data["train"]
     step = make_step(experiment, variables, len(x))
-    task = progress.add_task(experiment.name, total=epochs * (-(-len(x) // BATCH)), completed=len(record["validation"]) * len(x) // BATCH)
+    steps = len(x) // BATCH  # an epoch's
+    task = progress.add_task(experiment.name, total=epochs * steps, completed=len(record["validation"]) * steps)
     for epoch in range(len(record["validation"]), epochs):
         start = time.perf_counter()
         for count, (batch, labels) in enumerate(a2.minibatches(x, y, BATCH, seed=epoch), 1):
@@ -192,7 +193,7 @@ def run(experiment: Experiment, epochs: int, data: dict, results: dict, path: Pa
         record["seconds"] += time.perf_counter() - start
         for name in ("validation", "test"):
             record[name].append(accuracy(experiment, variables, *data[name]))
-        progress.update(task, completed=(epoch + 1) * len(x) // BATCH,
+        progress.update(task, completed=(epoch + 1) * steps,
                         description=f"{experiment.name} {record['validation'][-1]:.2f} %")
         with atomic(checkpoint) as file:
             np.savez(file, **{f"v{i}": variable.numpy() for i, variable in enumerate(variables)})
@@ -207,7 +208,8 @@ def accuracy(experiment: Experiment, variables, x, y) -> float:
 
 
 def show(results: dict, quick: bool) -> None:
-    table = Table(title="MNIST, per cent right" + (" (quick: a tenth of the images)" if quick else ""), title_justify="left", box=None)
+    title = "MNIST, per cent right" + (" (quick: a tenth of the images)" if quick else "")
+    table = Table(title=title, title_justify="left", box=None)
     for column in ("experiment", "epochs", "validation, best", "test, there", "test, best", "the book", "", "s an epoch"):
         table.add_column(column, justify="right" if column not in ("experiment", "") else "left")
     for experiment in EXPERIMENTS:
@@ -215,9 +217,9 @@ def show(results: dict, quick: bool) -> None:
         if not record or not record["validation"]:
             continue
         best = int(np.argmax(record["validation"]))
-        table.add_row(experiment.name, str(len(record["validation"])), f"{record['validation'][best]:.2f}", f"{record['test'][best]:.2f}",
-                      f"{max(record['test']):.2f}", f"{experiment.book:.2f}", experiment.where,
-                      f"{record['seconds'] / len(record['validation']):.1f}")
+        epochs = len(record["validation"])
+        table.add_row(experiment.name, str(epochs), f"{record['validation'][best]:.2f}", f"{record['test'][best]:.2f}",
+                      f"{max(record['test']):.2f}", f"{experiment.book:.2f}", experiment.where, f"{record['seconds'] / epochs:.1f}")
     out.print(table)
 
 

@@ -114,7 +114,8 @@ def run(command: list[str], cwd: Path) -> tuple[float, float]:
             peak = max(peak, total / 2**20)
 
     start = time.perf_counter()
-    with subprocess.Popen(command, cwd=cwd, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
+    with subprocess.Popen(command, cwd=cwd, env=environment, **pipes) as process:
         watcher = threading.Thread(target=watch, args=(psutil.Process(process.pid),))
         watcher.start()
         said = process.communicate()[0]
@@ -235,7 +236,8 @@ def show(result: dict) -> None:
     overhead = seconds["autograder, 1 job"] - seconds["lower bound"]
     out.print(f"overhead of one job over the lower bound: {overhead:.2f} s a submission, start of the command included")
     kept = result["memory"]
-    out.print(f"warm worker {kept['warm worker']:.0f} MB, a submission's own memory {kept['submission']:.0f} MB ({kept['isolation']})")
+    out.print(f"warm worker {kept['warm worker']:.0f} MB, a submission's own memory {kept['submission']:.0f} MB "
+              f"({kept['isolation']})")
     if "again" in result:
         again = result["again"]
         out.print(f"{again['students']} submissions: {again['first']:.1f} s; again, unchanged: {again['second']:.1f} s "
