@@ -218,8 +218,9 @@ def show(results: dict, quick: bool) -> None:
             continue
         best = int(np.argmax(record["validation"]))
         epochs = len(record["validation"])
-        table.add_row(experiment.name, str(epochs), f"{record['validation'][best]:.2f}", f"{record['test'][best]:.2f}",
-                      f"{max(record['test']):.2f}", f"{experiment.book:.2f}", experiment.where, f"{record['seconds'] / epochs:.1f}")
+        figures = (record["validation"][best], record["test"][best], max(record["test"]), experiment.book)
+        table.add_row(experiment.name, str(epochs), *(f"{figure:.2f}" for figure in figures), experiment.where,
+                      f"{record['seconds'] / epochs:.1f}")
     out.print(table)
 
 
