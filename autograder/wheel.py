@@ -16,7 +16,7 @@ from pathlib import Path
 from autograder.course import CourseError
 
 ROOT = Path(__file__).resolve().parents[1]
-FOR_TESTS = "# For the tests."  # the line of requirements.txt below which students need nothing
+OTHERS = "# For instructors"  # the line of requirements.txt below which students need nothing
 README = "What students run: see the README of the repository this file came with.\n"
 
 
@@ -61,8 +61,8 @@ def student_wheel(cache: Path) -> Path:
 
 
 def student_requirements() -> str:
-    """`requirements.txt` without what only the tests need."""
-    needed, mark, _ = (ROOT / "requirements.txt").read_text(encoding="utf-8").partition(FOR_TESTS)
+    """`requirements.txt` without what only instructors and the tests need."""
+    needed, mark, _ = (ROOT / "requirements.txt").read_text(encoding="utf-8").partition(OTHERS)
     if not mark:
-        raise CourseError(f"requirements.txt: expected a line {FOR_TESTS!r}; found none")
+        raise CourseError(f"requirements.txt: expected a line that begins with {OTHERS!r}; found none")
     return needed

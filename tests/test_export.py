@@ -158,7 +158,7 @@ def test_the_wheel_is_the_package_alone_with_what_students_need(wheels):
                  "autograder/templates/classroom/classroom.yml.jinja"):
         assert name in names
     needs = re.findall(r"^Requires-Dist: ([\w-]+)", metadata, re.MULTILINE)
-    assert {"tensorflow-cpu", "keras", "numpy", "ipykernel"} <= set(needs) and not {"pytest", "ruff", "scipy"} & set(needs)
+    assert {"tensorflow-cpu", "keras", "numpy", "ipykernel"} <= set(needs) and not {"nbgrader", "pytest", "ruff", "scipy"} & set(needs)
 
 
 # ---------------------------------------------------------------------------------------------------- leaks
