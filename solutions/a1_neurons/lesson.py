@@ -2,8 +2,8 @@
 # # Neurons
 #
 # A neuron does one small thing: it weighs its inputs, adds them up, and answers. Make it a switch, and enough of them are a
-# computer. Make it a dial, and they can *learn*. This lesson is about the switch, the dial, and why turning the one into the
-# other was one of the best ideas in the history of computing.
+# computer. Make it a dial, and they can *learn*. This lesson builds the switch, then a computer's adder out of switches, then
+# the dial, and shows why nothing less than a dial will do.
 #
 # By the end you will be able to
 #
@@ -84,7 +84,7 @@ def plot_decisions():
     w, b = np.array([1.0, 2.0], np.float32), -1.0
     side = np.linspace(-2, 3, 101, dtype=np.float32)
     grid = np.stack(np.meshgrid(side, side), axis=-1)  # (101, 101, 2)
-    fires = np.reshape(perceptron(tf.constant(grid.reshape(-1, 2)), tf.constant(w), b), (101, 101))
+    fires = np.reshape(np.asarray(perceptron(tf.constant(grid.reshape(-1, 2)), tf.constant(w), b), float), (101, 101))
     left.contourf(side, side, fires, levels=[-0.5, 0.5, 1.5], colors=["white", plots.BLUE], alpha=0.22)
     left.plot(side, -(w[0] * side + b) / w[1], color=plots.BLUE)
     foot = -b * w / (w @ w)  # the point of the line that is nearest to the origin
@@ -175,10 +175,11 @@ def plot_sixteen_tables():
     neurons = np.random.default_rng(1).normal(size=(20_000, 3)).astype(np.float32)  # w1, w2 and b of each
     answers = [np.asarray(perceptron(tf.constant(neurons), tf.constant([a, b, 1.0]), 0.0)) for a, b in corners]
     table = (np.stack(answers, axis=1) @ [8, 4, 2, 1]).astype(int)  # (20000,): the answers read as a binary number
-    side = np.linspace(-0.45, 1.45, 60, dtype=np.float32)
+    side = np.linspace(-0.45, 1.45, 96, dtype=np.float32)
     grid = np.stack(np.meshgrid(side, side), axis=-1).reshape(-1, 2)
 
-    figure, axes = plt.subplots(2, 8, figsize=(12, 3.6))
+    figure, axes = plt.subplots(2, 8, figsize=(12, 4))
+    figure.get_layout_engine().set(hspace=0.12)
     for number, axis in enumerate(axes.flat):
         found = np.flatnonzero(table == number)
         colour = plots.BLUE if len(found) else plots.RED
@@ -186,7 +187,7 @@ def plot_sixteen_tables():
             # Of those found, show the one that is least in doubt about any corner.
             sums = corners @ neurons[found, :2].T + neurons[found, 2]  # (4, found)
             *w, b = neurons[found[np.argmax(np.abs(sums).min(axis=0) / np.linalg.norm(neurons[found], axis=1))]]
-            fires = np.reshape(perceptron(tf.constant(grid), tf.constant(w), float(b)), (60, 60))
+            fires = np.reshape(np.asarray(perceptron(tf.constant(grid), tf.constant(w), float(b)), float), (96, 96))
             axis.contourf(side, side, fires, levels=[-0.5, 0.5, 1.5], colors=["white", plots.BLUE], alpha=0.22)
         bits = [number >> place & 1 for place in (3, 2, 1, 0)]
         axis.scatter(*corners.T, s=60, c=[colour if bit else "white" for bit in bits], edgecolors=colour, linewidths=1.5,
@@ -275,14 +276,15 @@ def xor(x):
 # %% tags=["demo"]
 def add_with_gates(a, b, bits=4):
     """Add two arrays (N,) of whole numbers, using `xor` and `nand` alone."""
-    pair = lambda first, second: tf.stack([first, second], axis=1)  # noqa: E731
+    def pair(first, second):
+        return tf.cast(tf.stack([first, second], axis=1), tf.float32)  # (N, 2)
+
     carry, total = tf.zeros(len(a)), np.zeros(len(a), int)
     for place in range(bits):
         first, second = (tf.constant(number >> place & 1, tf.float32) for number in (a, b))
-        half = tf.cast(xor(pair(first, second)), tf.float32)
-        digit = xor(pair(half, carry))
-        carry = tf.cast(nand(pair(nand(pair(first, second)), nand(pair(half, carry)))), tf.float32)
-        total += np.asarray(digit, int) << place
+        half = xor(pair(first, second))
+        total += np.asarray(xor(pair(half, carry)), int) << place
+        carry = nand(pair(nand(pair(first, second)), nand(pair(half, carry))))
     return total + (np.asarray(carry, int) << bits)
 
 
@@ -297,14 +299,14 @@ def plot_addition():
     left.grid(False)
     figure.colorbar(image, ax=left, label="a + b")
 
-    side = np.linspace(-0.5, 1.5, 101, dtype=np.float32)
+    side = np.linspace(-0.49, 1.49, 100, dtype=np.float32)
     grid = np.stack(np.meshgrid(side, side), axis=-1).reshape(-1, 2)
-    right.contourf(side, side, np.reshape(xor(tf.constant(grid)), (101, 101)), levels=[-0.5, 0.5, 1.5],
-                   colors=["white", plots.BLUE], alpha=0.25)
+    fires = np.reshape(np.asarray(xor(tf.constant(grid)), float), (100, 100))
+    right.contourf(side, side, fires, levels=[-0.5, 0.5, 1.5], colors=["white", plots.BLUE], alpha=0.25)
     right.scatter([0, 1], [1, 0], s=80, color=plots.BLUE, zorder=3, label="different: 1")
     right.scatter([0, 1], [0, 1], s=80, color="white", edgecolor=plots.BLUE, linewidth=1.5, zorder=3, label="equal: 0")
-    right.set(title="Where your XOR fires", xlabel="input $x_1$", ylabel="input $x_2$", xlim=(-0.5, 1.5), ylim=(-0.5, 1.5),
-              aspect="equal")
+    right.set(title="Where your XOR fires", xlabel="input $x_1$", ylabel="input $x_2$", xticks=[0, 0.5, 1], yticks=[0, 0.5, 1],
+              xlim=(-0.49, 1.49), ylim=(-0.49, 1.49), aspect="equal")
     right.legend(loc="center left", bbox_to_anchor=(1, 0.5))
     plt.show()
 
@@ -350,7 +352,7 @@ plot_addition()
 # for now it is enough that it follows every operation you use. Two things are asked of you.
 #
 # *Stay within TensorFlow's operations* (or those of `keras.ops`): the tape cannot see into NumPy. An answer in NumPy gets the
-# points for values, not the nine for slopes.
+# points for values, but none of those for slopes.
 #
 # *Let nothing overflow on the way.* The formula as written has the right value at $z = -1000$: $e^{1000}$ is infinite in
 # float32, and $1 / (1 + \infty) = 0$. But its slope is computed as zero times infinity, which is `nan`. The remedy is to write
@@ -399,12 +401,13 @@ def plot_sweep():
     slope = dial * (1 - dial)
 
     figure, (left, right) = plt.subplots(1, 2, figsize=(10, 3.6))
-    left.plot(sweep, switch, color=plots.ORANGE, label="perceptron")
+    left.step(sweep, switch, color=plots.ORANGE, label="perceptron")
     left.plot(sweep, dial, color=plots.BLUE, label="sigmoid neuron")
     left.set(title="The same sum, two ways to answer", xlabel="first weight $w_1$", ylabel="answer")
     left.legend(loc="upper left")
     moved = [answers[2:] - answers[:-2] for answers in (switch, dial)]  # from w to w + 0.1
     right.plot(sweep[:-2], moved[0], color=plots.ORANGE, label="perceptron")
+    right.fill_between(sweep[:-2], moved[0], color=plots.ORANGE, alpha=0.35, linewidth=0)
     right.plot(sweep[:-2], moved[1], color=plots.BLUE, label="sigmoid neuron")
     right.plot(sweep[:-2], step * slope[:-2], color="#30343b", linestyle=":", linewidth=1.5, label="predicted: slope × 0.1")
     right.text(0.7, 0.0285, "jumps by 1", color=plots.ORANGE, va="center")
@@ -423,7 +426,7 @@ plot_sweep()
 # %% [markdown]
 # The perceptron's answer changes at a single point, all at once; everywhere else the weight might as well not be there. The
 # sigmoid neuron always says *something* about a change, and what it says can be predicted: the change of the answer is
-# the slope times the change of the weight (times its input, here 1). At $w_1 = -2$ it moves by 0.0074 where 0.0070 was
+# the slope times the change of the weight (times its input, here 1). At $w_1 = -2$ it moves by 0.0073 where 0.0070 was
 # predicted, at $w_1 = 2$ by 0.0144 where 0.0149 was. *A small change in a weight causes a small change in the answer*: that
 # sentence is why networks can learn, and the next lesson turns it into a method.
 
@@ -441,10 +444,15 @@ def plot_from_dial_to_switch():
                                          (lambda z: 1 / (1 + tf.exp(-z)), plots.RED, 1.5, "as written")]:
         with tf.GradientTape() as tape:
             total = tf.reduce_sum(answer(z))
-        slope = tape.gradient(total, z).numpy()
+        slope = tape.gradient(total, z)
+        if slope is None:
+            print(f"{label:10}  no slope at all: the tape cannot see into NumPy")
+            continue
+        slope = slope.numpy()
         right.semilogy(z.numpy(), np.where(slope > 0, slope, np.nan), color=colour, linewidth=width, label=label)
         lost = z.numpy()[np.isnan(slope)]
-        print(f"{label:10}  {len(lost)} of {len(slope)} slopes are nan" + (f", from z = {lost.max()} down" if len(lost) else ""))
+        print(f"{label:10}  {np.sum(slope > 0)} slopes above 0, {np.sum(slope == 0)} rounded to 0, {len(lost)} nan"
+              + (f" (from z = {lost.max()} down)" if len(lost) else ""))
         if len(lost):
             right.axvspan(lost.min(), lost.max(), color=plots.RED, alpha=0.08, linewidth=0)
             right.text((lost.min() + lost.max()) / 2, 1e-3, "nan", color=plots.RED, ha="center")
@@ -458,9 +466,10 @@ plot_from_dial_to_switch()
 # %% [markdown]
 # On the left, multiplying all weights and the bias of a neuron by a large $c$ makes the dial a switch again: a perceptron is
 # a sigmoid neuron seen from far away. So nothing is lost; whatever circuits of perceptrons can compute, networks of sigmoid
-# neurons can come as close to as you please (wherever no sum is exactly 0). On the right, the formula as written loses its
-# slope from about $z = -89$ down, where $e^{-z}$ leaves the range of float32. A single `nan` among a million slopes is
-# enough to ruin all the weights of a network at the next step.
+# neurons can come as close to as you please (wherever no sum is exactly 0). On the right, the slope falls by the same
+# factor with every step away from the middle, a straight line on this scale, until float32 has no smaller number than 0. The
+# formula as written loses it sooner: from $z = -89$ down, where $e^{-z}$ leaves the range of float32, its slope is `nan`. A
+# single `nan` is contagious: added to other slopes it makes their sum `nan`, and soon every weight of a network.
 #
 # > **Going further.** Pierre-François Verhulst found the curve in 1838 as a law for populations that run out of room, and
 # > later called it *logistique*. The safe way of writing it is what libraries do behind `tf.sigmoid`; the trap in `tf.where`
@@ -538,10 +547,10 @@ def plot_forward_pass():
     figure, axes = plt.subplots(1, 2, figsize=(12, 4.2))
     for axis, row in zip(axes, ([0.9, 0.1, 0.5], [0.1, 0.9, 0.5])):
         x = tf.constant([row])
-        values = [np.asarray(row)] + [np.asarray(feedforward(x, weights[:l], biases[:l]))[0] for l in (1, 2, 3)]  # noqa: E741
+        values = [row] + [np.asarray(feedforward(x, weights[:depth], biases[:depth]))[0] for depth in (1, 2, 3)]
         plots.network(axis, sizes, weights, values, names=["input", "hidden", "hidden", "output"])
         axis.set_title(f"x = {tuple(row)}", loc="center")
-        print(f"x = {row}  ->  output {values[-1].round(2).tolist()}")
+        print(f"x = {row}:  output {values[-1][0]:.2f} and {values[-1][1]:.2f}")
     plt.show()
 
 
@@ -549,8 +558,9 @@ plot_forward_pass()
 
 # %% [markdown]
 # The same network, two examples. Blue connections have positive weights, orange ones negative; the thicker, the larger. The
-# weights stay, the answers change: what a network knows is in its connections, what it thinks is in its neurons. You are
-# looking at an untrained network, so what it thinks is nonsense: both examples give (0.45, 0.37) or nearly so.
+# weights stay and the answers change: what a network knows is in its connections, what it thinks is in its neurons. The hidden
+# neuron at the top listens mostly to the first input, and answers 0.86 to the one example and 0.29 to the other. The outputs
+# hardly differ, 0.75 and 0.13 against 0.69 and 0.12, and mean nothing yet: these weights are random.
 #
 # ### XOR again, with two dials and a third
 #
@@ -567,12 +577,14 @@ def plot_smooth_xor():
         weights = [c * tf.constant([[2.0, -2.0], [2.0, -2.0]]), c * tf.constant([[2.0], [2.0]])]  # OR and NAND, then AND
         biases = [c * tf.constant([-1.0, 3.0]), c * tf.constant([-3.0])]
         output = np.reshape(feedforward(grid, weights, biases), (101, 101))
-        image = axis.imshow(output, origin="lower", extent=(-0.5, 1.5, -0.5, 1.5), cmap="Blues", vmin=0, vmax=1)
+        image = axis.imshow(output, origin="lower", extent=(-0.5, 1.5, -0.5, 1.5), cmap="Blues", vmin=0, vmax=1,
+                            interpolation="bilinear")
         axis.scatter([0, 1], [1, 0], s=70, color=plots.ORANGE, edgecolor="white", zorder=3)
         axis.scatter([0, 1], [0, 1], s=70, color="white", edgecolor=plots.ORANGE, linewidth=1.5, zorder=3)
         axis.set(title=f"c = {c:g}", xlabel="input $x_1$", xticks=[0, 1], yticks=[0, 1])
         axis.grid(False)
-        print(f"c = {c:4g}: at the four corners", np.asarray(feedforward(corners, weights, biases))[:, 0].round(2).tolist())
+        answers = np.asarray(feedforward(corners, weights, biases))[:, 0]
+        print(f"c = {c:2g}:  " + "   ".join(f"({a:g}, {b:g}) gives {y:.2f}" for (a, b), y in zip(corners.numpy(), answers)))
     axes[0].set_ylabel("input $x_2$")
     figure.colorbar(image, ax=axes, label="output", shrink=0.9)
     plt.show()
@@ -593,34 +605,36 @@ plot_smooth_xor()
 
 # %% tags=["demo"]
 def plot_feedforward_and_recurrent():
-    figure, axes = plt.subplot_mosaic([["forward", "loops", "time"]], figsize=(12, 3.7), width_ratios=(1, 1, 2))
+    figure, axes = plt.subplot_mosaic([["forward", "loops", "time"]], figsize=(12, 3.9), width_ratios=(1.15, 1.15, 2))
     plots.network(axes["forward"], [2, 3, 1])
     places = plots.network(axes["loops"], [2, 3, 1])
-    loop = {"arrowstyle": "-|>", "color": plots.ORANGE, "linewidth": 1.8, "connectionstyle": "arc3,rad=1.7",
+    loop = {"arrowstyle": "-|>", "color": plots.ORANGE, "linewidth": 1.8, "connectionstyle": "arc3,rad=2",
             "shrinkA": 0, "shrinkB": 0}
     for x, y in places[1]:
-        axes["loops"].annotate("", (x - 0.16, y + 0.24), (x + 0.16, y + 0.24), zorder=4, arrowprops=loop)
+        axes["loops"].annotate("", (x - 0.2, y + 0.25), (x + 0.2, y + 0.25), zorder=4, arrowprops=loop)
+    for name in ("forward", "loops"):
+        axes[name].set_ylim(top=1.8)
     axes["forward"].set_title("feedforward", loc="center")
     axes["loops"].set_title("recurrent", loc="center")
 
     signal = np.zeros(40, np.float32)
     signal[5], signal[25] = 1, -1
-    neurons = [("feedforward", 0.0, -3.0, plots.GREY), ("recurrent, weight 5 on itself", 5.0, -3.0, plots.GREEN),
-               ("recurrent, weight 8 on itself", 8.0, -4.0, plots.ORANGE)]
+    neurons = [("feedforward", 0.0, -3.0, plots.GREY), ("weight 5 on itself", 5.0, -3.0, plots.GREEN),
+               ("weight 8 on itself", 8.0, -4.0, plots.ORANGE)]
     for text, memory, bias, colour in neurons:
         weights, biases = [tf.constant([[8.0], [memory]])], [tf.constant([bias])]
         answers, answer = [], 0.0
         for value in signal:
             answer = float(feedforward(tf.constant([[value, answer]]), weights, biases)[0, 0])  # inputs: signal, own last answer
             answers.append(answer)
-        print(f"{text:30}  at time 4: {answers[4]:.2f}   5: {answers[5]:.2f}   10: {answers[10]:.2f}   "
+        print(f"{text:18}  at time 4: {answers[4]:.2f}   5: {answers[5]:.2f}   10: {answers[10]:.2f}   "
               f"20: {answers[20]:.2f}   30: {answers[30]:.2f}")
         axes["time"].plot(answers, "o-", color=colour, markersize=3.5, label=text)
     for time, text in [(5, "+1"), (25, "−1")]:
         axes["time"].axvline(time, color=plots.GREY, linewidth=1, linestyle=":")
-        axes["time"].text(time, 1.06, text, ha="center", color="#5b616b")
+        axes["time"].text(time, 1.07, text, ha="center", color="#5b616b", backgroundcolor="white")
     axes["time"].set(title="What three neurons answer to two pulses", xlabel="time", ylabel="answer", ylim=(-0.03, 1.14))
-    axes["time"].legend(loc="upper right", bbox_to_anchor=(1, 0.8))
+    axes["time"].legend(loc="upper right", bbox_to_anchor=(1, 0.85))
     plt.show()
 
 
