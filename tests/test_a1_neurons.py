@@ -11,6 +11,7 @@ import pytest
 import scipy.special
 import tensorflow as tf
 
+from autograder import plots
 from autograder.compare import difference
 from autograder.lesson import read_lesson, strip_solution
 from autograder.probes import AnswerError, observe, own_probes
@@ -198,6 +199,20 @@ def test_numbers_of_the_drawn_network():
                 top.append(round(a[0], 2))
         outputs.append(a.round(2).tolist())
     assert top == [0.86, 0.29] and outputs == [[0.75, 0.13], [0.69, 0.12]]
+
+
+def test_a_drawn_network_has_every_neuron_and_every_connection():
+    from matplotlib.figure import Figure
+
+    axis = Figure().add_subplot()
+    weights = [np.array([[1.0, -1, 2], [-3, 4, -5]]), np.array([[1.0], [1], [-1]])]
+    places = plots.network(axis, [2, 3, 1], weights, [[0, 1], [0.25, 0.5, 0.75], [1]], names=["in", "hidden", "out"])
+    assert [place.shape for place in places] == [(2, 2), (3, 2), (1, 2)]
+    assert len(axis.patches) == 6 and len(axis.lines) == 9 and len(axis.texts) == 6 + 3
+    drawn = {tuple(np.round(line.get_xydata().ravel(), 6)): line.get_color() for line in axis.lines}
+    for left, right, matrix in zip(places, places[1:], weights):
+        for j, k in np.ndindex(matrix.shape):
+            assert drawn[tuple([*left[j], *right[k]])] == (plots.BLUE if matrix[j, k] > 0 else plots.ORANGE)
 
 
 def test_numbers_of_the_pulses():

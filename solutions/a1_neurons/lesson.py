@@ -187,6 +187,8 @@ def plot_sixteen_tables():
             # Of those found, show the one that is least in doubt about any corner.
             sums = corners @ neurons[found, :2].T + neurons[found, 2]  # (4, found)
             *w, b = neurons[found[np.argmax(np.abs(sums).min(axis=0) / np.linalg.norm(neurons[found], axis=1))]]
+            foot = -b * np.array(w) / np.dot(w, w)  # the point of its line that is nearest to the origin
+            axis.axline(foot, foot + (-w[1], w[0]), color=plots.BLUE, linewidth=1.2)
             fires = np.reshape(np.asarray(perceptron(tf.constant(grid), tf.constant(w), float(b)), float), (96, 96))
             axis.contourf(side, side, fires, levels=[-0.5, 0.5, 1.5], colors=["white", plots.BLUE], alpha=0.22)
         bits = [number >> place & 1 for place in (3, 2, 1, 0)]
@@ -211,14 +213,14 @@ plot_sixteen_tables()
 #
 # > **Going further.** With more inputs the share of tables that one perceptron can compute shrinks fast: 104 of 256 for three
 # > inputs, 1,882 of 65,536 for four. Marvin Minsky and Seymour Papert made a whole book of what single perceptrons cannot do
-# > (*Perceptrons*, 1969). It did much to end the first wave of neural networks, although layers of perceptrons escape the
-# > argument, as you are about to show.
+# > (*Perceptrons*, 1969). It is often said to have ended the first wave of neural networks, although layers of perceptrons
+# > escape the argument, as you are about to show.
 
 # %% [markdown]
 # ## 3. A circuit
 #
 # What no single perceptron can do, a few of them can. NAND is *universal*: every truth table there is can be wired up from
-# NAND gates alone, so networks of perceptrons can compute whatever a computer can. Prove it for the table that was missing:
+# NAND gates alone, and so by perceptrons alone. Prove it for the table that was missing:
 #
 # | $x_1$ | $x_2$ | XOR |
 # | --- | --- | --- |
@@ -364,8 +366,9 @@ plot_addition()
 # slope. Hand each branch only numbers that it can bear, such as `tf.maximum(z, 0.0)`. (The slope is not tried at $z = 0$
 # itself, where some right formulas have a kink.)
 #
-# Not to be used: the sigmoid of any library and its logarithm (`tf.sigmoid`, `tf.nn.sigmoid`, `tf.math.log_sigmoid`,
-# `keras.ops.sigmoid`, `keras.activations`, `scipy.special.expit`). Fine: `tf.exp`, `tf.where`, `tf.tanh`, `tf.math.softplus`.
+# Not to be used: the sigmoid of any library or its logarithm, under whatever name (`tf.sigmoid`, `tf.math.log_sigmoid`,
+# `keras.ops.sigmoid`, `keras.activations.sigmoid`, `keras.layers.Activation`, `scipy.special.expit`). Fine: `tf.exp`,
+# `tf.where`, `tf.tanh`, `tf.math.softplus`.
 
 # %% question="sigmoid"
 def sigmoid(z):
@@ -467,9 +470,10 @@ plot_from_dial_to_switch()
 # On the left, multiplying all weights and the bias of a neuron by a large $c$ makes the dial a switch again: a perceptron is
 # a sigmoid neuron seen from far away. So nothing is lost; whatever circuits of perceptrons can compute, networks of sigmoid
 # neurons can come as close to as you please (wherever no sum is exactly 0). On the right, the slope falls by the same
-# factor with every step away from the middle, a straight line on this scale, until float32 has no smaller number than 0. The
-# formula as written loses it sooner: from $z = -89$ down, where $e^{-z}$ leaves the range of float32, its slope is `nan`. A
-# single `nan` is contagious: added to other slopes it makes their sum `nan`, and soon every weight of a network.
+# factor with every step away from the middle, a straight line on this scale, until it is too small for float32 and rounds
+# to 0. With the formula as written it does so much earlier on the left; and from $z = -89$ down, where $e^{-z}$ leaves the
+# range of float32, it is `nan`. That is contagious: one `nan` among many slopes makes their sum `nan`, and soon every weight
+# of the network.
 #
 # > **Going further.** Pierre-François Verhulst found the curve in 1838 as a law for populations that run out of room, and
 # > later called it *logistique*. The safe way of writing it is what libraries do behind `tf.sigmoid`; the trap in `tf.where`
@@ -716,10 +720,10 @@ plot_parameters()
 # $784 + 1 + 10 = 795$ parameters: one weight per pixel, a bias, and a weight to each output. A whole second hidden layer of
 # 30 costs only $30 \cdot 30 + 30 = 930$, little more than a single neuron in the first.
 #
-# > **Going further.** 23,860 numbers, and a few thousand images of digits to find them from: more unknowns than examples.
+# > **Going further.** 23,860 unknowns, to be found from some 50,000 images of digits, or from 1,000 if there are no more.
 # > That this can end well is one of the surprises of the field, that it can end badly is the subject of the lesson on
 # > regularization. How such a network learns to read digits is told in Nielsen's
-# > [chapter 1](http://neuralnetworksanddeeplearning.com/chap1.html), which uses just this architecture.
+# > [chapter 1](http://neuralnetworksanddeeplearning.com/chap1.html), which uses this very architecture.
 
 # %% [markdown]
 # ## What to take along
