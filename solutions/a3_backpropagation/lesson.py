@@ -100,7 +100,7 @@ def relu(z):
 #
 # The two forms are equal on paper. In a computer the first becomes ∞/∞ far to the left, the second does not. The dtype
 # matters a little too: later you will check a gradient to nine digits, which takes float64, so compute in the dtype of `z`
-# and do not cast. `tf.sigmoid` is welcome; differentiating it with `tf.GradientTape`, `tf.gradients` or
+# and do not cast. `tf.sigmoid` is welcome; differentiating it with `tf.GradientTape`, `tf.gradients`, `tf.autodiff` or
 # `tf.raw_ops.SigmoidGrad` is not.
 
 # %% question="sigmoid_prime"
@@ -150,9 +150,9 @@ plot_activations()
 # as tall and twice as fast ($\tanh z = 2\sigma(2z) - 1$), and that makes its slope four times as large. ReLU has no middle:
 # all or nothing. Remember the quarter. In section 6 it will be multiplied by itself.
 #
-# > **Going further.** Tanh once replaced the sigmoid for the reason in this picture; see Yann LeCun and others, *Efficient
-# > BackProp* (1998), section 4.4. ReLU took over with Xavier Glorot, Antoine Bordes and Yoshua Bengio, *Deep Sparse
-# > Rectifier Neural Networks* (2011).
+# > **Going further.** Yann LeCun and others recommend tanh over the sigmoid for one more reason, outputs that are centred on
+# > 0 (*Efficient BackProp*, 1998, section 4.4). The case for ReLU was made by Xavier Glorot, Antoine Bordes and Yoshua
+# > Bengio, *Deep Sparse Rectifier Neural Networks* (2011).
 
 # %% [markdown]
 # ## 3. A gradient without calculus
@@ -175,8 +175,8 @@ plot_activations()
 # beware: `x[i] += h` followed by `x[i] -= h` is not always where you started. "Any shape" includes `()`, a single number,
 # and `np.ndindex(x.shape)` visits the entries of them all.
 #
-# Not to be used: `tf.GradientTape`, `tf.gradients`, `tf.test.compute_gradient`, `np.gradient` and the differentiators in
-# SciPy (`scipy.optimize.approx_fprime`, `scipy.differentiate`).
+# Not to be used: `tf.GradientTape`, `tf.gradients`, `tf.autodiff`, `tf.test.compute_gradient`, `np.gradient` and the
+# differentiators in SciPy (`scipy.optimize.approx_fprime` and `check_grad`, `scipy.differentiate`).
 
 # %% question="numerical_gradient"
 def numerical_gradient(f, x, h=1e-5):
@@ -252,8 +252,8 @@ plot_step_sizes()
 # %% [markdown]
 # Two errors pull in opposite directions. On the right of each curve $h$ is too large: the one-sided slope is off in
 # proportion to $h$, the central one in proportion to $h^2$, because the errors of its two sides cancel. On the left $h$ is
-# too small: float64 knows $f$ to 16 digits, a tiny move changes only the last of them, and dividing by $h$ makes the rest
-# large. At $h = 10^{-5}$ the central difference is off by $7 \cdot 10^{-11}$ and close to its best; the one-sided one is off
+# too small: float64 knows $f$ to 16 digits, a tiny move changes only the last of them, and dividing by $h$ magnifies their
+# rounding. At $h = 10^{-5}$ the central difference is off by $7 \cdot 10^{-11}$ and close to its best; the one-sided one is off
 # by $6 \cdot 10^{-6}$. With the seven digits of float32 the same move gives an error of 0.01, and below
 # $h \approx 3 \cdot 10^{-8}$ the number 1 does not move at all: the slope is 0.
 #
@@ -263,7 +263,7 @@ plot_step_sizes()
 # %% [markdown]
 # ## 4. Are two gradients the same?
 #
-# Two gradients computed in different ways never agree to the last digit. A difference of 0.001 is nothing beside 1000 and
+# Two gradients computed in different ways hardly ever agree to the last digit. A difference of 0.001 is nothing beside 1000 and
 # everything beside 0.001, so compare it with the numbers themselves, entry by entry, and let the worst entry speak:
 #
 # $$\text{relative error} = \max_i \frac{|a_i - b_i|}{\max\big(10^{-8},\; |a_i| + |b_i|\big)}.$$
@@ -281,7 +281,7 @@ plot_step_sizes()
 def relative_error(a, b):
     """The worst disagreement of two arrays, relative to the size of their entries.
 
-    >>> relative_error(np.array([1.0, -2.0, 0.0]), np.array([1.0, -4.0, 0.0]))   # the second entry: 2 / 6
+    >>> relative_error(np.array([9.0, -4.0, 0.0]), np.array([6.0, -2.0, 0.0]))   # 3/15, 2/6 and 0: the second is worst
     0.3333
     >>> relative_error(np.array([3e-9]), np.array([1e-9]))                       # below the floor: 2e-9 / 1e-8
     0.2
@@ -301,7 +301,8 @@ def plot_relative_error():
     true = np.random.default_rng(0).normal(size=(8, 5))
     ratios = np.geomspace(0.01, 100, 201)
     figure, (left, right) = plt.subplots(1, 2, figsize=(10.5, 3.7), width_ratios=(1.35, 1))
-    left.semilogx(ratios, [relative_error(ratio * true, true) for ratio in ratios], color=plots.BLUE, label="too large or too small")
+    errors = [relative_error(ratio * true, true) for ratio in ratios]
+    left.semilogx(ratios, errors, color=plots.BLUE, label="too large or too small")
     left.axhline(relative_error(-true, true), color=plots.RED, linestyle="--", label="sign reversed")
     for ratio, name, shift in [(2, "a forgotten ½", (8, -9)), (16, "a sum for a mean,\n16 examples", (9, -19)),
                                (0.5, "½ twice", (-8, -9)), (1, "right", (-9, -3))]:
@@ -310,14 +311,15 @@ def plot_relative_error():
         left.plot(ratio, value, "o", color=plots.BLUE, markersize=6)
         left.annotate(name, (ratio, value), shift, textcoords="offset points", fontsize=9, color="#30343b",
                       ha="left" if shift[0] > 0 else "right")
-    left.set(title="What a constant factor does", xlabel="your gradient / true gradient", ylabel="relative error", ylim=(-0.04, 1.3))
+    left.set(title="What a constant factor does", xlabel="your gradient / true gradient", ylabel="relative error",
+             ylim=(-0.04, 1.3))
     left.legend(loc="upper center", ncols=2)
 
     one_wrong = true.copy()
     one_wrong[6, 2] *= -1
     entries = np.abs(one_wrong - true) / (np.abs(one_wrong) + np.abs(true))
     bars = {"largest\n(relative_error)": relative_error(one_wrong, true), "mean": entries.mean()}
-    for i, (name, value) in enumerate(bars.items()):
+    for i, value in enumerate(bars.values()):
         right.bar(i, value, width=0.55, color=(plots.BLUE, plots.GREY)[i])
         right.text(i, value + 0.02, f"{value:.3f}", ha="center", fontsize=9)
     right.set_xticks(range(2), bars)
@@ -342,10 +344,14 @@ plot_relative_error()
 #
 # | | formula | shape | in words |
 # | --- | --- | --- | --- |
-# | 1 | $\delta_L = \frac{1}{B}\,(a_L - y) \odot \sigma'(z_L)$ | $(B, n_L)$ | at the output: how far off, times how much $z$ matters |
-# | 2 | $\delta_l = \big(\delta_{l+1} W_{l+1}^{\mathsf T}\big) \odot \sigma'(z_l)$ | $(B, n_l)$ | blame flows back along the weights it came by |
-# | 3 | $\partial C / \partial W_l = a_{l-1}^{\mathsf T}\, \delta_l$ | $(n_{l-1}, n_l)$ | a weight answers for what came in, times the blame behind it |
-# | 4 | $\partial C / \partial b_l = \sum_i \delta_{l,i}$ | $(n_l,)$ | a bias gets the blame of every example, summed |
+# | 1 | $\delta_L = \frac{1}{B}\,(a_L - y) \odot \sigma'(z_L)$ | $(B, n_L)$ | how far off, times the slope |
+# | 2 | $\delta_l = \big(\delta_{l+1} W_{l+1}^{\mathsf T}\big) \odot \sigma'(z_l)$ | $(B, n_l)$ | blame flows back |
+# | 3 | $\partial C / \partial W_l = a_{l-1}^{\mathsf T}\, \delta_l$ | $(n_{l-1}, n_l)$ | what came in, times the blame |
+# | 4 | $\partial C / \partial b_l = \sum_i \delta_{l,i}$ | $(n_l,)$ | the blame of all examples |
+#
+# Line 1: $\frac12 (y - a)^2$ has the derivative $a - y$, and $a$ moves $\sigma'(z)$ times as fast as $z$. Line 2: a unit acts on
+# the cost through every unit of the layer after it, so it collects their blame, each times the weight between the two; its
+# own $\sigma'$ is still to be passed. Lines 3 and 4: in $z = aW + b$, a weight is multiplied by what came in, a bias by 1.
 #
 # Line 3 sums over the examples by itself: that is what the matrix product does with $B$. The $\frac{1}{B}$ of the mean has
 # been paid in line 1, once and for all.
@@ -362,11 +368,12 @@ plot_relative_error()
 # The gradients of the biases are $\delta_2$ and $\delta_1$ themselves.
 #
 # So: run forwards and keep every $z_l$ and $a_l$; then walk backwards once, from $\delta_L$ to $\delta_1$. Your
-# `sigmoid_prime` is welcome (a mistake that the check can name is not counted twice). The batch is `len(x)` examples; since
-# that is a Python number, it divides float32 and float64 tensors alike.
+# `sigmoid_prime` is welcome (a mistake that the check can name is not counted twice). The batch is `len(x)`, or
+# `x.shape[0]`, examples; since that is a Python number, it divides float32 and float64 tensors alike.
 #
 # Not to be used: `tf.GradientTape`, `tf.gradients`, `tf.autodiff`, `tf.raw_ops.SigmoidGrad`. Finite differences will not
-# do either: one case has gradients far smaller than their rounding errors.
+# do either, neither yours nor a library's (`tf.test.compute_gradient`, SciPy's): one case has gradients far smaller than
+# their rounding errors.
 
 # %% question="backprop"
 def backprop(x, y, weights, biases):
@@ -454,13 +461,14 @@ def plot_gradient_check():
         left.plot(by_hand, nudged, ".", color=colour, markersize=4, label=f"cost in {dtype.__name__}")
         seen = by_hand != 0  # a pixel without ink has no say: both are exactly 0
         entries = np.abs(by_hand - nudged) / np.maximum(1e-8, np.abs(by_hand) + np.abs(nudged))
-        print(f"cost in {dtype.__name__}: relative error {worst:.1e}, the worst of {by_hand.size} derivatives; "
-              f"the median is {np.median(entries[seen]):.0e}")
+        print(f"cost in {dtype.__name__}: relative error {worst:.1g}, the worst of {by_hand.size} derivatives; "
+              f"the median is {np.median(entries[seen]):.1g}")
         right.loglog(np.abs(by_hand[seen]), np.maximum(entries[seen], 1e-14), ".", color=colour, markersize=4, alpha=0.7,
                      label=f"cost in {dtype.__name__}")
     left.set(title="Every derivative, computed twice", xlabel="by backpropagation", ylabel="by central differences")
     left.legend(loc="upper left")
-    right.set(title="How well the two agree", xlabel="size of the derivative", ylabel="relative error of the entry", ylim=(1e-14, 10))
+    right.set(title="How well the two agree", xlabel="size of the derivative", ylabel="relative error of the entry",
+              ylim=(1e-14, 10))
     right.legend(loc=(0.03, 0.5))
     plt.show()
 
@@ -468,11 +476,12 @@ def plot_gradient_check():
 plot_gradient_check()
 
 # %% [markdown]
-# With the cost in float64 the two gradients agree to $1.7 \cdot 10^{-8}$ in the worst of 610 derivatives, and to
-# $10^{-10}$ in an ordinary one. Nothing but a right gradient does that: the two computations share no line of code. In
-# float32 the same right gradient seems to be as wrong as can be, 1.0. The cost is near 1 and known to seven digits, so its
-# slope comes in stairs of $1.2 \cdot 10^{-7} / (2 \cdot 10^{-5}) = 0.006$, the steps on the left, and a small derivative
-# comes out as 0. So: train in float32, check in float64.
+# With the cost in float64 the two gradients agree to $2 \cdot 10^{-8}$ in the worst of 610 derivatives, and to
+# $2 \cdot 10^{-10}$ in an ordinary one. Nothing but a right gradient does that: the two computations share no line of code.
+# In float32 the same right gradient seems to be as wrong as can be, 1, and even an ordinary derivative is off by 0.07. The
+# cost is a little above 1 and known to seven digits, so its slope comes in stairs of
+# $1.2 \cdot 10^{-7} / (2 \cdot 10^{-5}) = 0.006$, the steps on the left, and a small derivative comes out as 0. So: train in
+# float32, check in float64.
 #
 # And the price? Nudging took 1,220 runs of the network, two for each parameter. Backpropagation took one run forwards and
 # one backwards, which costs about twice as much.
@@ -592,16 +601,16 @@ def float32(network):
 def tanh_in_disguise(weights, biases):
     """Weights and biases of the sigmoid network that computes what this tanh network does."""
     last = len(weights) - 1
-    scale = [(1 if l == last else 2) * (1 if l == 0 else 2) for l in range(last + 1)]
+    scale = [(1 if i == last else 2) * (1 if i == 0 else 2) for i in range(last + 1)]
     shift = [np.zeros(weights[0].shape[1])] + [w.sum(axis=0) for w in weights[1:]]
     return ([k * w for k, w in zip(scale, weights)],
-            [(1 if l == last else 2) * (b - s) for l, (b, s) in enumerate(zip(biases, shift))])
+            [(1 if i == last else 2) * (b - s) for i, (b, s) in enumerate(zip(biases, shift))])
 
 
 def centred(weights, biases, factor):
     """Weights times `factor`, with biases that keep z near 0 when the activations below are near ½."""
     weights = [factor * w for w in weights]
-    return weights, [b if l == 0 else b - w.sum(axis=0) / 2 for l, (w, b) in enumerate(zip(weights, biases))]
+    return weights, [b if i == 0 else b - w.sum(axis=0) / 2 for i, (w, b) in enumerate(zip(weights, biases))]
 
 
 def plot_vanishing():
@@ -645,8 +654,8 @@ plot_vanishing()
 
 # %% [markdown]
 # In the sigmoid network every layer on the way back costs a factor of about 4: the gradient falls from 0.9 in the last layer
-# to 0.00016 in the first, 5,600 times as short. In the tanh network, with the same weights, it does not fall at all (0.32
-# and 0.53), and in the ReLU network hardly (0.096 and 0.038).
+# to 0.00016 in the first, more than 5,000 times shorter. In the tanh network, with the same weights, it does not fall at all
+# (0.32 in the last layer, 0.53 in the first), and in the ReLU network hardly (0.096 and 0.038).
 #
 # It is tempting to say that the sigmoid squashes numbers, and that information is lost. But tanh squashes too. And the
 # dashed line *is* a network of sigmoids, nothing else, and loses nothing: 0.85 and 0.26. What counts is line 2 of section 5.
@@ -656,13 +665,13 @@ plot_vanishing()
 #
 # The picture on the right says the same for all weights. Sigmoids whose biases keep $z$ near 0 go from 0.0003 to 0.4 when
 # their weights grow fourfold. Large weights alone are a poor cure: without the biases $z$ drifts to where $\sigma'$ is far below
-# ¼, and 0.03 is all that one gets. And with tanh the same weights make the product larger than 1: gradients *explode*,
-# which is the same fact seen from the other side.
+# ¼, and 0.03 is all that one gets. And with tanh the same weights make the product larger than 1, and the blue line
+# climbs beyond 1,000: gradients *explode*, which is the same fact seen from the other side.
 
 # %% [markdown]
 # ### And what it does to learning
 #
-# On the left, a sigmoid network of 5 layers learns from 512 digits with your `backprop`, and after every epoch your
+# On the left, a sigmoid network of 4 layers learns from 512 digits with your `backprop`, and after every epoch your
 # `layer_gradient_norms` measures how fast each of its layers is being changed. On the right the networks of 7 layers are
 # trained, with the same rate for all, and with the weights of the picture above.
 
@@ -741,9 +750,9 @@ plot_learning()
 # %% [markdown]
 # On the left the first layer begins with a gradient of 0.012, eighty times shorter than the last layer's 0.96. The last
 # layer moves first, finds the best answer that ignores the image (a tenth for every digit), and then all layers crawl:
-# after 10 epochs 10 % of the digits are right, which is what guessing gives. Only after some 30 epochs has the first layer
-# found something worth passing on; from then on it is even the fastest. Vanishing is not death in a network of 4 layers. It
-# is a long wait.
+# after 10 epochs 10 % of the digits are right, which is what guessing gives. Only after some 30 epochs has enough
+# got through to tell the digits apart; from then on the first layer is even the fastest. In a network of 4 layers vanishing
+# is not death. It is a long wait.
 #
 # On the right, with 7 layers, the wait is longer than we had patience for. After 40 epochs tanh and ReLU have learnt 98 % or
 # more of their digits, the sigmoids are still guessing. The dashed line has sigmoids only, takes steps of the same rate, and
@@ -752,6 +761,6 @@ plot_learning()
 # > **Going further.** Sepp Hochreiter described vanishing and exploding gradients in his diploma thesis (1991); Yoshua
 # > Bengio, Patrice Simard and Paolo Frasconi proved how hard they are to escape in recurrent networks (*Learning long-term
 # > dependencies with gradient descent is difficult*, 1994). Michael Nielsen's
-# > [chapter 5](http://neuralnetworksanddeeplearning.com/chap5.html) has the condition $|w\,\sigma'(z)| \ge 1$ as an exercise.
+# > [chapter 5](http://neuralnetworksanddeeplearning.com/chap5.html) asks when $|w\,\sigma'(z)| \ge 1$ is possible, as a problem.
 # > The modern cure is to choose weights by the slope of their activation: Xavier Glorot and Yoshua Bengio for tanh (2010),
 # > Kaiming He and others for ReLU (*Delving Deep into Rectifiers*, 2015).

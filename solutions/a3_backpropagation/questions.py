@@ -401,8 +401,8 @@ relative_error = Question(lesson.relative_error, probe=probes.call(inputs_as="nu
 
 @relative_error.case(points=2, visible=True)
 def two_sixths(rng):
-    """One entry that agrees, one that is 2 and should be 4, and two zeros."""
-    return np.array([1.0, -2.0, 0.0]), np.array([1.0, -4.0, 0.0])
+    """Three entries: their errors are 3/15, 2/6 and 0."""
+    return np.array([9.0, -4.0, 0.0]), np.array([6.0, -2.0, 0.0])
 
 
 @relative_error.case(points=1, visible=True)
@@ -548,7 +548,7 @@ def two_by_two(rng):
 @backprop.case(points=9)
 def three_layers(rng):
     """Three layers of different sizes."""
-    return *examples(rng, 7, 5, 2), *network(rng, 5, 4, 3, 2)
+    return *examples(rng, 7, 5, 3), *network(rng, 5, 4, 6, 3)
 
 
 @backprop.case(points=4)
@@ -560,22 +560,22 @@ def one_layer(rng):
 @backprop.case(points=4)
 def one_example(rng):
     """A batch of one example."""
-    return *examples(rng, 1, 3, 2), *network(rng, 3, 5, 2)
+    return *examples(rng, 1, 3, 4), *network(rng, 3, 5, 4)
 
 
 @backprop.case(points=5, probe=own.layerwise(dtype="float64"), rtol=1e-8, atol=1e-12)
 def nine_digits(rng):
     """Float64 inputs: the gradient has nine right digits, as a gradient check needs them."""
-    return *examples(rng, 5, 3, 2), *network(rng, 3, 6, 4, 2)
+    return *examples(rng, 5, 2, 3), *network(rng, 2, 6, 4, 3)
 
 
 @backprop.case(points=5, rtol=2e-3, atol=1e-30)
 def faint_gradients(rng):
     """A network so saturated that the first layer's gradient is below 1e-12: small, but right to three digits."""
-    sizes = (3, 5, 4, 6, 7, 2)
+    sizes = (2, 5, 4, 6, 7, 3)
     weights = [rng.uniform(0.3, 0.9, size=shape) for shape in zip(sizes, sizes[1:])]
-    biases = [rng.uniform(-8, -7, size=size) for size in sizes[1:-1]] + [np.zeros(2)]
-    return rng.uniform(0.2, 1, size=(4, 3)), np.zeros((4, 2)), weights, biases
+    biases = [rng.uniform(-10, -9, size=size) for size in sizes[1:-1]] + [np.zeros(3)]
+    return rng.uniform(0.2, 1, size=(4, 2)), np.zeros((4, 3)), weights, biases
 
 
 @backprop.misconception
@@ -812,7 +812,7 @@ def casts_to_float32(x, y, weights, biases):  # noqa: F811
 
 @backprop.misconception
 def finite_differences(x, y, weights, biases):
-    """Your gradients come from differences of the cost: fine to check with, but slow, and blind to what is small. Use lines 1 to 4."""
+    """Your gradients come from differences of the cost: good for a check, but slow, and blind to small ones. Use lines 1 to 4."""
     parameters = [np.array(value, np.float64) for value in [*weights, *biases]]
     x, y, half = np.asarray(x, np.float64), np.asarray(y, np.float64), len(weights)
 
@@ -851,28 +851,28 @@ def three_four_five(rng):
 @layer_gradient_norms.case(points=3)
 def sigmoid_layers(rng):
     """Three layers, the hidden ones sigmoid."""
-    return *examples(rng, 7, 5, 2), *network(rng, 5, 4, 3, 2), "sigmoid"
+    return *examples(rng, 7, 5, 3), *network(rng, 5, 4, 6, 3), "sigmoid"
 
 
 @layer_gradient_norms.case(points=3)
 def tanh_layers(rng):
     """Four layers, the hidden ones tanh."""
-    return *examples(rng, 4, 6, 2), *network(rng, 6, 3, 5, 7, 2), "tanh"
+    return *examples(rng, 4, 6, 3), *network(rng, 6, 2, 5, 7, 3), "tanh"
 
 
 @layer_gradient_norms.case(points=3)
 def relu_layers(rng):
     """Three layers, the hidden ones ReLU."""
-    weights, biases = network(rng, 3, 9, 8, 2, scale=0.6)
-    return *examples(rng, 5, 3, 2), weights, [np.abs(b) for b in biases], "relu"
+    weights, biases = network(rng, 2, 9, 8, 3, scale=0.6)
+    return *examples(rng, 5, 2, 3), weights, [np.abs(b) for b in biases], "relu"
 
 
 @layer_gradient_norms.case(points=2)
 def a_dead_layer(rng):
     """A ReLU layer that never fires: nothing gets past it, so the gradients below are 0."""
-    weights, biases = network(rng, 3, 7, 5, 4, 2)
+    weights, biases = network(rng, 2, 7, 5, 4, 3)
     biases[1], biases[2] = biases[1] - 200, np.abs(biases[2]) + 0.5
-    return *examples(rng, 6, 3, 2), weights, biases, "relu"
+    return *examples(rng, 6, 2, 3), weights, biases, "relu"
 
 
 @layer_gradient_norms.case(points=2, atol=1e-12)
