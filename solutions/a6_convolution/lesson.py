@@ -991,7 +991,7 @@ print(f"segmentation:   {np.mean(pixels == fresh['pixels']):.1%} of the pixels r
 
 # %% [markdown]
 # With 16 and 32 filters in the body, nearly every shape gets the right name, and nearly every pixel the right answer.
-# Boxes sit where they should, give or take a pixel, and share about four fifths of their area with the true ones.
+# Boxes sit where they should, give or take two pixels, and share about four fifths of their area with the true ones.
 # Segmentation asks for one thing more than the others: to call a pixel in the middle of a disc a *disc*, the network
 # must see as far as the rim. If yours mixes up names inside large shapes, think of its receptive field; one more
 # convolution after the second pooling will do.
@@ -1033,7 +1033,7 @@ print(f"{inside.mean():.0%} of the drivers' commands lie within two scales of th
 # %% [markdown]
 # Regression measures brightness well and area roughly. The steering network follows the offset, and it has learned
 # something that was in none of its targets: how much its teachers trembled. Its scale falls from about 0.25 for the
-# faintest shapes to 0.06 for the brightest, close to the dashed truth, and about 19 of 20 commands lie within two
+# faintest shapes to 0.06 for the brightest, close to the dashed truth, and more than nine of ten commands lie within two
 # scales of its mean. The only place where that knowledge could come from is the cost you wrote.
 #
 # > **Going further.** Nix and Weigend, *Estimating the mean and variance of the target probability distribution*
