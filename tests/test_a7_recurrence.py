@@ -564,8 +564,8 @@ class CellWithOps(keras.layers.Layer):
         return [keras.ops.zeros((batch_size, self.units)) for _ in range(2)]
 
 
-class CellWithVariables(keras.layers.Layer):
-    """Plain tf.Variables instead of add_weight, and a compiled call."""
+class CompiledCell(keras.layers.Layer):
+    """A compiled call; weights with other names and starting values."""
 
     def __init__(self, units, **kwargs):
         super().__init__(**kwargs)
@@ -655,7 +655,7 @@ STYLES = {
                  rnn=rnn_with_ops, next_character_batches=batches_with_ops, LSTMCell=CellWithOps, lstm=lstm_with_ops,
                  sample_next=sample_stateless), ()),
     "graph": (dict(encode=encode_one_by_one, embed=embed_row_by_row.python_function, rnn_step=step_by_sigmoid.python_function,
-                   rnn=rnn_in_a_graph.python_function, next_character_batches=batches_as_a_dataset, LSTMCell=CellWithVariables,
+                   rnn=rnn_in_a_graph.python_function, next_character_batches=batches_as_a_dataset, LSTMCell=CompiledCell,
                    lstm=lstm_in_a_graph.python_function, sample_next=sample_by_running_sum), ()),
 }
 ANSWERS = [(name, answer) for answers, _ in STYLES.values() for name, answer in answers.items()]

@@ -409,7 +409,7 @@ def next_character_batches(ids, length, batch_size):
 
 # %% [markdown]
 # Each pair of rows below is one window: under every character stands the one to be guessed. The frames at the right
-# show why a window needs one more character than it has places.
+# show why a window needs one more character than it has places: its last target is the first input of the next.
 
 # %% tags=["demo"]
 batches = next_character_batches(tf.constant(encode(text, vocabulary)), length=24, batch_size=3)
@@ -590,7 +590,7 @@ for name, layer in (("your cell in Keras's loop", keras.layers.RNN(LSTMCell(4), 
     layer.cell.recurrent_kernel.assign(recurrent_kernel)
     layer.cell.bias.assign(bias)
     distance = np.abs(layer(x, initial_state=[h0, c0]) - by_hand).max()
-    print(f"your lstm and {name}: largest difference over 50 steps {distance:.0e}")
+    print(f"your lstm and {name}: largest difference over 50 steps {distance:.1g}")
 
 # %% [markdown]
 # ### Who remembers longest?
@@ -835,12 +835,12 @@ for temperature in (0, 0.5, 1, 1.5):
     print(f"--- temperature {temperature}\nShall I" + write("\n\nShall I", 160, temperature, seed=1).rstrip() + "\n")
 
 # %% [markdown]
-# After one epoch it knows which letters are frequent, after three it has learned what words look like, after ten it
-# writes *love* and *beauty* and sets commas. On the sonnets kept aside it gets down to 2.04 at epoch 14: where the
-# alphabet alone leaves $e^{3.10} = 22$ equally good guesses, it hesitates between $e^{2.04} = 8$. From there on it
-# learns poems by heart. The first curve falls to 1.36 while the second rises to 2.19, and the time to stop would have
-# been at its lowest point. At temperature 0 it goes round in circles; at 1.5 the words fall apart. Sixteen thousand
-# characters are little to learn a language from. It has learned to sound like it.
+# After one epoch it knows which letters are frequent, after three it has learned what words look like, by the
+# fourteenth it has written *love*, *death* and *beauty*. On the sonnets kept aside it gets down to 2.04 at epoch 14:
+# where the alphabet alone leaves $e^{3.10} = 22$ equally good guesses, it hesitates between $e^{2.04} = 8$. From
+# there on it learns poems by heart. The first curve falls to 1.36 while the second rises to 2.19, and the time to
+# stop would have been at its lowest point. At temperature 0 it goes round in circles; at 1.5 the words fall apart.
+# Sixteen thousand characters are little to learn a language from. It has learned to sound like it.
 #
 # > **Going further.** Alex Graves, *Generating Sequences With Recurrent Neural Networks* (2013), lets LSTMs write
 # > Wikipedia pages (section 3) and handwriting (section 5); Andrej Karpathy's essay *The Unreasonable Effectiveness
@@ -897,12 +897,13 @@ below.grid(axis="x", visible=False)
 plt.show()
 
 # %% [markdown]
-# The rows at the top rewrite their memory with every letter; those at the bottom, half of all, keep nearly
-# everything. Look at the column under the line break ↵: there some of the long memories are wiped, because a new line
-# begins. And unit 20, in our run, has become a counter. It sinks by about 0.5 with each character, down to −22, and
-# jumps back when the line ends; its memory goes with the position in the line with a correlation of −0.90. To know
-# how far along the line is helps to guess the next line break, and that was reason enough. A plain network could not
-# count like this: tanh holds its state between −1 and 1. The sum $f \odot c + i \odot g$ has no such fence.
+# The rows at the top rewrite their memory with every letter; those at the bottom keep nearly everything (half of all
+# gates stand above 0.95, a quarter below 0.29). Look at the column under the line break ↵: there some of the long
+# memories are wiped, because a new line begins. And unit 20, in our run, has become a counter. It sinks by about 0.5
+# with each character, down to −22, and jumps back when the line ends; its memory goes with the position in the line
+# with a correlation of −0.90. To know how far along the line is helps to guess the next line break, and that was
+# reason enough. A plain network could not count like this: tanh holds its state between −1 and 1. The sum
+# $f \odot c + i \odot g$ has no such fence.
 #
 # > **Going further.** Karpathy, Johnson and Fei-Fei, *Visualizing and Understanding Recurrent Networks* (2015),
 # > section 4.2, found a cell that tracks the position in the line too, and others that know whether a quotation is
@@ -936,7 +937,8 @@ plt.show()
 # %% [markdown]
 # In our run all five vowels have moved down, and the capitals A, E, I, O and U have gone with them, though nothing
 # says that a capital belongs to its small letter. Marks that are followed by a space or a line break gather at the
-# left. What makes neighbours is not how characters look but what may follow them: an embedding is a map of roles.
+# left, and so does I, a word all by itself. What makes neighbours is not how characters look but what may follow
+# them: an embedding is a map of roles.
 #
 # You have built a network that carries its past along, and seen the price: all of it has to pass, step by step,
 # through one state. The next assignment lets a network look back instead, straight at the place where the answer is.

@@ -91,9 +91,13 @@ class _Sequence(keras.layers.Layer):
         super().__init__()
         self.loop = keras.layers.RNN(cell, return_sequences=True, return_state=True)
         self.cell = cell
+        self.supports_masking = True
 
     def call(self, inputs, h, c, mask=None):
         return self.loop(inputs, initial_state=[h, c], mask=mask)
+
+    def compute_mask(self, inputs, previous_mask):
+        return None
 
 
 STEP, SEQUENCE = ("output", "new h", "new c"), ("outputs", "last h", "last c")
