@@ -80,7 +80,8 @@ def test_the_notebook_has_stubs_points_and_valid_nbgrader_metadata(tiny):
 
 
 def test_modules_beside_the_lesson_are_imported_by_it_and_shipped(tmp_path):
-    lesson = TINY_LESSON.replace("import tensorflow as tf", "import tensorflow as tf\nfrom layers import two").replace("2 * x", "two(x) * x")
+    lesson = TINY_LESSON.replace("import tensorflow as tf", "import tensorflow as tf\nfrom layers import two")
+    lesson = lesson.replace("2 * x", "two(x) * x")
     loaded = []
     for place, number in (("a", 2), ("b", 2.0)):  # another course's layers.py is another module
         course = write_tiny(tmp_path / place, lesson=lesson)
