@@ -238,7 +238,7 @@ def approximation_error(answer, inputs):
     fine = np.array([f(value) for value in np.linspace(0, 1, 4001)])
     steepest = 4000 * np.max(np.abs(np.diff(fine)))
     excess = error / (steepest / (2 * n)) - 1
-    return {"excess of the mean error over L/(2n)": np.maximum(excess, 0.0)}  # NaN stays NaN
+    return {"excess of the mean error over L/(2n)": np.asarray(np.maximum(excess, 0.0))}  # NaN stays NaN
 
 
 def _weights(network, n):

@@ -136,8 +136,9 @@ def plot_fractions():
 plot_fractions()
 
 # %% [markdown]
-# Each dot is an honest score, and the dots of one column should agree. With 6 rows held back they run from 0.50 to 1.00
-# (standard deviation 0.124): such a score says little. With 24 rows the deviation is 0.070, about what chance alone would
+# Each dot is an honest score, and the dots of one column should agree. (Your `split` shuffles in its own way, so that your
+# numbers may differ a little from these.) With 6 rows held back they run from 0.50 to 1.00 (standard deviation 0.124):
+# such a score says little. With 24 rows the deviation is 0.070, about what chance alone would
 # give, $\sqrt{p(1 - p)/k}$ for an accuracy $p$ measured on $k$ rows. Hold back 102 and the score suffers for another
 # reason: with 18 digits to learn from, 0.61 is all that can be had. One row in five is a common compromise.
 #
@@ -150,16 +151,16 @@ plot_fractions()
 # ## 2. The epoch after which it only learns by heart
 #
 # Train long enough and the cost on the training set goes on falling, while the cost on the validation set turns round and
-# rises. From there on, whatever the network still learns is of use for the examples that it has seen, and harmful for all
-# others. This is *overfitting*, and the remedy that costs nothing is to keep the weights of the best epoch.
+# rises. From there on, what the network still learns is of use for the examples that it has seen and, on the whole, harmful for
+# all others. This is *overfitting*, and the remedy that costs nothing is to keep the weights of the best epoch.
 #
 # Real curves are ragged. One bad epoch is no turning point, so we wait: an epoch counts only when the next `patience`
 # epochs have all failed to improve on it. To be exact, epoch $e$ (the first is epoch 0) is a turning point when all three
 # hold:
 #
 # 1. `val_loss[e]` is lower than every validation loss before it (epoch 0 has nothing before it, so it qualifies);
-# 2. the next `patience` epochs exist, and each of them has a validation loss of `val_loss[e]` *or more*: a tie is no
-#    improvement;
+# 2. the next `patience` epochs exist (a list may be too short for that), and each of them has a validation loss of
+#    `val_loss[e]` *or more*: a tie is no improvement;
 # 3. in the meantime training went on: `train_loss[e + patience] < train_loss[e]`. If both losses rise, the network does
 #    not overfit: it diverges.
 #
@@ -195,12 +196,12 @@ def first_overfitting_epoch(train_loss, val_loss, patience):
     """
     ### BEGIN SOLUTION
     best = math.inf
-    for epoch, loss in enumerate(val_loss[:len(val_loss) - patience]):
-        if loss >= best:
+    for epoch in range(len(val_loss) - patience):
+        if val_loss[epoch] >= best:
             continue
-        best = loss
+        best = val_loss[epoch]
         following = val_loss[epoch + 1:epoch + 1 + patience]
-        if min(following) >= loss and train_loss[epoch + patience] < train_loss[epoch]:
+        if min(following) >= best and train_loss[epoch + patience] < train_loss[epoch]:
             return epoch
     return None
     ### END SOLUTION
@@ -217,12 +218,13 @@ def first_overfitting_epoch(train_loss, val_loss, patience):
 def noisy_digits(seed):
     """200 training digits, one in five with a wrong label, and 300 validation digits with the right ones."""
     images, labels = data.digits()
-    x_train, y_train, x_val, y_val = map(np.asarray, split(images.reshape(-1, 64)[:500], labels[:500], 0.6, seed))
+    order = np.random.default_rng(seed).permutation(500)  # not your `split`, so that everybody sees the same numbers
+    val, train = order[:300], order[300:]
     rng = np.random.default_rng(seed)
     wrong = rng.permutation(200)[:40]
-    y_train = y_train.copy()
+    y_train = labels[train]
     y_train[wrong] = (y_train[wrong] + rng.integers(1, 10, size=40)) % 10
-    return x_train, y_train, x_val, y_val
+    return images[train].reshape(-1, 64), y_train, images[val].reshape(-1, 64), labels[val]
 
 
 def plain_loss(loss, layers, lam):
@@ -300,8 +302,8 @@ plot_overfitting()
 #
 # > **Going further.** Lutz Prechelt, *Early stopping, but when?* (1998), compares fourteen ways of waiting; yours is the
 # > kind that Keras offers as `keras.callbacks.EarlyStopping`. How much a network can learn by heart was shown by Zhang et
-# > al., *Understanding deep learning requires rethinking generalization* (2017): they gave every picture of a large data
-# > set a random label, and the training accuracy still reached 100 %.
+# > al., *Understanding deep learning requires rethinking generalization* (2017): they gave every picture of CIFAR-10
+# > a random label, and the training accuracy still reached 100 %.
 
 # %% [markdown]
 # ## 3. A price on weights
@@ -462,10 +464,10 @@ def plot_two_wishes():
 plot_two_wishes()
 
 # %% [markdown]
-# The orange line is where the minimum wanders as $\lambda$ grows. It does not go straight to the cross. At $\lambda =
-# 0.2$ the second weight has lost half of its size, from 1.5 to 0.73, and the first one only an eighth, from 2 to 1.74:
-# what the data does not insist on is given up first. At $\lambda = 1$ the price of the weights has made the data six
-# times as expensive as at 0.2 (1.348 against 0.202).
+# The orange line is where the minimum wanders as $\lambda$ grows. It does not go straight to the cross. At
+# $\lambda = 0.2$ the second weight has lost half of its size, from 1.5 to 0.73, and the first one only an eighth, from 2
+# to 1.74: what the data does not insist on is given up first. At $\lambda = 1$ the data costs more than six times as much
+# as at 0.2 (1.348 against 0.202).
 #
 # > **Going further.** Why not $|w|$ in place of $w^2$? Robert Tibshirani's *lasso* (1996) does that: its lines of equal
 # > cost have corners on the axes, and many weights become exactly 0. Goodfellow, Bengio and Courville, *Deep Learning*,
@@ -548,7 +550,7 @@ plot_decay()
 # The red weight belongs to the input that is always 0, so that the data says nothing about it. Without decay it keeps its
 # random 1.30 for ever, ready to spoil the output on the first day that the input is not 0. With decay it shrinks by the
 # factor $1 - 2 \cdot 0.05 \cdot 0.1 = 0.99$ in every step, and $0.99^{400}$ has made it 0.02. The blue weights are held
-# up by the data and lose little: 1.36 in place of 1.52. The gray ones the data itself sends to 0, or nearly.
+# up by the data and lose little: 1.36 in place of 1.52. The grey ones the data itself sends to 0, or nearly.
 #
 # > **Going further.** Anders Krogh and John Hertz, *A simple weight decay can improve generalization* (1991), say when
 # > and why. With optimizers that rescale gradients, such as Adam, "add $2\lambda w$ to the gradient" and "shrink $w$" are
@@ -664,14 +666,14 @@ class L2(keras.regularizers.Regularizer):
 
 # %% tags=["demo"]
 def fit_digits(lam):
+    keras.utils.set_random_seed(0)
     model = keras.Sequential([
         keras.Input((64,)), keras.layers.Dense(50, activation="tanh", kernel_regularizer=L2(lam)),
         keras.layers.Dense(10, kernel_regularizer=L2(lam))])
     model.compile(optimizer=keras.optimizers.Adam(0.02), metrics=["accuracy"],
                   loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True))
     x_train, y_train, x_val, y_val = noisy_digits(0)
-    keras.utils.set_random_seed(0)
-    model.fit(x_train, y_train, batch_size=200, epochs=80, verbose=0)
+    model.fit(x_train, y_train, batch_size=100, epochs=60, verbose=0)
     loss, accuracy = model.evaluate(x_val, y_val, batch_size=300, verbose=0)
     return model, loss, accuracy
 
@@ -685,7 +687,7 @@ def plot_keras_weights():
         print(f"lambda {lam:g}: Keras reports a validation loss of {loss:.3f}, of which {penalty:.3f} is penalty; "
               f"accuracy {accuracy:.3f}, sum of squares {np.sum(kernels ** 2):.0f}")
         axis.hist(kernels, bins=np.linspace(-1.5, 1.5, 76), color=colour, alpha=0.65, label=f"$\\lambda$ = {lam:g}")
-    axis.set(title="3,700 weights after 80 epochs", xlabel="weight", ylabel="how many")
+    axis.set(title="3,700 weights after 60 epochs", xlabel="weight", ylabel="how many")
     axis.legend()
     plt.show()
 
@@ -698,11 +700,11 @@ def plot_keras_weights():
 plot_keras_weights()
 
 # %% [markdown]
-# Keras reports 0.862 with the penalty and 0.566 without, and yet the regularized model is the better one: 0.383 of the
-# 0.862 is the price of its weights, and its cross-entropy on the validation set is the rest, 0.479. Compare models by
-# loss only after taking the penalty out, or by accuracy: 0.877 against 0.817. Most weights have gone to 0, and the sum of
-# squares has gone from 702 to 128. The loaded model asks the same price as the saved one, which it could not do without
-# your `get_config`.
+# Keras reports 0.857 with the penalty and 0.551 without, and yet the regularized model is the better one: 0.379 of the
+# 0.857 is the price of its weights, and its cross-entropy on the validation set is the rest, 0.478. Compare models by
+# loss only after taking the penalty out, or by accuracy: 0.877 against 0.817. Most weights are close to 0 now, and the
+# sum of squares is 126 in place of 802. The loaded model asks the same price as the saved one, which it could not do
+# without your `get_config`.
 #
 # > **Going further.** The price $\lambda w^2$ expects all weights near 0. Steven Nowlan and Geoffrey Hinton, *Simplifying
 # > neural networks by soft weight-sharing* (1992), let a network find several such values for itself, and so let weights
@@ -905,7 +907,8 @@ plot_bumps()
 
 # %% [markdown]
 # On the left, twelve bumps stand side by side, each at the height of $f$ in its middle. On the right, from 40 hidden
-# units on, twice the units make half the error, as $L/(2n)$ promises: 0.0249, 0.0122, 0.0061 and so on.
+# units on, twice the units make half the error, as $L/(2n)$ promises: 0.0249, 0.0122, 0.0061 and so on (with a
+# steepness of $50n$; another one changes the last digits).
 #
 # The picture in the middle shows why the theorem speaks of an interval that is *closed and bounded*. Beyond it the
 # network has nothing to say: each of its finitely many sigmoids is saturated there, and the output is constant for ever

@@ -162,7 +162,7 @@ def still_improving(rng):
     return [0.9, 0.8, 0.7, 0.6, 0.5, 0.4], [0.9, 0.95, 0.8, 0.85, 0.7, 0.75], 2
 
 
-@first_overfitting_epoch.case(points=4)
+@first_overfitting_epoch.case(points=3)
 def a_ragged_curve(rng):
     """A ragged curve of 26 epochs: bad epochs before the turning point, and better ones long after it."""
     falling = np.linspace(1.5, 0.8, 11) + rng.uniform(-0.005, 0.005, size=11)
@@ -193,6 +193,12 @@ def too_few_epochs_left(rng):
     """Validation has turned, but training ended one epoch before the patience was used up."""
     best = float(rng.uniform(0.3, 0.4))
     return np.linspace(1, 0.4, 7).tolist(), [0.9, 0.7, 0.5, best, best + 0.2, best + 0.1, best + 0.3], 4
+
+
+@first_overfitting_epoch.case(points=1)
+def shorter_than_the_patience(rng):
+    """Three epochs cannot use up a patience of 5."""
+    return [0.9, 0.8, 0.7], [float(rng.uniform(0.3, 0.4)), 0.6, 0.5], 5
 
 
 @first_overfitting_epoch.case(points=2)
