@@ -277,7 +277,8 @@ def test_feedback_shows_verdicts_figures_and_outputs_but_nothing_hidden(course):
     assert "data:image/png;base64" in page("figure") and "here I am" in page("own-cells")
     assert "ZeroDivisionError" in page("own-error")
     for student in ("wrong", "hang", "dead-kernel", "own-error"):
-        assert "autograder/" not in page(student) and "Traceback" not in page(student)
+        text = re.sub(r"<style.*?</style>|<script.*?</script>", "", page(student), flags=re.S)
+        assert "autograder/" not in text and "Traceback" not in text
         assert "the-secret-of-doubling" not in page(student)
 
 
@@ -397,7 +398,7 @@ def test_zip_collect_unpacks_a_download_and_autograde_takes_it(small):
     place = hand_in(small, "ada", folder="elsewhere")
     shutil.copy(place / "doubling.ipynb", archive / "ada_doubling.ipynb")
     with open(small.root / "nbgrader_config.py", "a") as file:
-        file.write(r"c.FileNameCollectorPlugin.named_regexp = r'.*[/\\\\](?P<student_id>\\w+)_(?P<file_id>doubling)\\.ipynb'" + "\n")
+        file.write(r"c.FileNameCollectorPlugin.named_regexp = r'.*/(?P<student_id>\w+)_(?P<file_id>doubling)\.ipynb'" + "\n")
     nbgrader(small, "generate_assignment", NAME)
     nbgrader(small, "zip_collect", NAME)
     assert (small.root / "submitted" / "ada" / NAME / "doubling.ipynb").is_file()
@@ -436,7 +437,7 @@ def postgres():
 @pytest.mark.skipif(postgres() is None, reason="no PostgreSQL server is installed")
 @pytest.mark.skipif(os.getuid() == 0 and shutil.which("setpriv") is None, reason="PostgreSQL does not run as root, and setpriv is missing")
 def test_the_gradebook_may_be_postgresql(small, tmp_path_factory):
-    pytest.importorskip("psycopg2", reason="no PostgreSQL driver is installed")
+    pytest.importorskip("psycopg", reason="no PostgreSQL driver is installed")
     place = tmp_path_factory.mktemp("postgres")
     as_user = []
     if os.getuid() == 0:
@@ -453,7 +454,7 @@ def test_the_gradebook_may_be_postgresql(small, tmp_path_factory):
                    check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, timeout=120, cwd=place)
     try:
         with open(small.root / "nbgrader_config.py", "a") as file:
-            file.write(f"c.CourseDirectory.db_url = 'postgresql://grader@127.0.0.1:{port}/postgres'\n")
+            file.write(f"c.CourseDirectory.db_url = 'postgresql+psycopg://grader@127.0.0.1:{port}/postgres'\n")
         hand_in(small, "ada")
         done = grade(small)
         assert done.returncode == 0, done.stderr
