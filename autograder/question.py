@@ -77,7 +77,8 @@ class Question:
         probe: how cases exercise an answer unless they say otherwise; by default `probes.call()` for a
             function and `probes.layer()` for a class.
         forbid: public names that would be the answer itself, such as `"tf.nn.softmax"` or `"keras.layers.*"`, as the
-            question's text says; the key records them, grading does not look for them.
+            question's text says. `"tf.raw_ops.Softmax"` names a type of operation that may not run, however it is reached.
+            An answer that uses one earns nothing (see `autograder.rules` and `autograder.watch`).
         uses: names of earlier questions that the answer may call. A mistake there is not punished again here
             (see `autograder.grade`).
         rtol, atol: float tolerances; the defaults suit float32.
