@@ -80,11 +80,14 @@ def everyone_gets_what_they_earned(mistakes, submissions, key):
     hints = {question.name: question.hints for question in key.questions}
     for student, wrong in mistakes.items():
         questions = {question["name"]: question for question in submissions[student]["questions"]}
-        named = {name: questions[name]["misconception"] for name in wrong}
-        assert named == wrong, student
+        # A mistake that is made with what the question rules out is refused for that, whatever it would be called.
+        refused = {name for name in wrong if "which this question rules out" in questions[name]["message"]}
+        assert all(questions[name]["score"] == 0 for name in refused)
+        named = {name: questions[name]["misconception"] for name in wrong if name not in refused}
+        assert named == {name: mistake for name, mistake in wrong.items() if name not in refused}, student
         for name, mistake in wrong.items():
             assert questions[name]["score"] < questions[name]["max_score"], (student, name)
-            assert hints[name][mistake] in questions[name]["message"]
+            assert name in refused or hints[name][mistake] in questions[name]["message"]
         others = {name for name, question in questions.items() if question["misconception"]} - set(wrong)
         assert not others, (student, others)
     automatic = sum(question.max_score for question in key.questions)

@@ -238,6 +238,7 @@ def test_the_committed_release_is_what_the_lesson_builds(course, assignment):
 def test_nbgraders_source_holds_the_solutions_and_student_files_only(course, assignment):
     folder = course.nbgrader_source(assignment)
     notebook = nbformat.read(folder / course.notebook(assignment).name, as_version=4)
-    assert sum(BEGIN in cell.source for cell in notebook.cells) == len(load_questions(course.solution(assignment)))
+    written = sum(cell.kind == "written" for cell in read_lesson(course.solution(assignment)))
+    assert sum(BEGIN in cell.source for cell in notebook.cells) == len(load_questions(course.solution(assignment))) + written
     released = {path.name for path in course.release(assignment).iterdir()}
     assert {path.name for path in folder.iterdir()} == released

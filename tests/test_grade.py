@@ -340,5 +340,5 @@ def test_what_is_ruled_out_costs_the_question_and_names_the_call_and_the_line(tm
     plain, right, secret = grade_all(find_submissions(tmp_path / "submitted", NAME)[0], work)
     assert (plain.score, right.score, secret.score) == (50, 100, 50)
     assert "`tf.cumsum` at `return tf.cumsum(tf.stack([x, x]))[1]`" in plain.questions[0].message
-    assert "`Cumsum` at `return adder(tf.stack([x, x]))[1]`" in secret.questions[0].message
+    assert "`tf.cumsum` at `return adder(tf.stack([x, x]))[1]`" in secret.questions[0].message
     assert {question.status for question in (plain.questions[0], secret.questions[0])} == {"failed"}

@@ -455,6 +455,7 @@ def test_the_gradebook_may_be_postgresql(small, tmp_path_factory):
     try:
         with open(small.root / "nbgrader_config.py", "a") as file:
             file.write(f"c.CourseDirectory.db_url = 'postgresql+psycopg://grader@127.0.0.1:{port}/postgres'\n")
+            file.write("c.CourseDirectory.course_id = 'course'\n")  # unlike SQLite, PostgreSQL insists on one
         hand_in(small, "ada")
         done = grade(small)
         assert done.returncode == 0, done.stderr
