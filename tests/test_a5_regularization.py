@@ -408,7 +408,7 @@ def l2_in_a_graph(weights, lam):
     def total(weights):
         flat = [tf.cast(tf.reshape(w, [-1]), tf.float64) for w in weights] or [tf.zeros(0, tf.float64)]
         flat = tf.concat(flat, axis=0)
-        return lam * tf.tensordot(flat, flat, 1)
+        return tf.cast(lam * tf.tensordot(flat, flat, 1), tf.float32)
 
     return total(weights)
 
