@@ -39,13 +39,15 @@ def violation(question: str, sources: list[str], forbid: tuple[str, ...], others
     names = _Names()
     for source in sources:
         _collect(source, names)
-    waiting, done = [question], {*others}
+    waiting, done = [(question, "")], set()
     while waiting and len(done) < MAX_DEFINITIONS:
-        name = waiting.pop()
-        if name in done:
+        name, origin = waiting.pop()
+        if name in others or (name, origin) in done:
             continue
-        done.add(name)
-        for node, source in names.definitions.get(name, ()):
+        done.add((name, origin))
+        known = names.definitions.get(name, ())
+        # Two cells may each have a helper of the same name: a cell's own is meant.
+        for node, source in [item for item in known if item[1] == origin] or known:
             for inner in ast.walk(node):
                 for path in _paths(inner, names):
                     if any(_matches(path, pattern) for pattern in forbid):
@@ -55,7 +57,7 @@ def violation(question: str, sources: list[str], forbid: tuple[str, ...], others
                         if any(_matches(path, pattern) for pattern in forbid):
                             return path, _line(source, inner)
                 if isinstance(inner, ast.Name) and inner.id in names.definitions:
-                    waiting.append(inner.id)
+                    waiting.append((inner.id, source))
     return None
 
 

@@ -124,3 +124,8 @@ def test_watching_changes_no_value_and_leaves_nothing_behind():
         pass
     tf.nn.softmax(X)
     assert used == []
+
+
+def test_a_helper_of_the_same_name_in_another_cell_is_not_this_answers():
+    sources = [SETUP, "def helper(x):\n    return x\ndef f(x):\n    return helper(x)", "def helper(x):\n    return tf.nn.softmax(x)\ng = helper"]
+    assert violation("f", sources, FORBID, others=("g",)) is None
