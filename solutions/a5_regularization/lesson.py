@@ -441,14 +441,14 @@ def plot_two_wishes():
     def minimum(lam):
         return np.linalg.solve(curvature + lam * np.eye(2), curvature @ best)
 
-    line = np.linspace(-0.6, 3.2, 39)
+    line = np.linspace(-0.6, 3.2, 45)
     path = np.array([minimum(lam) for lam in np.concatenate([[0], np.logspace(-3, 2, 100)])])
     figure, axes = plt.subplots(1, 3, figsize=(12, 4), sharey=True)
     for axis, lam in zip(axes, (0.0, 0.2, 1.0)):
         cost = np.array([[float(regularized_loss(tf.constant(data_cost(np.array([u, v])), tf.float32),
                                                  [(tf.constant([[u, v]], tf.float32), tf.zeros(1))], lam))
                           for u in line] for v in line])
-        levels = cost.min() + np.array([0.03, 0.15, 0.4, 0.9, 1.8, 3.2, 5.0])
+        levels = cost.min() + np.array([0.07, 0.25, 0.6, 1.2, 2.0, 3.2, 5.0])
         axis.contour(line, line, cost, levels=levels, colors=plots.BLUE, linewidths=1)
         axis.plot(*path.T, color=plots.ORANGE, linewidth=1.5)
         w = minimum(lam)

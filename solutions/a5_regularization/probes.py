@@ -33,12 +33,12 @@ def split_properties(answer, inputs, *, observe):
     ends = [frozenset(range(len(part))) for part in held_back], [frozenset(range(n - len(part), n)) for part in held_back]
     properties = {
         "number of rows in each part": np.array([len(parts[name]) if parts[name].ndim else 0 for name in PARTS]),
-        "loss of rows": not set(range(n)) <= set(train) | set(val),
-        "sharing of rows between the parts": bool(set(train) & set(val) - {-1}),
-        "pairing of x and y": all(_paired(parts[f"x_{name}"], parts[f"y_{name}"], x, y) for name in ("train", "val")),
+        "number of lost rows": min(len(set(range(n)) - set(train) - set(val)), 1),  # none or some: how many may be chance
+        "number of rows in both parts": min(len(set(train) & set(val) - {-1}), 1),
+        "number of torn pairs": 1 - all(_paired(parts[f"x_{name}"], parts[f"y_{name}"], x, y) for name in ("train", "val")),
         "chance in the choice of validation rows": held_back not in ends,
-        "repetition with the same seed": all(np.array_equal(parts[name], again[name]) for name in PARTS),
-        "change with another seed": len(set(held_back)) > 1,
+        "number of different splits for one seed": 2 - all(np.array_equal(parts[name], again[name]) for name in PARTS),
+        "change from seed to seed": len(set(held_back)) > 1,
     }
     return {name: np.asarray(properties[name]) for name in observe}
 
@@ -83,8 +83,8 @@ def epoch_or_none(answer, inputs):
     """Call with lists of floats; observe whether there is an epoch, and which."""
     result = answer(*[value.tolist() if isinstance(value, np.ndarray) else value for value in inputs])
     if result is None:
-        return {"existence of an epoch": np.array(False), "epoch": np.array(-1)}
-    return {"existence of an epoch": np.array(True), "epoch": array(result)}
+        return {"choice between None and an epoch": np.array(False), "epoch": np.array(-1)}
+    return {"choice between None and an epoch": np.array(True), "epoch": array(result)}
 
 
 # ---------------------------------------------------------------------------------------------------- penalties
@@ -238,7 +238,7 @@ def approximation_error(answer, inputs):
     fine = np.array([f(value) for value in np.linspace(0, 1, 4001)])
     steepest = 4000 * np.max(np.abs(np.diff(fine)))
     excess = error / (steepest / (2 * n)) - 1
-    return {"excess of the mean error over L/(2n)": np.asarray(np.maximum(excess, 0.0))}  # NaN stays NaN
+    return {"excess of the mean error over L/(2n), which should be 0,": np.asarray(np.maximum(excess, 0.0))}  # NaN stays NaN
 
 
 def _weights(network, n):

@@ -24,9 +24,9 @@ def split_properties(*observe):
     return Probe("split_properties", {"observe": list(observe)})
 
 
-COMPLETE = ("number of rows in each part", "loss of rows", "sharing of rows between the parts")
-PAIRS, CHANCE = "pairing of x and y", "chance in the choice of validation rows"
-SEEDS = ("repetition with the same seed", "change with another seed")
+COMPLETE = ("number of rows in each part", "number of lost rows", "number of rows in both parts")
+PAIRS, CHANCE = "number of torn pairs", "chance in the choice of validation rows"
+SEEDS = ("number of different splits for one seed", "change from seed to seed")
 
 
 @split.case(points=2, visible=True, probe=split_properties(*COMPLETE, PAIRS))
