@@ -118,13 +118,16 @@ def doctor():
     table = Table(title="isolation", title_justify="left", title_style="bold", header_style="bold", box=None, pad_edge=False)
     for column in ("", "needs", "found", "to do"):
         table.add_column(column, overflow="fold")
-    problems = [finding for finding in findings() if not finding.good]
-    for finding in findings():
+    found = findings()
+    for finding in found:
         mark = Text("✓", style="green") if finding.good else Text("✗", style="red")
         table.add_row(mark, finding.what, Text(finding.found), Text("" if finding.good else finding.advice))
     out.print(table)
-    out.print("student code runs behind [bold]bubblewrap[/bold]" if not problems else "student code runs in a "
-              "[bold]process[/bold] of this account: good against accidents, not against a determined attacker")
+    if all(finding.good for finding in found):
+        out.print("student code runs behind [bold]bubblewrap[/bold]")
+    else:
+        out.print("student code runs in a [bold]process[/bold] of this account: good against accidents, not against a "
+                  "determined attacker")
 
 
 @app.command()

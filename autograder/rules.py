@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 import fnmatch
+import functools
 from dataclasses import dataclass, field
 
 from autograder.watch import NEVER
@@ -36,9 +37,7 @@ def violation(question: str, sources: list[str], forbid: tuple[str, ...], others
     """
     if not forbid:
         return None
-    names = _Names()
-    for source in sources:
-        _collect(source, names)
+    names = _read(tuple(sources))
     waiting, done = [(question, "")], set()
     while waiting and len(done) < MAX_DEFINITIONS:
         name, origin = waiting.pop()
@@ -59,6 +58,15 @@ def violation(question: str, sources: list[str], forbid: tuple[str, ...], others
                 if isinstance(inner, ast.Name) and inner.id in names.definitions:
                     waiting.append((inner.id, source))
     return None
+
+
+@functools.lru_cache(maxsize=4)
+def _read(sources: tuple[str, ...]) -> _Names:
+    """A notebook's names; the questions of a submission follow one another and share them."""
+    names = _Names()
+    for source in sources:
+        _collect(source, names)
+    return names
 
 
 def canonical(path: str) -> str:

@@ -7,6 +7,7 @@ import csv
 from nbgrader.api import MissingEntry
 from nbgrader.plugins import ExportPlugin
 
+from autograder.report.csv import cell as text_cell
 from autograder.submission import printable
 
 COLUMNS = ("assignment", "duedate", "timestamp", "student_id", "last_name", "first_name", "email", "raw_score",
@@ -53,10 +54,7 @@ def _row(gradebook, assignment, student) -> tuple[dict, dict]:
 
 
 def _cell(value):
-    """A value as a spreadsheet should take it: text that looks like a formula is kept text."""
-    if value is None:
-        return ""
+    """A value as a spreadsheet should take it."""
     if isinstance(value, str):
-        value = printable(value)
-        return f"'{value}" if value.startswith(("=", "+", "-", "@")) else value
-    return value
+        return text_cell(printable(value))
+    return "" if value is None else value

@@ -31,6 +31,7 @@ from autograder.sandbox import Limits, Sandbox
 
 NAME = "a0_doubling"
 LIMITS = Limits(cell_seconds=6, case_seconds=2, submission_seconds=40, memory_megabytes=400, scratch_megabytes=64, processes=80)
+NAP = f"8642.{os.getpid()}"  # seconds: another test process, which runs the same attack, is not taken for a leak
 BY_NAME = {attack.name: attack for attack in hostile.ATTACKS}
 CANARIES = ("canary-of-bob", "canary-in-the-environment", "canary-in-the-secret", "the-secret-of-doubling", "You square", "You triple")
 pytestmark = needs_bubblewrap
@@ -66,7 +67,7 @@ def written(course, attack):
     for name, source in attack.cells.items():
         notebook = samples.edited(notebook, name, lambda _, source=source: source)
     if attack.cell:
-        notebook.cells.insert(1, nbformat.v4.new_code_cell(attack.cell))
+        notebook.cells.insert(1, nbformat.v4.new_code_cell(attack.cell.replace("8642", NAP)))
     return hand_in(course, attack.name, notebook)
 
 
@@ -97,7 +98,7 @@ def graded(course, request):
         left = len(psutil.Process(sandbox._process.pid).children(recursive=True))
     del os.environ["AUTOGRADER_SECRET"]
     assert left == 2  # the namespace's first process and the warm worker in it, as before the first submission
-    assert not [process for process in psutil.process_iter(["cmdline"]) if "8642" in (process.info["cmdline"] or [])]
+    assert not [process for process in psutil.process_iter(["cmdline"]) if NAP in (process.info["cmdline"] or [])]
 
 
 def what_is_shown(verdict, key):
