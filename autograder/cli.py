@@ -14,6 +14,8 @@ from typing import Annotated
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")  # the same rounding in build and sandbox
 os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
+# nbformat's validator looks for this optional module, which takes most of a second to import, to check IRIs; notebooks have none.
+sys.modules.setdefault("rfc3987_syntax", None)
 
 import typer
 from rich.console import Console
@@ -95,18 +97,18 @@ def grade(
                            reports or course.root / "build" / "reports" / assignment)
     if gradebook:
         with err.status("Recording in nbgrader's gradebook …"):
-            record_class(course, assignment, submissions, isolation)
+            record_class(course, assignment, submissions, verdicts)
     if any(question.status == UNGRADED for verdict in verdicts for question in verdict.questions):
         raise typer.Exit(1)
 
 
-def record_class(course: Course, assignment: str, submissions: Path, isolation: str) -> None:
+def record_class(course: Course, assignment: str, submissions: Path, verdicts: list[Verdict]) -> None:
     from autograder.nbgrader.gradebook import RecordError, record  # lazy: nbgrader takes a second to import
 
     logger = logging.getLogger("autograder.nbgrader")
     logger.setLevel(logging.ERROR)
     try:
-        record(course, assignment, submissions, isolation, logger)
+        record(course, assignment, submissions, verdicts, logger)
     except RecordError as error:
         _fail(error, 1)
     out.print("gradebook: scores recorded; `nbgrader formgrader` shows them")

@@ -13,8 +13,10 @@ import re
 import stat
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import nbformat
+if TYPE_CHECKING:  # nbformat takes a second to import, which `from autograder import check` should not take in every notebook
+    import nbformat
 
 MAX_BYTES = 200 * 2**20  # of a notebook file, outputs included
 MAX_SOURCE = 2**20  # characters of one cell
@@ -83,6 +85,8 @@ def read_cells(path: Path) -> list[dict]:
     notebook = _read_json(path)
     cells = notebook.get("cells") if isinstance(notebook, dict) else None
     if cells is None and isinstance(notebook, dict) and isinstance(notebook.get("worksheets"), list):  # nbformat 3
+        import nbformat
+
         try:
             cells = nbformat.convert(nbformat.from_dict(notebook), 4)["cells"]
         except Exception as error:
@@ -125,6 +129,8 @@ def merge(cells: list[dict], skeleton: nbformat.NotebookNode, student: str, note
 
 def merged_notebook(cells: list[dict], skeleton: nbformat.NotebookNode) -> nbformat.NotebookNode:
     """The skeleton with a student's answers and added cells in it: what a person reads. Nothing else of theirs is in it."""
+    import nbformat
+
     answers, added, _ = _sorted(cells, skeleton)
     notebook = nbformat.from_dict(json.loads(json.dumps(skeleton)))
 

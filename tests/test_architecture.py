@@ -100,6 +100,14 @@ def test_a_started_worker_has_loaded_no_module_that_knows_an_answer():
                            "autograder.watch"}
 
 
+def test_what_notebooks_import_loads_nothing_slow():
+    """Every submission starts with these lines, in a process that has loaded TensorFlow and matplotlib and nothing else."""
+    code = ("import keras, matplotlib.pyplot, autograder.worker, sys\nbefore = set(sys.modules)\nfrom autograder import check, data, plots\n"
+            "print({name.split('.')[0] for name in set(sys.modules) - before} - set(sys.stdlib_module_names))")
+    loaded = subprocess.run([sys.executable, "-I", "-c", code], capture_output=True, check=True, text=True).stdout
+    assert ast.literal_eval(loaded) <= {"autograder", "cycler", "matplotlib", "mpl_toolkits", "numpy"}
+
+
 def test_public_names_are_functions_however_their_modules_are_imported():
     code = ("import autograder.grade, autograder.check\nimport autograder\n"
             "assert callable(autograder.check) and callable(autograder.grade), (autograder.check, autograder.grade)\n"
