@@ -75,7 +75,8 @@ def observe(answer: Callable, probe: Probe, inputs, seed: str, extra: ModuleType
     if run is None:
         raise LookupError(f"no probe is called {probe.name!r}")
     _seed(seed)
-    return run(answer, inputs, **probe.options)
+    found = run(answer, inputs, **probe.options)
+    return {name: value if type(value) in (str, np.ndarray) else array(value) for name, value in found.items()}
 
 
 def own_probes(folder: Path) -> ModuleType | None:

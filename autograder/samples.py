@@ -45,7 +45,7 @@ def sample_class(course: Course, assignment: str, mistakes: int | None = None) -
     cells = read_lesson(folder)
     questions = question_order(cells, load_questions(folder), folder)
     solved, blank = solved_notebook(cells, questions), student_notebook(cells, questions)
-    imports = _imports(folder / "questions.py")
+    imports = imports_of(folder / "questions.py")
     samples = [Sample("all-right", _text(solved)), Sample("blank", _text(blank))]
     for question in questions:
         for item in question.misconceptions[:mistakes]:
@@ -120,7 +120,7 @@ def _without(notebook, cell_id: str):
     return copy
 
 
-def _imports(questions_file: Path) -> str:
+def imports_of(questions_file: Path) -> str:
     tree = ast.parse(questions_file.read_text(encoding="utf-8"))
     lines = [ast.unparse(node) for node in tree.body if isinstance(node, (ast.Import, ast.ImportFrom))
              and not (isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] in ("autograder", "__future__"))]

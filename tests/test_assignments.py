@@ -54,7 +54,7 @@ def mistaken_classes(course, assignment):
     folder = course.solution(assignment)
     questions = question_order(read_lesson(folder), load_questions(folder), folder)
     names = [question.name for question in questions]
-    imports = samples._imports(folder / "questions.py")
+    imports = samples.imports_of(folder / "questions.py")
     layer = {}
     for question in questions:
         code = "".join(inspect.getsource(item.answer) for item in question.misconceptions) + inspect.getsource(question.answer)

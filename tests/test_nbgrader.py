@@ -2,6 +2,7 @@
 
 import csv
 import json
+import logging
 import os
 import re
 import shutil
@@ -14,11 +15,15 @@ import nbformat
 import psutil
 import pytest
 from conftest import ROOT, TINY_LESSON, TINY_QUESTIONS, needs_bubblewrap, write_tiny
+from nbgrader.api import MissingEntry
 
 from autograder.build import build
+from autograder.grade import broken
+from autograder.key import load
 from autograder.lesson import read_lesson, solved_notebook
-from autograder.nbgrader.gradebook import api
+from autograder.nbgrader.gradebook import api, record
 from autograder.question import load_questions
+from autograder.sandbox import Sandbox
 
 NAME = "a0_doubling"
 WRITTEN = '''
@@ -342,22 +347,20 @@ def test_an_unwritten_answer_gets_zero_and_waits_for_nobody(small):
         assert explain.auto_score == 0 and not explain.needs_manual_grade
 
 
-def test_what_could_not_be_graded_waits_for_a_person(small, monkeypatch):
-    from autograder.nbgrader.autograde import Autograde, graded_notebook  # noqa: F401
-    from autograder.nbgrader.gradebook import record
-    from autograder.sandbox import Sandbox, SandboxError
-
-    def refuse(self, deadline):
-        raise SandboxError("no worker today")
+def test_what_could_not_be_graded_waits_for_a_person_and_is_not_tried_again(small, monkeypatch):
+    def refuse(*_):
+        raise AssertionError("the class has been graded")
 
     hand_in(small, "ada")
+    hand_in(small, "bob")
     monkeypatch.setattr(Sandbox, "fork", refuse)
-    import logging
-
-    record(small, NAME, small.root / "submitted", "process", logging.getLogger("test"))
+    verdict = broken("ada", load(small.key(NAME)), "no worker today")
+    record(small, NAME, small.root / "submitted", [verdict], logging.getLogger("test"))
     with warnings.catch_warnings(action="ignore"), api(small).gradebook as gradebook:
         double = gradebook.find_grade("double-check", "doubling", NAME, "ada")
         assert double.auto_score is None and double.needs_manual_grade
+        with pytest.raises(MissingEntry):  # an interrupted run has no verdict for bob, and records none
+            gradebook.find_submission(NAME, "bob")
 
 
 def test_late_penalties_and_due_dates_are_nbgraders_own(small):
@@ -370,7 +373,9 @@ def test_late_penalties_and_due_dates_are_nbgraders_own(small):
     nbgrader(small, "generate_assignment", NAME)
     with warnings.catch_warnings(action="ignore"), api(small).gradebook as gradebook:
         gradebook.update_or_create_assignment(NAME, duedate=due.replace(tzinfo=None))
-    for student, hours in (("early", -1), ("late", 3)):
+        gradebook.update_or_create_student("extended")
+        gradebook.update_or_create_submission(NAME, "extended", extension=timedelta(hours=2))
+    for student, hours in (("early", -1), ("late", 3), ("extended", 3)):
         place = hand_in(small, student)
         (place / "timestamp.txt").write_text((due + timedelta(hours=hours)).strftime("%Y-%m-%d %H:%M:%S UTC"))
     nbgrader(small, "autograde", NAME)
@@ -379,6 +384,7 @@ def test_late_penalties_and_due_dates_are_nbgraders_own(small):
         rows = {row["student_id"]: row for row in csv.DictReader(file)}
     assert (rows["early"]["score"], rows["early"]["late_submission_penalty"]) == ("90.0", "0.0")
     assert (rows["late"]["raw_score"], rows["late"]["late_submission_penalty"], rows["late"]["score"]) == ("90.0", "6.0", "84.0")
+    assert (rows["extended"]["late_submission_penalty"], rows["extended"]["score"]) == ("2.0", "88.0")
 
 
 def test_validate_passes_a_right_notebook_and_fails_a_wrong_one_with_our_words(small, tmp_path):

@@ -205,6 +205,18 @@ def test_an_assignments_own_probe_comes_first_and_an_unknown_one_is_our_error():
         observe(len, Probe("no_such_probe"), (), "s")
 
 
+def test_what_a_probe_returns_is_an_array_or_words_whatever_its_author_wrote():
+    class Own:
+        @staticmethod
+        @probes.probe
+        def counts(answer, inputs):
+            return {"int": 3, "generic": np.float32(0.5), "list": [1.0, 2.0], "array": np.zeros(2), "words": "nothing"}
+
+    found = observe(len, Probe("counts"), (), "s", Own)
+    assert {name: type(value) for name, value in found.items()} == dict.fromkeys(("int", "generic", "list", "array"), np.ndarray) | {"words": str}
+    assert (found["int"], found["generic"].shape, found["list"].tolist(), found["words"]) == (3, (), [1, 2], "nothing")
+
+
 def test_a_failure_is_plain_data_even_when_its_message_raises():
     class Nasty(Exception):
         def __str__(self):

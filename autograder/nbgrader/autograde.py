@@ -45,13 +45,14 @@ class Autograde(NbgraderAutograde):
 
     jobs = Integer(os.cpu_count() or 1, min=1, help="How many submissions to grade at a time.").tag(config=True)
     isolation = Unicode("auto", help="Walls around student code: auto, bubblewrap or process.").tag(config=True)
+    found: dict[str, Verdict] | None = None  # verdicts by student where the class has been graded: nobody else is looked at
 
     def init_notebooks(self) -> None:
-        """Every student who has a directory for the assignment, whatever is in it."""
+        """Every student who has a directory for the assignment, whatever is in it; or those who have a verdict already."""
         name = notebook_name(self.coursedir.assignment_id)
         pattern = self._format_source(self.coursedir.assignment_id, self.coursedir.student_id)
         self.assignments = {folder: [os.path.join(folder, f"{name}.ipynb")] for folder in glob.glob(pattern)
-                            if os.path.isdir(folder)}
+                            if os.path.isdir(folder) and (self.found is None or self._student(folder) in self.found)}
         if not self.assignments:
             self.log.error("expected submissions at %s; found none", pattern)
             raise NbGraderException(f"no submissions at {pattern}")
@@ -59,23 +60,25 @@ class Autograde(NbgraderAutograde):
     def convert_notebooks(self) -> None:
         """Grade the class, in parallel; then let nbgrader write one submission after the other."""
         course, assignment = find_course(Path(self.coursedir.root)), self.coursedir.assignment_id
-        self._course = course
         try:
             key = load(course.key(assignment))
         except KeyFileError as error:
             self.log.error("%s", error)
             raise NbGraderException(str(error)) from None
         register(course, assignment, self)
+        self._key, self._skeleton = key, course.skeleton(assignment)
+        self._verdicts = self._graded(course) if self.found is None else self.found
+        super().convert_notebooks()
+
+    def _graded(self, course: Course) -> dict[str, Verdict]:
         kind = walls.choose(self.isolation)
         if kind == "process":
             self.log.warning("isolation: process. Student code can read this account's files: %s", walls.obstacle())
-        self._key, self._skeleton = key, course.skeleton(assignment)
-        job = Job(key, self._skeleton, tuple(course.released_files(assignment)), course.limits, kind, (course.root,),
+        assignment = self.coursedir.assignment_id
+        job = Job(self._key, self._skeleton, tuple(course.released_files(assignment)), course.limits, kind, (course.root,),
                   course.cache(assignment))
         students = sorted((self._student(folder), Path(folder)) for folder in self.assignments if self._wanted(folder))
-        verdicts = grade_all(students, job, self.jobs, done=self._say)
-        self._verdicts: dict[str, Verdict] = {verdict.student: verdict for verdict in verdicts}
-        super().convert_notebooks()
+        return {verdict.student: verdict for verdict in grade_all(students, job, self.jobs, done=self._say)}
 
     def init_assignment(self, assignment_id: str, student_id: str) -> None:
         """Rows of the gradebook, and the files of the release; nothing that a student put beside the notebook is copied."""

@@ -1,4 +1,4 @@
-"""From `autograder grade` into nbgrader's gradebook: the class is in the cache by then, so one writer is quick."""
+"""From `autograder grade` into nbgrader's gradebook: what has been graded in parallel is written by one writer."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from nbgrader.coursedir import CourseDirectory
 from traitlets.config import Config
 
 from autograder.course import Course
+from autograder.grade import Verdict
 from autograder.nbgrader import configure
 from autograder.nbgrader.autograde import Autograde
 
@@ -20,9 +21,11 @@ class RecordError(RuntimeError):
     """The gradebook could not be written; the message is one line."""
 
 
-def record(course: Course, assignment: str, submissions: Path, isolation: str, log: logging.Logger) -> str:
+def record(course: Course, assignment: str, submissions: Path, verdicts: list[Verdict], log: logging.Logger) -> str:
     """Write an assignment's verdicts, notebooks and scores as `nbgrader autograde` does.
 
+    Args:
+        submissions: where the notebooks are that the verdicts are about.
     Returns:
         The gradebook's address.
     Raises:
@@ -31,10 +34,9 @@ def record(course: Course, assignment: str, submissions: Path, isolation: str, l
     config = course_config(course)
     config.CourseDirectory.submitted_directory = str(submissions.resolve())
     config.CourseDirectory.assignment_id = assignment
-    config.Autograde.isolation = isolation
     coursedir = CourseDirectory(config=config)
     converter = Autograde(coursedir=coursedir, config=config)
-    converter.log, converter.force = log, True
+    converter.log, converter.force, converter.found = log, True, {verdict.student: verdict for verdict in verdicts}
     try:
         with warnings.catch_warnings(action="ignore"):  # nbgrader's use of SQLAlchemy warns, to nobody's profit
             converter.start()
