@@ -8,7 +8,7 @@ demo: .venv/installed
 	$(BIN)/autograder demo
 
 test: .venv/installed
-	$(BIN)/python -m pytest -n auto --dist worksteal
+	$(BIN)/python -m pytest -n auto --dist loadgroup
 
 build: .venv/installed
 	$(BIN)/autograder build
