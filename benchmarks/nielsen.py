@@ -180,14 +180,14 @@ def run(experiment: Experiment, epochs: int, data: dict, results: dict, path: Pa
                     variable.assign(saved[f"v{i}"])
         except (OSError, KeyError, ValueError):  # without its weights a run cannot go on: from the beginning
             record |= {"validation": [], "test": [], "seconds": 0.0}
-    x, y = data["train"]
+    x, y = map(tf.constant, data["train"])  # once: each batch gathers from them
     step = make_step(experiment, variables, len(x))
     steps = len(x) // BATCH  # an epoch's
     task = progress.add_task(experiment.name, total=epochs * steps, completed=len(record["validation"]) * steps)
     for epoch in range(len(record["validation"]), epochs):
         start = time.perf_counter()
         for count, (batch, labels) in enumerate(a2.minibatches(x, y, BATCH, seed=epoch), 1):
-            step(tf.convert_to_tensor(batch), tf.convert_to_tensor(labels))
+            step(batch, labels)
             if count % 50 == 0:
                 progress.advance(task, 50)
         record["seconds"] += time.perf_counter() - start
