@@ -108,10 +108,11 @@ def record_class(course: Course, assignment: str, submissions: Path, verdicts: l
     logger = logging.getLogger("autograder.nbgrader")
     logger.setLevel(logging.ERROR)
     try:
-        record(course, assignment, submissions, verdicts, logger)
+        new = record(course, assignment, submissions, verdicts, logger)
     except RecordError as error:
         _fail(error, 1)
-    out.print("gradebook: scores recorded; `nbgrader formgrader` shows them")
+    out.print(f"gradebook: {new} of {len(verdicts)} recorded, the others unchanged" if new < len(verdicts) else
+              f"gradebook: {new} recorded", "· `nbgrader formgrader` shows them")
 
 
 @app.command()

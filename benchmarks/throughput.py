@@ -6,10 +6,11 @@ The same submissions of `a4_cross_entropy` are graded by
 
 (a) `nbgrader autograde`, the questions being ordinary test cells with hidden tests: each case's inputs and expected values,
     compared in the student's kernel. Demo cells are left out, which favours it;
-(b) `autograder grade` with one and with two jobs, nothing cached: from the command's start to its end;
+(b) `autograder grade` with one and with two jobs, nothing cached, from the command's start to its end: without a gradebook, and
+    recording everything in nbgrader's as (a) does;
 (c) the same student code and the same calls in one process that has imported everything already: no grader could be faster.
 
-Then `--again` different submissions are graded twice, to see what a second run over an unchanged class costs. Needs nbgrader.
+Then `--again` different submissions are graded and recorded, and graded a second time: what an unchanged class costs.
 """
 
 from __future__ import annotations
@@ -78,8 +79,10 @@ def measure(folder: Path, students: int, again: int) -> dict:
     with out.status("lower bound …"):
         bound = subprocess.run(lower, check=True, capture_output=True, text=True)
     result["seconds"]["lower bound"] = float(bound.stdout) / len(chosen)
-    timed("autograder, 1 job", [*grade, "--jobs", "1"], course.root)
-    timed("autograder, 2 jobs", [*grade, "--jobs", "2"], course.root)
+    for jobs in (1, 2):
+        label = f"autograder, {jobs} job{'s' * (jobs > 1)}"
+        timed(label, [*grade, "--jobs", str(jobs), "--no-gradebook"], course.root)
+        timed(f"{label}, recorded", [*grade, "--jobs", str(jobs)], course.root)
     vanilla = vanilla_course(folder / "vanilla", course, chosen)
     timed("nbgrader autograde", [sys.executable, "-m", "nbgrader", "autograde", NAME], vanilla)
     result["graded by nbgrader"] = len(list((vanilla / "autograded").glob(f"*/{NAME}/*.ipynb")))
@@ -208,7 +211,7 @@ def memory(course, submission: Path) -> dict:
 
 
 def repeated(folder: Path, course, chosen, students: int) -> dict:
-    """Seconds of grading a class of different notebooks, and of grading it again unchanged."""
+    """Seconds of grading and recording a class of different notebooks, and of grading it again unchanged."""
     for number in range(students):
         sample = chosen[number % len(chosen)]
         notebook = json.loads(sample.notebook)
@@ -219,9 +222,10 @@ def repeated(folder: Path, course, chosen, students: int) -> dict:
         (place / "cross_entropy.ipynb").write_text(json.dumps(notebook))
     command = [str(BIN / "autograder"), "grade", NAME, "--submissions", str(folder), "--jobs", "2"]
     with out.status(f"{students} submissions, twice …"):
-        first, _ = run([*command, "--fresh"], course.root)
-        second, _ = run(command, course.root)
-    return {"students": students, "first": first, "second": second, "share": second / first}
+        recorded, _ = run([*command, "--fresh"], course.root)
+        first, _ = run([*command, "--fresh", "--no-gradebook"], course.root)
+        second, _ = run([*command, "--no-gradebook"], course.root)
+    return {"students": students, "recorded": recorded, "first": first, "second": second, "share": second / first}
 
 
 def show(result: dict) -> None:
@@ -240,8 +244,10 @@ def show(result: dict) -> None:
               f"({kept['isolation']})")
     if "again" in result:
         again = result["again"]
-        out.print(f"{again['students']} submissions: {again['first']:.1f} s; again, unchanged: {again['second']:.1f} s "
-                  f"({again['share']:.1%})")
+        each = again["recorded"] / again["students"]
+        out.print(f"{again['students']} submissions, graded and recorded, 2 jobs: {again['recorded']:.1f} s, {each:.2f} s each; nbgrader takes "
+                  f"{seconds['nbgrader autograde'] / each:.1f} × as long")
+        out.print(f"graded alone: {again['first']:.1f} s; again, unchanged: {again['second']:.1f} s ({again['share']:.1%})")
 
 
 if __name__ == "__main__":

@@ -364,6 +364,33 @@ def test_what_could_not_be_graded_waits_for_a_person_and_is_not_tried_again(smal
             gradebook.find_submission(NAME, "bob")
 
 
+def test_what_is_recorded_is_written_again_only_when_something_of_it_changed(small):
+    def recorded():
+        done = grade(small)
+        assert done.returncode == 0, done.stderr
+        return re.search(r"gradebook: (.*) ·|gradebook: (.*)", done.stdout).group(0)
+
+    for student in ("ada", "bob"):
+        hand_in(small, student)
+    assert recorded() == "gradebook: 2 recorded ·"
+    pages = {path: path.stat().st_mtime_ns for path in (small.root / "autograded").rglob("*.ipynb")}
+    assert len(pages) == 2
+    assert recorded().startswith("gradebook: 0 of 2 recorded")
+    assert {path: path.stat().st_mtime_ns for path in pages} == pages
+    hand_in(small, "bob", source("double", "def double(x):\n    return x * x"))
+    assert recorded().startswith("gradebook: 1 of 2 recorded")
+    with warnings.catch_warnings(action="ignore"), api(small).gradebook as gradebook:
+        gradebook.find_grade("double-check", "doubling", NAME, "ada").auto_score = 3
+        gradebook.db.commit()
+    assert recorded().startswith("gradebook: 1 of 2 recorded")
+    with warnings.catch_warnings(action="ignore"), api(small).gradebook as gradebook:
+        assert gradebook.find_submission(NAME, "ada").score == 90 and gradebook.find_submission(NAME, "bob").score == 50
+        gradebook.update_or_create_assignment(NAME, duedate=datetime(2026, 1, 1))  # a penalty may be due now
+    assert recorded() == "gradebook: 2 recorded ·"
+    (small.root / "gradebook.db").unlink()
+    assert recorded() == "gradebook: 2 recorded ·"
+
+
 def test_late_penalties_and_due_dates_are_nbgraders_own(small):
     due = datetime(2026, 1, 1, tzinfo=UTC)
     (small.root / "late.py").write_text(

@@ -7,10 +7,14 @@ student's, and grades the class as `autograder.batch` does, before nbgrader's ow
 
 from __future__ import annotations
 
+import dataclasses
 import glob
+import hashlib
+import json
 import os
 import re
 import shutil
+from datetime import datetime
 from pathlib import Path
 
 import nbformat
@@ -93,18 +97,20 @@ class Autograde(NbgraderAutograde):
             place = target / Path(file).relative_to(source)
             place.parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(file, place)
-        timestamp = Path(self._format_source(assignment_id, student_id), "timestamp.txt")
-        if timestamp.is_file() and not timestamp.is_symlink() and timestamp.stat().st_size < 1000:
+        if handed_in := timestamp(Path(self._format_source(assignment_id, student_id))):
             target.mkdir(parents=True, exist_ok=True)
-            shutil.copy(timestamp, target)  # nbgrader compares it to see whether a submission is newer
+            (target / "timestamp.txt").write_text(handed_in)  # nbgrader compares it to see whether a submission is newer
 
     def convert_single_notebook(self, notebook_filename: str) -> None:
         resources = self.init_single_notebook_resources(notebook_filename)
-        verdict = self._verdicts[resources["nbgrader"]["student"]]
-        notebook = graded_notebook(self._cells(Path(notebook_filename).parent), self._skeleton, verdict)
+        folder, ids = Path(notebook_filename).parent, resources["nbgrader"]
+        verdict, cells = self._verdicts[ids["student"]], student_cells(folder, self._key.notebook)
+        notebook = graded_notebook(cells, self._skeleton, verdict)
         with Gradebook(self.coursedir.db_url, self.coursedir.course_id) as gradebook:
-            source = gradebook.find_notebook(resources["nbgrader"]["notebook"], resources["nbgrader"]["assignment"])
+            source = gradebook.find_notebook(ids["notebook"], ids["assignment"])
             checksums = {cell.name: cell.checksum for cell in source.source_cells}
+            due = gradebook.find_submission(ids["assignment"], ids["student"]).duedate
+        notebook.metadata["autograder"] = {"recorded": digest(cells, self._skeleton, verdict, timestamp(folder), due)}
         for cell in notebook.cells:
             if "nbgrader" in cell.metadata:
                 cell.metadata.nbgrader["checksum"] = checksums.get(cell.metadata.nbgrader.grade_id)
@@ -116,12 +122,6 @@ class Autograde(NbgraderAutograde):
         finally:
             self._sanitizing = True
         self.write_single_notebook(output, resources)
-
-    def _cells(self, folder: Path) -> list[dict]:
-        try:
-            return read_cells(find_notebook(folder, self._key.notebook)[0])
-        except Unreadable:
-            return []  # the verdict says why
 
     def _student(self, folder: str) -> str:
         pattern = self._format_source("(?P<assignment_id>.*)", "(?P<student_id>.*)", escape=True)
@@ -136,6 +136,29 @@ class Autograde(NbgraderAutograde):
         self.log.info("%s: %s", student, score)
         for line in [*([verdict.error] if verdict.error else []), *verdict.notes]:
             self.log.warning("%s: %s", student, printable(line))
+
+
+def student_cells(folder: Path, notebook: str) -> list[dict]:
+    """The cells of a submission, none when it cannot be read: the verdict says why."""
+    try:
+        return read_cells(find_notebook(folder, notebook)[0])
+    except Unreadable:
+        return []
+
+
+def timestamp(folder: Path) -> str:
+    """When a submission was handed in, as the exchange and `zip_collect` write it beside the notebook; "" when they did not."""
+    path = folder / "timestamp.txt"
+    return path.read_text(errors="replace") if path.is_file() and not path.is_symlink() and path.stat().st_size < 1000 else ""
+
+
+def digest(cells: list[dict], skeleton: nbformat.NotebookNode, verdict: Verdict, handed_in: str, due: datetime | None) -> str:
+    """Of all that a submission's rows and its graded notebook come from, but what a person adds to them.
+
+    It stands in the graded notebook, which is written last: what has it is recorded whole.
+    """
+    parts = [cells, skeleton, dataclasses.asdict(dataclasses.replace(verdict, seconds=0.0)), handed_in, str(due)]
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
 
 class RecordScores(SaveAutoGrades):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 
 import jinja2
@@ -24,6 +25,7 @@ def question_card(question: QuestionVerdict) -> str:
     return _template("question.html.jinja").render(question=question, tone=tone, good=GOOD, bad=BAD)
 
 
+@functools.cache  # compiling one takes longer than the rest of a page, and a class has a card for every question of everybody
 def _template(name: str) -> jinja2.Template:
     environment = jinja2.Environment(loader=jinja2.PackageLoader("autograder.report", "."), autoescape=True,
                                      trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined)
