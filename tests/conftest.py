@@ -27,6 +27,10 @@ ASSIGNMENTS = sorted(path.parent.name for path in (ROOT / "solutions").glob("*/l
 needs_bubblewrap = pytest.mark.skipif(obstacle() is not None, reason=f"bubblewrap cannot isolate here: {obstacle()}")
 
 
+def pytest_collection_modifyitems(items):
+    items.sort(key=lambda item: item.get_closest_marker("long") is None)
+
+
 @pytest.fixture(scope="session")
 def built(tmp_path_factory):
     """`built(assignment)` -> a copy of this course with the assignment built, by whichever test process asks first."""

@@ -11,13 +11,17 @@ import pytest
 from conftest import ASSIGNMENTS
 
 from autograder import samples
-from autograder.batch import Job, find_submissions, grade_all
+from autograder.batch import Job, find_submissions, grade_one
+from autograder.cache import Cache
+from autograder.grade import grade
+from autograder.isolation import choose
 from autograder.key import load
 from autograder.lesson import question_order, read_lesson, solved_notebook
 from autograder.question import load_questions
 from autograder.report.html import student_page
 from autograder.report.json import results
-from autograder.sandbox import Limits
+from autograder.sandbox import Limits, Sandbox
+from autograder.submission import find_notebook, read_submission
 
 LIMITS = Limits(cell_seconds=30, case_seconds=30, submission_seconds=300)
 SLOW = ("endless-cell", "endless-answer")  # tests/test_grade.py has them, with shorter limits
@@ -26,18 +30,29 @@ WITH_MISHAPS = ASSIGNMENTS[:1] + ["a4_cross_entropy", "a8_attention"]  # what go
 
 @pytest.fixture
 def graded(course, assignment, tmp_path):
-    """`graded(samples)` -> the JSON's submissions by student, with a page each."""
+    """`graded(samples, untouched)` -> the JSON's submissions by student, with a page each.
 
-    def grade(made):
+    `untouched` names, by student, questions whose verdict is that of the first student, who has everything right.
+    """
+
+    def grade_class(made, untouched=None):
         samples.write_class(made, tmp_path, assignment)
-        key = load(course.key(assignment))
+        key, verdicts = load(course.key(assignment)), []
         job = Job(key, course.skeleton(assignment), tuple(course.released_files(assignment)), LIMITS, "auto", (course.root,))
-        verdicts = grade_all(find_submissions(tmp_path, assignment)[0], job, 1)
+        nothing = Cache(None, key, job.files, LIMITS, choose("auto"))
+        with Sandbox(list(job.files), LIMITS, nothing.isolation, job.hidden) as sandbox:
+            for student, folder in find_submissions(tmp_path, assignment)[0]:
+                if names := (untouched or {}).get(student):
+                    path, notes = find_notebook(folder, key.notebook)
+                    right = {question.name: question for question in verdicts[0].questions if question.name in names}
+                    verdicts.append(grade(read_submission(path, job.skeleton, student, notes), key, sandbox, right))
+                else:
+                    verdicts.append(grade_one(student, folder, job, sandbox, nothing))
         data = json.loads(json.dumps(results(verdicts, key)))["submissions"]
         pages = {verdict.student: student_page(verdict, assignment) for verdict in verdicts}
         return {submission["student"]: {**submission, "page": pages[submission["student"]]} for submission in data}
 
-    return grade
+    return grade_class
 
 
 def solved(course, assignment):
@@ -49,17 +64,18 @@ def mistaken_classes(course, assignment):
     """Every misconception in few notebooks: one mistake a question, in questions that do not build on one another.
 
     Returns:
-        (sample, {question: misconception}) pairs.
+        (sample, {question: misconception}, names of the questions that do not build on one with a mistake) triples.
     """
     folder = course.solution(assignment)
     questions = question_order(read_lesson(folder), load_questions(folder), folder)
     names = [question.name for question in questions]
     imports = samples.imports_of(folder / "questions.py")
-    layer = {}
+    layer, needs = {}, {}
     for question in questions:
         code = "".join(inspect.getsource(item.answer) for item in question.misconceptions) + inspect.getsource(question.answer)
-        needs = {name for name in names if name != question.name and (name in question.uses or re.search(rf"\b{name}\(", code))}
-        layer[question.name] = 1 + max((layer.get(name, 0) for name in needs), default=0)
+        own = {name for name in names if name != question.name and (name in question.uses or re.search(rf"\b{name}\(", code))}
+        needs[question.name] = own.union(*(needs.get(name, ()) for name in own))
+        layer[question.name] = 1 + max((layer.get(name, 0) for name in own), default=0)
     made = []
     for level in sorted(set(layer.values())):
         members = [question for question in questions if layer[question.name] == level]
@@ -71,8 +87,9 @@ def mistaken_classes(course, assignment):
                     mistakes[question.name] = item.name
                     source = samples.misconception_source(question, item, imports)
                     notebook = samples.edited(notebook, question.name, lambda answer, source=source: f"{answer}\n\n\n{source}")
-            made.append((samples.Sample(f"mistakes-{level}-{number:02}", json.dumps(notebook)), mistakes))
-    assert sum(len(mistakes) for _, mistakes in made) == sum(len(question.misconceptions) for question in questions)
+            untouched = {name for name in names if name not in mistakes and not needs[name] & set(mistakes)}
+            made.append((samples.Sample(f"mistakes-{level}-{number:02}", json.dumps(notebook)), mistakes, untouched))
+    assert sum(len(mistakes) for _, mistakes, _ in made) == sum(len(question.misconceptions) for question in questions)
     return made
 
 
@@ -134,15 +151,16 @@ def feedback_tells_nothing(submissions, key):
         assert not shown & hidden, (submission["student"], shown & hidden)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("assignment", ASSIGNMENTS)
 def test_a_whole_class_gets_what_it_earned_and_learns_no_hidden_value(course, assignment, graded):
     mistaken = mistaken_classes(course, assignment)
     made = [sample for sample in samples.sample_class(course, assignment) if sample.misconception is None and sample.student not in SLOW]
     if assignment not in WITH_MISHAPS:
         made = [sample for sample in made if sample.student in ("all-right", "blank")]
-    submissions = graded([*made, *(sample for sample, _ in mistaken)])
+    submissions = graded([*made, *(sample for sample, _, _ in mistaken)], {sample.student: untouched for sample, _, untouched in mistaken})
     key = load(course.key(assignment))
-    everyone_gets_what_they_earned({sample.student: wrong for sample, wrong in mistaken}, submissions, key)
+    everyone_gets_what_they_earned({sample.student: wrong for sample, wrong, _ in mistaken}, submissions, key)
     feedback_tells_nothing(submissions, key)
 
 
