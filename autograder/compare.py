@@ -17,6 +17,8 @@ def difference(expected: Observation, received: Observation, rtol: float, atol: 
         return f"Expected {', '.join(expected)}; nothing was received for {missing}." if missing else \
             f"Expected {', '.join(expected)} alone; more was received."
     for name, right in expected.items():
+        if name.endswith("?") and _is_flag(right) and _is_flag(received[name]) and bool(right) != bool(received[name]):
+            return f"{name[:1].upper()}{name[1:]} {_yes(received[name])}; it should be {_yes(right).lower()}."
         # Reference observations are arrays; a description stands only where a known mistake returned no array.
         if sentence := _array_difference(right, received[name], rtol, atol):
             subject = "It returned" if name == "output" else f"The {name} is"
@@ -44,6 +46,15 @@ def _array_difference(right, got, rtol: float, atol: float) -> str | None:
     if np.any(np.isinf(got[wrong])):
         return f"an infinite value{where}"
     return f"{_shape(got)} with the right shape but other values{where}" if got.ndim else "a number other than expected"
+
+
+def _is_flag(value) -> bool:
+    """Is this the answer to a yes-or-no question, after which a probe has named it?"""
+    return isinstance(value, np.ndarray) and value.dtype.kind == "b" and value.ndim == 0
+
+
+def _yes(flag) -> str:
+    return "Yes" if flag else "No"
 
 
 def _floats(value: np.ndarray) -> np.ndarray:

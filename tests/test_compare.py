@@ -47,6 +47,13 @@ def test_missing_and_additional_outputs_are_named():
     assert "The weights is" in difference(two, {**two, "weights": np.ones(3)}, 1e-4, 1e-5)
 
 
+def test_a_yes_or_no_question_is_answered_in_words():
+    asked = {"are rows lost?": np.array(False)}
+    assert difference(asked, {"are rows lost?": np.array(True)}, 0, 0) == "Are rows lost? Yes; it should be no."
+    assert difference(asked, {"are rows lost?": np.array(False)}, 0, 0) is None
+    assert "shape (2,)" in difference(asked, {"are rows lost?": np.array([True, False])}, 0, 0)
+
+
 def test_nan_is_never_right_but_equals_itself_between_mistakes():
     mistake = {"output": np.array([np.nan, 1.0])}
     assert difference(mistake, {"output": np.array([np.nan, 1.0])}, 1e-4, 1e-5) is None

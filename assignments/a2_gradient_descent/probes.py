@@ -156,14 +156,14 @@ def batch_properties(answer, inputs):
     as_cut = sorted(list(range(i, min(i + batch_size, n))) for i in range(0, n, batch_size))
     observation = {
         "list of batch sizes": np.array([len(rows) for rows in first]),
-        'answer to "rows lost?"': any(len(set(rows)) < n for rows in flat),
-        'answer to "rows repeated?"': any(len(set(rows)) < len(rows) for rows in flat),
-        'answer to "pairs kept?"': paired and all(paired for _, paired in others),
-        'answer to "rows shuffled?"': any(rows != sorted(rows) for rows in flat),
+        "rows lost?": any(len(set(rows)) < n for rows in flat),
+        "rows repeated?": any(len(set(rows)) < len(rows) for rows in flat),
+        "pairs kept?": paired and all(paired for _, paired in others),
+        "rows shuffled?": any(rows != sorted(rows) for rows in flat),
         # Batches of one row, and a single batch, hold the same rows however they are shuffled.
-        'answer to "batches mixed?"': not 1 < batch_size < n or any(sorted(map(sorted, rows)) != as_cut for rows in runs),
-        'answer to "same for the same seed?"': all(batches(seed, world)[0] == first for world in (2, 3)),
-        'answer to "new for a new seed?"': any(rows != flat[0] for rows in flat),
+        "batches mixed?": not 1 < batch_size < n or any(sorted(map(sorted, rows)) != as_cut for rows in runs),
+        "same for the same seed?": all(batches(seed, world)[0] == first for world in (2, 3)),
+        "new for a new seed?": any(rows != flat[0] for rows in flat),
     }
     return {name: np.asarray(value) for name, value in observation.items()}
 

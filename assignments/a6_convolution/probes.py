@@ -38,8 +38,8 @@ def keeps_its_weights(answer, inputs):
     filters = np.asarray(built.kernel)
     return {
         "number of weights that Keras would train and save": array(len(built.trainable_weights)),
-        'answer to "do two calls on the same images agree?"': array(bool(np.allclose(first, second, atol=1e-5))),
-        'answer to "do the filters start out different from one another?"': array(bool(
+        "do two calls on the same images agree?": array(bool(np.allclose(first, second, atol=1e-5))),
+        "do the filters start out different from one another?": array(bool(
             all(np.ptp(filters[..., i] - filters[..., 0]) > 0 for i in range(1, filters.shape[-1]))))}
 
 
@@ -65,21 +65,21 @@ def network(answer, inputs):
     results, moved = _answers(model, shape, task, rng)
     observation = {"number of convolutions (counted up to 2)": array(min(convolutions, 2)),
                    "number of poolings (counted up to 2)": array(min(poolings, 2)),
-                   'answer to "does every image get an answer of its own?"': array(moved)}
+                   "does every image get an answer of its own?": array(moved)}
     for name, values in results.items():
         which = _called(name)
         if name == "label" or task in ("classification", "segmentation"):
-            observation[f'answer to "is no probability of {which} negative?"'] = array(bool(np.all(values >= 0)))
-            observation[f'answer to "do the probabilities of {which} sum to 1 over the last axis?"'] = array(bool(
+            observation[f"is no probability of {which} negative?"] = array(bool(np.all(values >= 0)))
+            observation[f"do the probabilities of {which} sum to 1 over the last axis?"] = array(bool(
                 np.allclose(values.sum(axis=-1), 1, atol=1e-4)))
         elif name == "box":
-            observation['answer to "are all entries of the box between 0 and 1?"'] = array(bool(
+            observation["are all entries of the box between 0 and 1?"] = array(bool(
                 np.all((values >= 0) & (values <= 1))))
         elif name == "scale":
-            observation['answer to "is every scale above 0?"'] = array(bool(np.all(values > 0)))
+            observation["is every scale above 0?"] = array(bool(np.all(values > 0)))
         elif task == "regression":
-            observation['answer to "can the output be negative?"'] = array(bool(np.any(values < 0)))
-            observation['answer to "can the output be above 1?"'] = array(bool(np.any(values > 1)))
+            observation["can the output be negative?"] = array(bool(np.any(values < 0)))
+            observation["can the output be above 1?"] = array(bool(np.any(values > 1)))
     return observation
 
 

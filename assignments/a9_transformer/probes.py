@@ -53,7 +53,7 @@ def order(answer, inputs):
     swapped[0, [0, 2]] = ids[0, [2, 0]]
     logits = _logits(model, np.concatenate([ids, swapped, np.full_like(ids, ids[0, 0])]))
     noise = 10 * NOTICEABLE * np.abs(logits).max()
-    return {"swapping two earlier characters changes the last logits":
+    return {"does swapping two earlier characters change the last logits?":
             np.array(bool(np.abs(logits[0, -1] - logits[1, -1]).max() > noise)),
             "one character repeated has different logits at each place":
             np.array(bool(np.abs(np.diff(logits[2], axis=0)).max(axis=-1).min() > noise))}
@@ -88,7 +88,7 @@ def compiled(answer, inputs):
     model, ids = _built(answer, inputs, inputs["ids"])
     signature = [tf.TensorSpec([None, ids.shape[1]], tf.int32)]
     graph = tf.function(model, input_signature=signature, autograph=False)  # as `fit` does it
-    return {"agrees with the model called directly": _agree(_logits(model, ids), _values(graph(tensors(ids)), *ids.shape))}
+    return {"does it agree with the direct call?": _agree(_logits(model, ids), _values(graph(tensors(ids)), *ids.shape))}
 
 
 @probe
@@ -100,7 +100,7 @@ def saved(answer, inputs):
         path = Path(folder) / "model.keras"
         model.save(path)
         loaded = keras.models.load_model(path, custom_objects={answer.__name__: answer}, compile=False)
-    return {"gives the same logits after loading": _agree(before, _logits(loaded, ids))}
+    return {"are the logits the same after loading?": _agree(before, _logits(loaded, ids))}
 
 
 def _built(answer, inputs, values, **changes):

@@ -36,9 +36,9 @@ def split_properties(answer, inputs, *, observe):
         "number of lost rows": min(len(set(range(n)) - set(train) - set(val)), 1),  # none or some: how many may be chance
         "number of rows in both parts": min(len(set(train) & set(val) - {-1}), 1),
         "number of torn pairs": 1 - all(_paired(parts[f"x_{name}"], parts[f"y_{name}"], x, y) for name in ("train", "val")),
-        "chance in the choice of validation rows": held_back not in ends,
+        "are the validation rows chosen by chance?": held_back not in ends,
         "number of different splits for one seed": 2 - all(np.array_equal(parts[name], again[name]) for name in PARTS),
-        "change from seed to seed": len(set(held_back)) > 1,
+        "do the rows change from seed to seed?": len(set(held_back)) > 1,
     }
     return {name: np.asarray(properties[name]) for name in observe}
 
@@ -83,8 +83,8 @@ def epoch_or_none(answer, inputs):
     """Call with lists of floats; observe whether there is an epoch, and which."""
     result = answer(*[value.tolist() if isinstance(value, np.ndarray) else value for value in inputs])
     if result is None:
-        return {"choice between None and an epoch": np.array(False), "epoch": np.array(-1)}
-    return {"choice between None and an epoch": np.array(True), "epoch": array(result)}
+        return {"is it an epoch, and not None?": np.array(False), "epoch": np.array(-1)}
+    return {"is it an epoch, and not None?": np.array(True), "epoch": array(result)}
 
 
 # ---------------------------------------------------------------------------------------------------- penalties
@@ -193,7 +193,7 @@ def registration(answer, inputs):
     import keras
 
     answer(inputs["lam"])
-    return {"registration": np.array(keras.saving.get_registered_name(answer) != answer.__name__)}
+    return {"is the class registered with Keras?": np.array(keras.saving.get_registered_name(answer) != answer.__name__)}
 
 
 # ---------------------------------------------------------------------------------------------------- bump_network

@@ -25,8 +25,8 @@ def split_properties(*observe):
 
 
 COMPLETE = ("number of rows in each part", "number of lost rows", "number of rows in both parts")
-PAIRS, CHANCE = "number of torn pairs", "chance in the choice of validation rows"
-SEEDS = ("number of different splits for one seed", "change from seed to seed")
+PAIRS, CHANCE = "number of torn pairs", "are the validation rows chosen by chance?"
+SEEDS = ("number of different splits for one seed", "do the rows change from seed to seed?")
 
 
 @split.case(points=2, visible=True, probe=split_properties(*COMPLETE, PAIRS))
