@@ -8,7 +8,7 @@ demo: .venv/installed
 	$(BIN)/autograder demo
 
 test: .venv/installed
-	$(BIN)/python -m pytest -n auto --dist loadgroup
+	$(BIN)/python -m pytest -n auto --maxschedchunk 1
 
 build: .venv/installed
 	$(BIN)/autograder build

@@ -32,22 +32,26 @@ def pytest_collection_modifyitems(items):
 
 
 @pytest.fixture(scope="session")
-def built(tmp_path_factory):
+def shared(tmp_path_factory) -> Path:
+    """A directory that all test processes of this run share."""
+    base = tmp_path_factory.getbasetemp()
+    return base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+
+
+@pytest.fixture(scope="session")
+def built(shared):
     """`built(assignment)` -> a copy of this course with the assignment built, by whichever test process asks first."""
     from autograder.build import build
 
-    shared = tmp_path_factory.getbasetemp()
-    if "PYTEST_XDIST_WORKER" in os.environ:
-        shared = shared.parent
     root = shared / "course"
-    with _first(shared / "course") as first:
-        if first:
+    with first_to(shared / "course") as mine:
+        if mine:
             copy_course(root)
             (root / SECRET_FILE).write_text("the same hidden cases in every run of the tests\n")
 
     def get(assignment: str) -> Course:
-        with _first(shared / f"course-{assignment}") as first:
-            if first:
+        with first_to(shared / f"course-{assignment}") as mine:
+            if mine:
                 build(find_course(root), assignment)
         return find_course(root)
 
@@ -61,7 +65,7 @@ def course(built, assignment) -> Course:
 
 
 @contextlib.contextmanager
-def _first(place: Path):
+def first_to(place: Path):
     """Yields True to the first test process that comes here, and lets the others wait until it is done."""
     with open(f"{place}.lock", "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)

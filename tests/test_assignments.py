@@ -64,7 +64,8 @@ def mistaken_classes(course, assignment):
     """Every misconception in few notebooks: one mistake a question, in questions that do not build on one another.
 
     Returns:
-        (sample, {question: misconception}, names of the questions that do not build on one with a mistake) triples.
+        (sample, {question: misconception}, names of the questions that need not be run) triples. What builds on an answer is
+        run with two of its mistakes; `autograder build` has compared it on top of each.
     """
     folder = course.solution(assignment)
     questions = question_order(read_lesson(folder), load_questions(folder), folder)
@@ -87,7 +88,7 @@ def mistaken_classes(course, assignment):
                     mistakes[question.name] = item.name
                     source = samples.misconception_source(question, item, imports)
                     notebook = samples.edited(notebook, question.name, lambda answer, source=source: f"{answer}\n\n\n{source}")
-            untouched = {name for name in names if name not in mistakes and not needs[name] & set(mistakes)}
+            untouched = {name for name in names if name not in mistakes and (number > 1 or not needs[name] & set(mistakes))}
             made.append((samples.Sample(f"mistakes-{level}-{number:02}", json.dumps(notebook)), mistakes, untouched))
     assert sum(len(mistakes) for _, mistakes, _ in made) == sum(len(question.misconceptions) for question in questions)
     return made
