@@ -14,6 +14,7 @@ from pathlib import Path
 
 import nbformat
 
+from autograder import watch
 from autograder.cache import Cache, unchanged
 from autograder.grade import Verdict, broken, by_hand, grade, unreadable
 from autograder.isolation import choose
@@ -24,7 +25,7 @@ from autograder.submission import Submission, Unreadable, find_notebook, read_su
 
 @dataclass(frozen=True)
 class Job:
-    """What every submission of an assignment is graded with, and how; see `Sandbox` for the last four."""
+    """What every submission of an assignment is graded with, and how; see `Sandbox` for most."""
 
     key: Key
     skeleton: nbformat.NotebookNode
@@ -33,6 +34,11 @@ class Job:
     isolation: str = "auto"
     hidden: tuple[Path, ...] = ()  # directories that student code must not see, wherever they lie
     cache: Path | None = None  # where verdicts are kept
+
+    @property
+    def modules(self) -> tuple[str, ...]:
+        """What the sandbox had better import once: where forbidden functions are."""
+        return watch.modules([pattern for question in self.key.questions for pattern in question.forbid])
 
 
 def find_submissions(folder: Path, assignment: str) -> tuple[list[tuple[str, Path]], list[str]]:
@@ -61,7 +67,7 @@ def grade_all(submissions: list[tuple[str, Path]], job: Job, jobs: int = 1,
     stop = threading.Event()
 
     def work():
-        with Sandbox(list(job.files), job.limits, isolation, job.hidden) as sandbox:
+        with Sandbox(list(job.files), job.limits, isolation, job.hidden, job.modules) as sandbox:
             while not stop.is_set():
                 try:
                     number, (student, folder) = waiting.get_nowait()

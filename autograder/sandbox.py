@@ -95,13 +95,14 @@ class Sandbox:
         files: what every scratch directory holds, read-only: the files that the release ships.
         isolation: "bubblewrap", "process", or "auto" for the stronger one that this machine offers.
         hidden: directories that must not be seen, wherever they lie: the course.
+        modules: what the worker imports beside TensorFlow, once for everybody.
     Raises:
         isolation.IsolationError: the isolation asked for is not to be had.
     """
 
     def __init__(self, files: list[Path] = (), limits: Limits = Limits(), isolation: str = "auto",
-                 hidden: tuple[Path, ...] = ()):
-        self.files, self.limits, self.hidden = list(files), limits, tuple(hidden)
+                 hidden: tuple[Path, ...] = (), modules: tuple[str, ...] = ()):
+        self.files, self.limits, self.hidden, self.modules = list(files), limits, tuple(hidden), tuple(modules)
         self.isolation = walls.choose(isolation)
         self._process: subprocess.Popen | None = None
 
@@ -128,12 +129,12 @@ class Sandbox:
                        "TF_NUM_INTRAOP_THREADS": "1", "TF_NUM_INTEROP_THREADS": "1",
                        "KERAS_BACKEND": "tensorflow", "MPLBACKEND": "Agg", "MPLCONFIGDIR": home,
                        "IPYTHONDIR": home, "OMP_NUM_THREADS": "1", "PYTHONHASHSEED": "0"}
-        argument = str(theirs.fileno())
+        arguments = (str(theirs.fileno()), *self.modules)
         if self.isolation == "process":
-            command = [sys.executable, "-I", "-m", "autograder.worker", argument]
+            command = [sys.executable, "-I", "-m", "autograder.worker", *arguments]
         else:
             code = walls.BOOT.format(module="worker", function="behind_bubblewrap")
-            command = walls.bubblewrap(self._release, code, environment, (argument,), self.hidden)
+            command = walls.bubblewrap(self._release, code, environment, arguments, self.hidden)
         log = Path(self._root, "start.log")
         with theirs, open(log, "wb") as errors:
             # What the worker says while it starts; student code never has this descriptor (see confine.silence).

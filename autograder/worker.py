@@ -1,7 +1,7 @@
 """The untrusted side: runs a submission's cells, then exercises its answers as the grader asks.
 
-Started by `autograder.sandbox` with the number of its control descriptor. This first process (the *warm parent*) imports
-TensorFlow once and never runs student code. For each submission it forks; the child receives a channel of its own,
+Started by `autograder.sandbox` with the number of its control descriptor and names of modules. This first process (the *warm
+parent*) imports TensorFlow and those once and never runs student code. For each submission it forks; the child receives a channel of its own,
 on which the grader sends cells and probe requests. Whatever the child replies is only ever compared with the key, which
 is not here: this module imports the probes, the watch, the walls and the wire, nothing else of the kit.
 """
@@ -12,6 +12,7 @@ import array
 import base64
 import contextlib
 import gc
+import importlib
 import io
 import os
 import select
@@ -87,7 +88,7 @@ def behind_bubblewrap() -> None:
 
 def main() -> None:
     control = socket.socket(fileno=int(sys.argv[1]))
-    shell = _warm_up()
+    shell = _warm_up(sys.argv[2:])
     confine.silence()
     confine.adopt_orphans()
     wire.send(control, {"ready": True})
@@ -116,8 +117,8 @@ def main() -> None:
             os.kill(pid, signal.SIGKILL) if status is not None else os.killpg(pid, signal.SIGKILL)
 
 
-def _warm_up():
-    """Import what notebooks import, and make the shell that every child inherits."""
+def _warm_up(modules: list[str]):
+    """Import what notebooks import, and these modules, and make the shell that every child inherits."""
     os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
     import keras  # noqa: F401
     import matplotlib
@@ -127,11 +128,15 @@ def _warm_up():
     matplotlib.use("Agg")
     import matplotlib.pyplot  # noqa: F401
 
+    for name in modules:
+        with contextlib.suppress(ImportError):  # what is not installed nobody can use
+            importlib.import_module(name)
     shell = _shell()
     # No operation may run here: TensorFlow's threads would not survive the fork.
     gc.collect()
     gc.freeze()  # keeps the children from copying these pages when they collect
     return shell
+
 
 def _receive_with_channel(control: socket.socket):
     """One request from the grader, with the child's end of a new channel when there is one."""
