@@ -1,5 +1,7 @@
 """Probes against closed forms and Keras's own layers."""
 
+import zlib
+
 import keras
 import numpy as np
 import pytest
@@ -118,6 +120,21 @@ def test_the_same_seed_gives_the_same_random_numbers_and_another_does_not():
     first, second = (observe(answer, probes.call(), (), seed)["output"] for seed in ("a", "b"))
     np.testing.assert_array_equal(observe(answer, probes.call(), (), "a")["output"], first)
     assert not np.allclose(first, second)
+
+
+def test_a_seed_is_what_tensorflow_makes_of_it_at_its_first_use_too():
+    """A worker seeds a case once; TensorFlow's own way costs every kernel. Operations with a seed of their own are the touchstone."""
+    def answer():
+        return tf.concat([tf.random.normal([3]), tf.random.uniform([3], seed=5), tf.random.shuffle(tf.range(3.0)),
+                          tf.function(lambda: tf.random.normal([3]))()], 0)
+
+    def by_tensorflow():
+        tf.random.set_seed(zlib.crc32(b"never seeded before"))
+        return answer()
+
+    first = observe(answer, probes.call(), (), "never seeded before")["output"]
+    np.testing.assert_array_equal(first, by_tensorflow())
+    np.testing.assert_array_equal(first, observe(answer, probes.call(), (), "never seeded before")["output"])
 
 
 class Scaled(keras.layers.Layer):
