@@ -13,6 +13,7 @@ import os
 import resource
 import signal
 import struct
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -24,7 +25,8 @@ STARTED, ENDED, FAILED = 1, 2, 3
 
 CLONE_NEWNS, CLONE_NEWCGROUP, CLONE_NEWUTS, CLONE_NEWIPC, CLONE_NEWUSER, CLONE_NEWPID = (
     0x20000, 0x2000000, 0x4000000, 0x8000000, 0x10000000, 0x20000000)
-MS_RDONLY, MS_NOSUID, MS_NODEV, MS_NOEXEC, MS_REMOUNT, MS_BIND, MS_REC, MS_PRIVATE = 1, 2, 4, 8, 32, 4096, 16384, 1 << 18
+MS_RDONLY, MS_NOSUID, MS_NODEV, MS_NOEXEC, MS_REMOUNT, MS_BIND, MS_MOVE, MS_REC, MS_PRIVATE = (
+    1, 2, 4, 8, 32, 4096, 8192, 16384, 1 << 18)
 PR_SET_PDEATHSIG, PR_SET_DUMPABLE, PR_SET_CHILD_SUBREAPER, PR_SET_NO_NEW_PRIVS, PR_CAPBSET_DROP = 1, 4, 36, 38, 24
 CAPABILITY_VERSION_3 = 0x20080522
 
@@ -145,7 +147,15 @@ def _first_process(worker: int, status: int) -> None:
 def _walls(limits: dict) -> None:
     _mount("none", "/", None, MS_REC | MS_PRIVATE)
     _tmpfs(SCRATCH, limits["scratch_megabytes"])
+    python = _directories_of_python("/tmp")
+    for number, path in enumerate(python):
+        Path(SCRATCH, f"python-{number}").mkdir()
+        _mount(str(path), f"{SCRATCH}/python-{number}", None, MS_BIND | MS_REC)
     _tmpfs("/tmp", limits["scratch_megabytes"])
+    for number, path in enumerate(python):
+        path.mkdir(parents=True)
+        _mount(f"{SCRATCH}/python-{number}", str(path), None, MS_MOVE)
+        Path(SCRATCH, f"python-{number}").rmdir()
     _tmpfs("/dev/shm", limits["scratch_megabytes"])
     try:
         _mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC)
@@ -164,6 +174,13 @@ def _walls(limits: dict) -> None:
 
 def _tmpfs(place: str, megabytes: float) -> None:
     _mount("tmpfs", place, "tmpfs", MS_NOSUID | MS_NODEV, f"size={int(megabytes * 2**20)},nr_inodes=20000,mode=0755")
+
+
+def _directories_of_python(place: str) -> list[Path]:
+    """Where this Python imports from below a place that is about to be covered; none within another."""
+    paths = {Path(path).resolve() for path in (sys.prefix, sys.base_prefix, *sys.path) if path and os.path.isdir(path)}
+    paths = {path for path in paths if path.is_relative_to(place)}
+    return sorted(path for path in paths if not any(path != other and path.is_relative_to(other) for other in paths))
 
 
 def _drop_capabilities() -> None:

@@ -1,13 +1,17 @@
 """Grading, on a tiny course: points, statuses, mishaps, messages."""
 
+import ast
 import json
 import os
+import subprocess
+import sys
 import time
+import venv
 from dataclasses import replace
 
 import psutil
 import pytest
-from conftest import TINY_QUESTIONS, needs_bubblewrap, write_tiny
+from conftest import ROOT, TINY_QUESTIONS, needs_bubblewrap, write_tiny
 
 from autograder import samples
 from autograder.batch import Job, find_submissions, grade_all
@@ -237,6 +241,24 @@ def test_a_sandbox_that_cannot_start_gives_no_zero(key, built_tiny, monkeypatch,
     verdict = grade(merge([], skeleton, "ada"), key, Broken())
     assert verdict.score is None and {question.status for question in verdict.questions} == {"ungraded"}
     assert "no worker" in verdict.error
+
+
+@needs_bubblewrap
+def test_a_python_installed_below_tmp_is_there_in_every_submission(built_tiny, tmp_path):
+    assert tmp_path.resolve().is_relative_to("/tmp"), "pytest's directories are expected below /tmp"
+    venv.create(tmp_path / "venv", symlinks=True)
+    packages = next((tmp_path / "venv" / "lib").glob("python*")) / "site-packages"
+    (packages / "ours.pth").write_text("\n".join([str(ROOT), *(path for path in sys.path if path.endswith("site-packages"))]))
+    (packages / "imported_late.py").write_text("here = True\n")
+    script = ("from autograder.sandbox import Sandbox\nimport time\n"
+              "with Sandbox(isolation='bubblewrap') as sandbox, sandbox.fork(time.monotonic() + 60) as child:\n"
+              "    print(child.run_cell('import imported_late, os\\nprint(imported_late.here, os.listdir(\"/tmp\"))\\n"
+              "imported_late.__file__ and open(imported_late.__file__, \"w\")', 'x'))\n")
+    done = subprocess.run([tmp_path / "venv" / "bin" / "python", "-c", script], capture_output=True, text=True, timeout=120, cwd=tmp_path)
+    reply = ast.literal_eval(done.stdout)
+    top = tmp_path.resolve().relative_to("/tmp").parts[0]
+    assert reply["outputs"][0]["text"] == f"True {[top]}\n", done.stderr
+    assert reply["error"] in ("OSError", "PermissionError")  # read-only, as everywhere
 
 
 def test_a_batch_grades_everyone_in_order_whatever_the_jobs(built_tiny, key, tmp_path):
