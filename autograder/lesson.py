@@ -17,7 +17,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 
-import jupytext
 import nbformat
 from nbformat import NotebookNode
 
@@ -46,6 +45,8 @@ def read_lesson(folder: Path) -> list[Cell]:
     Raises:
         DeclarationError: no lesson there, or a question cell without a solution region or a written one without points.
     """
+    import jupytext  # lazy: with Jupyter's server, which it imports, as long as the rest of a command that reads no lesson
+
     path = Path(folder) / "lesson.py"
     if not path.is_file():
         raise DeclarationError(f"{folder}: expected a lesson.py; found none")

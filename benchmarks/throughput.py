@@ -223,9 +223,11 @@ def repeated(folder: Path, course, chosen, students: int) -> dict:
     command = [str(BIN / "autograder"), "grade", NAME, "--submissions", str(folder), "--jobs", "2"]
     with out.status(f"{students} submissions, twice …"):
         recorded, _ = run([*command, "--fresh"], course.root)
-        first, _ = run([*command, "--fresh", "--no-gradebook"], course.root)
-        second, _ = run([*command, "--no-gradebook"], course.root)
-    return {"students": students, "recorded": recorded, "first": first, "second": second, "share": second / first}
+        recorded_again, _ = run(command, course.root)
+        graded, _ = run([*command, "--fresh", "--no-gradebook"], course.root)
+        graded_again, _ = run([*command, "--no-gradebook"], course.root)
+    return {"students": students, "recorded": recorded, "recorded again": recorded_again, "graded": graded,
+            "graded again": graded_again}
 
 
 def show(result: dict) -> None:
@@ -247,7 +249,9 @@ def show(result: dict) -> None:
         each = again["recorded"] / again["students"]
         out.print(f"{again['students']} submissions, graded and recorded, 2 jobs: {again['recorded']:.1f} s, {each:.2f} s each; nbgrader takes "
                   f"{seconds['nbgrader autograde'] / each:.1f} × as long")
-        out.print(f"graded alone: {again['first']:.1f} s; again, unchanged: {again['second']:.1f} s ({again['share']:.1%})")
+        for what in ("recorded", "graded"):
+            first, second = again[what], again[f"{what} again"]
+            out.print(f"{what}: {first:.1f} s; again, unchanged: {second:.1f} s ({second / first:.1%})")
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ import sys
 import time
 import venv
 from dataclasses import replace
+from pathlib import Path
 
 import psutil
 import pytest
@@ -245,7 +246,8 @@ def test_a_sandbox_that_cannot_start_gives_no_zero(key, built_tiny, monkeypatch,
 
 @needs_bubblewrap
 def test_a_python_installed_below_tmp_is_there_in_every_submission(built_tiny, tmp_path):
-    assert tmp_path.resolve().is_relative_to("/tmp"), "pytest's directories are expected below /tmp"
+    if not tmp_path.resolve().is_relative_to("/tmp"):
+        pytest.skip("pytest's directories are not below /tmp here")
     venv.create(tmp_path / "venv", symlinks=True)
     packages = next((tmp_path / "venv" / "lib").glob("python*")) / "site-packages"
     (packages / "ours.pth").write_text("\n".join([str(ROOT), *(path for path in sys.path if path.endswith("site-packages"))]))
@@ -256,8 +258,9 @@ def test_a_python_installed_below_tmp_is_there_in_every_submission(built_tiny, t
               "imported_late.__file__ and open(imported_late.__file__, \"w\")', 'x'))\n")
     done = subprocess.run([tmp_path / "venv" / "bin" / "python", "-c", script], capture_output=True, text=True, timeout=120, cwd=tmp_path)
     reply = ast.literal_eval(done.stdout)
-    top = tmp_path.resolve().relative_to("/tmp").parts[0]
-    assert reply["outputs"][0]["text"] == f"True {[top]}\n", done.stderr
+    word, _, listed = reply["outputs"][0]["text"].partition(" ")
+    python = {path.resolve().relative_to("/tmp").parts[0] for path in (tmp_path, ROOT, Path(sys.prefix)) if path.resolve().is_relative_to("/tmp")}
+    assert word == "True" and set(ast.literal_eval(listed)) <= python, (reply, done.stderr)
     assert reply["error"] in ("OSError", "PermissionError")  # read-only, as everywhere
 
 
