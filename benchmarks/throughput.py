@@ -247,8 +247,8 @@ def show(result: dict) -> None:
     if "again" in result:
         again = result["again"]
         each = again["recorded"] / again["students"]
-        out.print(f"{again['students']} submissions, graded and recorded, 2 jobs: {again['recorded']:.1f} s, {each:.2f} s each; nbgrader takes "
-                  f"{seconds['nbgrader autograde'] / each:.1f} × as long")
+        out.print(f"{again['students']} submissions, graded and recorded, 2 jobs: {again['recorded']:.1f} s, {each:.2f} s each; "
+                  f"nbgrader takes {seconds['nbgrader autograde'] / each:.1f} × as long")
         for what in ("recorded", "graded"):
             first, second = again[what], again[f"{what} again"]
             out.print(f"{what}: {first:.1f} s; again, unchanged: {second:.1f} s ({second / first:.1%})")
