@@ -35,7 +35,7 @@ class Cache:
     def __init__(self, folder: Path | None, key: Key, files: tuple[Path, ...], limits: Limits, isolation: str):
         self.folder, self.isolation = folder, isolation
         self.questions = question_digests(key)
-        self._circumstances = _digest(_grader_version(), isolation, dataclasses.asdict(limits), [
+        self._circumstances = digest(_grader_version(), isolation, dataclasses.asdict(limits), [
             (file.name, hashlib.sha256(file.read_bytes()).hexdigest()) for file in files if file.name != "examples.npz"])
 
     def load(self, submission: Submission) -> Verdict | None:
@@ -64,7 +64,7 @@ class Cache:
 
     def _path(self, submission: Submission) -> Path:
         cells = [dataclasses.astuple(cell) for cell in submission.cells]
-        return self.folder / f"{_digest(self._circumstances, cells, submission.notes)[:40]}.json"
+        return self.folder / f"{digest(self._circumstances, cells, submission.notes)[:40]}.json"
 
 
 def question_digests(key: Key) -> dict[str, str]:
@@ -76,7 +76,7 @@ def question_digests(key: Key) -> dict[str, str]:
     names = [question.name for question in key.questions]
     for question in key.questions:
         own = hashlib.sha256(wire.pack(dataclasses.asdict(question))).hexdigest()
-        digests[question.name] = _digest(own, names, [digests[name] for name in question.uses])
+        digests[question.name] = digest(own, names, [digests[name] for name in question.uses])
     return digests
 
 
@@ -90,7 +90,8 @@ def _question(item: dict) -> QuestionVerdict:
     return QuestionVerdict(**{**item, "cases": tuple(CaseVerdict(**case) for case in item["cases"])})
 
 
-def _digest(*parts) -> str:
+def digest(*parts) -> str:
+    """SHA-256 of plain data, as hexadecimal digits."""
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
 

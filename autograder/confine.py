@@ -14,7 +14,7 @@ import resource
 import signal
 import struct
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 SCRATCH = "/scratch"  # where a submission runs under bubblewrap
@@ -177,10 +177,14 @@ def _tmpfs(place: str, megabytes: float) -> None:
 
 
 def _directories_of_python(place: str) -> list[Path]:
-    """Where this Python imports from below a place that is about to be covered; none within another."""
+    """Where this Python imports from below a place that is about to be covered."""
     paths = {Path(path).resolve() for path in (sys.prefix, sys.base_prefix, *sys.path) if path and os.path.isdir(path)}
-    paths = {path for path in paths if path.is_relative_to(place)}
-    return sorted(path for path in paths if not any(path != other and path.is_relative_to(other) for other in paths))
+    return outermost([path for path in paths if path.is_relative_to(place)])
+
+
+def outermost(paths: Sequence[Path]) -> list[Path]:
+    """The directories that lie in none of the others."""
+    return [path for path in paths if not any(path != other and path.is_relative_to(other) for other in paths)]
 
 
 def _drop_capabilities() -> None:

@@ -16,7 +16,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from autograder.confine import RELEASE, SCRATCH
+from autograder.confine import RELEASE, SCRATCH, outermost
 
 KINDS = ("auto", "bubblewrap", "process")
 PACKAGE = Path(__file__).resolve().parent
@@ -100,14 +100,14 @@ def bubblewrap(release: Path, code: str, environment: dict[str, str], arguments:
     command += ["--dir", "/proc"] if root else ["--proc", "/proc"]
     command += ["--dev", "/dev", "--perms", "1777", "--tmpfs", "/tmp", "--perms", "0755", "--dir", SCRATCH]
     python = _python_directories()
-    outermost = [path for path in python if not any(path != other and path.is_relative_to(other) for other in python)]
-    parents = {parent for path in outermost for parent in path.parents} - {Path("/"), Path("/usr")}
+    mounted = outermost(python)
+    parents = {parent for path in mounted for parent in path.parents} - {Path("/"), Path("/usr")}
     for path in sorted(parents, key=lambda path: len(path.parts)):  # made by bubblewrap itself, they would be closed to nobody
         command += ["--perms", "0755", "--dir", str(path)]
-    for path in outermost:
+    for path in mounted:
         command += ["--ro-bind", str(path), str(path)]
     for secret in map(Path.resolve, hidden):
-        if any(secret.is_relative_to(place) for place in (Path("/usr"), *outermost)):
+        if any(secret.is_relative_to(place) for place in (Path("/usr"), *mounted)):
             command += ["--perms", "0755", "--tmpfs", str(secret)]
             for path in python:  # such as a course's own .venv
                 command += ["--ro-bind", str(path), str(path)] if path.is_relative_to(secret) else []

@@ -131,7 +131,8 @@ def _codes(forbid: tuple[str, ...]) -> dict[CodeType, str]:
 
 def modules(forbid: list[str]) -> tuple[str, ...]:
     """Modules that patterns look into and that are not loaded with TensorFlow: loading SciPy's takes half a second."""
-    return tuple(sorted({pattern.rpartition(".")[0] for pattern in forbid if pattern.split(".")[0] not in (*ROOTS, "keras")}))
+    return tuple(sorted({pattern.rpartition(".")[0] for pattern in forbid
+                         if "." in pattern and pattern.split(".")[0] not in (*ROOTS, "keras")}))
 
 
 def expand(pattern: str) -> list[tuple[str, object]]:

@@ -44,7 +44,7 @@ def built(shared):
     from autograder.build import build
 
     root = shared / "course"
-    with first_to(shared / "course") as mine:
+    with first_to(root) as mine:
         if mine:
             copy_course(root)
             (root / SECRET_FILE).write_text("the same hidden cases in every run of the tests\n")

@@ -245,7 +245,7 @@ def test_a_sandbox_that_cannot_start_gives_no_zero(key, built_tiny, monkeypatch,
 
 
 @needs_bubblewrap
-def test_a_python_installed_below_tmp_is_there_in_every_submission(built_tiny, tmp_path):
+def test_a_python_installed_below_tmp_is_there_in_every_submission(tmp_path):
     if not tmp_path.resolve().is_relative_to("/tmp"):
         pytest.skip("pytest's directories are not below /tmp here")
     venv.create(tmp_path / "venv", symlinks=True)

@@ -9,8 +9,6 @@ from __future__ import annotations
 
 import dataclasses
 import glob
-import hashlib
-import json
 import os
 import re
 import shutil
@@ -30,6 +28,7 @@ from traitlets.config import Config
 
 from autograder import isolation as walls
 from autograder.batch import Job, grade_all
+from autograder.cache import digest
 from autograder.course import Course, find_course
 from autograder.grade import UNGRADED, QuestionVerdict, Verdict
 from autograder.key import KeyFileError, load
@@ -110,7 +109,7 @@ class Autograde(NbgraderAutograde):
             source = gradebook.find_notebook(ids["notebook"], ids["assignment"])
             checksums = {cell.name: cell.checksum for cell in source.source_cells}
             due = gradebook.find_submission(ids["assignment"], ids["student"]).duedate
-        notebook.metadata["autograder"] = {"recorded": digest(cells, self._skeleton, verdict, timestamp(folder), due)}
+        notebook.metadata["autograder"] = {"recorded": record_digest(cells, self._skeleton, verdict, timestamp(folder), due)}
         for cell in notebook.cells:
             if "nbgrader" in cell.metadata:
                 cell.metadata.nbgrader["checksum"] = checksums.get(cell.metadata.nbgrader.grade_id)
@@ -152,13 +151,13 @@ def timestamp(folder: Path) -> str:
     return path.read_text(errors="replace") if path.is_file() and not path.is_symlink() and path.stat().st_size < 1000 else ""
 
 
-def digest(cells: list[dict], skeleton: nbformat.NotebookNode, verdict: Verdict, handed_in: str, due: datetime | None) -> str:
+def record_digest(cells: list[dict], skeleton: nbformat.NotebookNode, verdict: Verdict, handed_in: str,
+                  due: datetime | None) -> str:
     """Of all that a submission's rows and its graded notebook come from, but what a person adds to them.
 
     It stands in the graded notebook, which is written last: what has it is recorded whole.
     """
-    parts = [cells, skeleton, dataclasses.asdict(dataclasses.replace(verdict, seconds=0.0)), handed_in, str(due)]
-    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+    return digest(cells, skeleton, dataclasses.asdict(dataclasses.replace(verdict, seconds=0.0)), handed_in, str(due))
 
 
 class RecordScores(SaveAutoGrades):

@@ -18,7 +18,7 @@ from autograder.course import Course
 from autograder.grade import MANUAL, Verdict
 from autograder.lesson import notebook_name
 from autograder.nbgrader import configure
-from autograder.nbgrader.autograde import Autograde, digest, student_cells, timestamp
+from autograder.nbgrader.autograde import Autograde, record_digest, student_cells, timestamp
 
 
 class RecordError(RuntimeError):
@@ -72,7 +72,7 @@ def _recorded(course: Course, coursedir: CourseDirectory, verdicts: list[Verdict
         if not ours.items() <= scores.get(verdict.student, {}).items():
             continue
         folder = submissions / verdict.student / assignment
-        wanted = digest(student_cells(folder, name), skeleton, verdict, timestamp(folder), due[verdict.student])
+        wanted = record_digest(student_cells(folder, name), skeleton, verdict, timestamp(folder), due[verdict.student])
         graded = coursedir.format_path(coursedir.autograded_directory, verdict.student, assignment)
         with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
             metadata = json.loads(Path(graded, f"{name}.ipynb").read_bytes())["metadata"]
