@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import dataclasses
 import html
+import inspect
+import math
 import os
 import random
 import re
@@ -51,7 +53,7 @@ def check(name: str) -> None:
     verdict = judge(question, outcomes, {}, {})
     if os.environ.get("NBGRADER_EXECUTION") == "validate" and verdict.status != "passed":
         raise CheckFailed(verdict.message)  # `nbgrader validate` takes errors, and nothing else, for failures
-    _show(question, verdict, outcomes, total)
+    _show(question, verdict, outcomes, total, _parameters(namespace.get(name)))
 
 
 def check_notebook(path: Path, limits: Limits = DEFAULT_LIMITS) -> tuple[Verdict, Key]:
@@ -122,15 +124,15 @@ def _outcomes(question: QuestionKey, namespace: dict) -> dict[str, Outcome]:
 # ---------------------------------------------------------------------------------------------------- display
 
 
-def _show(question: QuestionKey, verdict: QuestionVerdict, outcomes: dict[str, Outcome], total: int) -> None:
-    text = _text(question, verdict, outcomes, total)
+def _show(question: QuestionKey, verdict: QuestionVerdict, outcomes: dict[str, Outcome], total: int, names: list[str]) -> None:
+    text = _text(question, verdict, outcomes, total, names)
     shell = sys.modules.get("IPython") and sys.modules["IPython"].get_ipython()
     if shell is None or type(shell).__name__ != "ZMQInteractiveShell":
         print(text)
         return
     from IPython.display import display  # lazy: only a notebook has it loaded
 
-    display({"text/plain": text, "text/html": _html(question, verdict, outcomes, total)}, raw=True)
+    display({"text/plain": text, "text/html": _html(question, verdict, outcomes, total, names)}, raw=True)
 
 
 def _summary(verdict: QuestionVerdict, total: int) -> str:
@@ -142,7 +144,7 @@ def _summary(verdict: QuestionVerdict, total: int) -> str:
         f"{verdict.max_score} points; {hidden} more for hidden cases."
 
 
-def _text(question, verdict, outcomes, total) -> str:
+def _text(question, verdict, outcomes, total, names) -> str:
     lines = [f"{'✓' if verdict.status == 'passed' else '✗'} {question.name}: {_summary(verdict, total)}"]
     for case, shown in zip(question.cases, verdict.cases):
         if verdict.status == "missing":
@@ -150,13 +152,13 @@ def _text(question, verdict, outcomes, total) -> str:
         lines.append(f"  {'✓' if shown.passed else '✗'} {case.description}")
         if not shown.passed:
             lines.append(f"    {shown.message}")
-            values = _values(case, outcomes[case.name])
+            values = _values(case, outcomes[case.name], names)
             margin = max([len(label) for label, _ in values], default=0) + 6
             lines += [f"    {label}:".ljust(margin) + textwrap.indent(value, " " * margin)[margin:] for label, value in values]
     return "\n".join(lines)
 
 
-def _html(question, verdict, outcomes, total) -> str:
+def _html(question, verdict, outcomes, total, names) -> str:
     green, red, grey = "#2e8b60", "#c8453c", "#6b7280"
     colour = green if verdict.status == "passed" else grey if verdict.status == "missing" else red
     left = "text-align:left;padding:.1em 0"
@@ -171,7 +173,7 @@ def _html(question, verdict, outcomes, total) -> str:
             cells = "".join(
                 f"<tr style='background:none'><td style='{left};vertical-align:top;color:{grey};padding-right:1em'>{label}</td>"
                 f"<td style='{left}'><code style='white-space:pre;background:none'>{html.escape(value)}</code></td></tr>"
-                for label, value in _values(case, outcomes[case.name]))
+                for label, value in _values(case, outcomes[case.name], names))
             rows.append(f"<table style='margin:.2em 0 .2em 1.2em;font-size:92%;border:none'>{cells}</table>" if cells else "")
     return (f"<div style='border-left:4px solid {colour};padding:.3em .9em;margin:.3em 0;line-height:1.45'>"
             f"<b>{html.escape(question.name)}</b> <span style='color:{colour}'>{html.escape(_summary(verdict, total))}</span>"
@@ -182,11 +184,22 @@ def _code(text: str) -> str:
     return re.sub(r"`([^`]+)`", r"<code>\1</code>", html.escape(text, quote=False))
 
 
-def _values(case, outcome: Outcome) -> list[tuple[str, str]]:
-    """Input, expected and received, where they are small enough to be read."""
+def _parameters(answer) -> list[str]:
+    """The names under which a student's function takes what it is given."""
+    try:
+        parameters = inspect.signature(answer).parameters.values()
+    except (TypeError, ValueError):
+        return []
+    return [parameter.name for parameter in parameters
+            if parameter.kind in (parameter.POSITIONAL_ONLY, parameter.POSITIONAL_OR_KEYWORD)]
+
+
+def _values(case, outcome: Outcome, names: list[str]) -> list[tuple[str, str]]:
+    """Inputs, expected and received, where they are small enough to be read."""
     rows = []
     if isinstance(case.inputs, list):
-        rows.append(("input", ", ".join(_number_text(value) for value in case.inputs)))
+        labels = [f"input {name}" for name in names] if len(names) == len(case.inputs) > 1 else ["input"] * len(case.inputs)
+        rows += [(label, _number_text(value)) for label, value in zip(labels, case.inputs)]
     for word, observation in (("expected", case.expected), ("received", outcome.get("observation", {}))):
         rows += [(word if name == "output" else f"{word} {name}", _number_text(value)) for name, value in observation.items()]
     return [(label, value) for label, value in rows if len(value) <= 600]
@@ -194,8 +207,10 @@ def _values(case, outcome: Outcome) -> list[tuple[str, str]]:
 
 def _number_text(value) -> str:
     if isinstance(value, np.ndarray):
-        small = bool(value.size and np.all(np.abs(value) < 1e4))
-        return np.array2string(value, precision=4, suppress_small=small, separator=", ", threshold=60)
+        largest = np.max(np.abs(value), initial=0) if value.dtype.kind in "fiu" else 0
+        digits = 4 if not 0 < largest < 0.1 else min(3 - math.floor(math.log10(largest)), 9)  # of the largest, four that count
+        plain = bool(largest == 0 or 1e-6 <= largest < 1e4)
+        return np.array2string(value, precision=digits, suppress_small=plain, separator=", ", threshold=60)
     if isinstance(value, list):
         return "[" + ", ".join(_number_text(item) for item in value) + "]"
     return f"{value:.4g}" if isinstance(value, float) else repr(value)

@@ -56,7 +56,8 @@ def build(
 ):
     """Turn [bold]solutions/[/bold] into released notebooks, examples, hidden keys and nbgrader sources."""
     course = find_course()
-    build_all(course, course.require(assignments or []))
+    with building.processes(os.cpu_count() or 1) as run:
+        build_all(course, course.require(assignments or []), run)
 
 
 @app.command(name="check")
@@ -142,19 +143,21 @@ def demo(
     """Build assignments, make a sample class of good, wrong and broken notebooks, and grade it."""
     course = find_course()
     chosen = course.require(assignments or [])
-    build_all(course, chosen)
     folder = course.root / "build" / "demo"
     if folder.exists():
         shutil.rmtree(folder)
-    for assignment in chosen:
-        submitted = folder / assignment / "submitted"
-        samples.write_class(samples.sample_class(course, assignment, mistakes), submitted, assignment)
-        grade_class(course, load(course.key(assignment)), submitted, jobs, "auto", DEMO_LIMITS,
-                    folder / assignment / "results.json", folder / assignment / "reports")
+    with building.processes(os.cpu_count() or 1) as run:
+        for assignment in chosen:
+            build_all(course, [assignment], run)
+            submitted = folder / assignment / "submitted"
+            samples.write_class(samples.sample_class(course, assignment, mistakes), submitted, assignment)
+            grade_class(course, load(course.key(assignment)), submitted, jobs, "auto", DEMO_LIMITS,
+                        folder / assignment / "results.json", folder / assignment / "reports")
 
 
-def build_all(course: Course, assignments: list[str]) -> None:
-    with _progress() as progress, building.processes(os.cpu_count() or 1) as run:
+def build_all(course: Course, assignments: list[str], run) -> None:
+    """Build assignments with a `run` of `building.processes`."""
+    with _progress() as progress:
         task = progress.add_task("building", total=len(assignments))
         for assignment in assignments:
             built = building.build(course, assignment, run, lambda name, assignment=assignment: progress.update(

@@ -1,6 +1,7 @@
 """What a student sees: `check(...)` in a real kernel, and `autograder check` outside."""
 
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -9,6 +10,7 @@ import time
 import nbclient
 import nbformat
 import pytest
+from conftest import ROOT
 
 from autograder.check import check_notebook
 from autograder.key import KeyFileError
@@ -58,6 +60,20 @@ def test_check_restores_the_notebooks_random_numbers(release):
     result = subprocess.run([sys.executable, "-c", code], cwd=release, capture_output=True, text=True)
     assert result.returncode == 0, result.stderr
     assert "✓ double: 1 of 1 visible case right" in result.stdout
+
+
+def test_inputs_have_the_names_of_the_students_parameters_and_small_values_their_digits():
+    code = ("import numpy as np\nfrom autograder import check\n"
+            "def cross_entropy(mine, theirs):\n    return 0.000123456\ndef softmax(z):\n    return z\n"
+            "check('cross_entropy')\ncheck('softmax')")
+    result = subprocess.run([sys.executable, "-c", code], cwd=ROOT / "assignments" / "a4_cross_entropy",
+                            capture_output=True, text=True)
+    assert result.returncode == 0, result.stderr
+    lines = [line.strip() for line in result.stdout.splitlines()]
+    assert any(re.fullmatch(r"input mine: +\[.*", line) for line in lines)
+    assert any(re.fullmatch(r"input theirs: +\[.*", line) for line in lines)
+    assert any(re.fullmatch(r"received: +0\.0001235", line) for line in lines)
+    assert any(re.fullmatch(r"input: +\[.*", line) for line in lines)  # one needs no name
 
 
 def test_check_without_examples_says_what_to_do(tmp_path):
