@@ -55,7 +55,7 @@ def order(answer, inputs):
     noise = 10 * NOTICEABLE * np.abs(logits).max()
     return {"does swapping two earlier characters change the last logits?":
             np.array(bool(np.abs(logits[0, -1] - logits[1, -1]).max() > noise)),
-            "one character repeated has different logits at each place":
+            "does one character, repeated, get other logits at each place?":
             np.array(bool(np.abs(np.diff(logits[2], axis=0)).max(axis=-1).min() > noise))}
 
 

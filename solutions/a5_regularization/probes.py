@@ -33,11 +33,11 @@ def split_properties(answer, inputs, *, observe):
     ends = [frozenset(range(len(part))) for part in held_back], [frozenset(range(n - len(part), n)) for part in held_back]
     properties = {
         "number of rows in each part": np.array([len(parts[name]) if parts[name].ndim else 0 for name in PARTS]),
-        "number of lost rows": min(len(set(range(n)) - set(train) - set(val)), 1),  # none or some: how many may be chance
-        "number of rows in both parts": min(len(set(train) & set(val) - {-1}), 1),
-        "number of torn pairs": 1 - all(_paired(parts[f"x_{name}"], parts[f"y_{name}"], x, y) for name in ("train", "val")),
+        "are rows lost?": bool(set(range(n)) - set(train) - set(val)),  # not how many: that may be chance
+        "are rows in both parts?": bool(set(train) & set(val) - {-1}),
+        "does every row keep its own y?": all(_paired(parts[f"x_{name}"], parts[f"y_{name}"], x, y) for name in ("train", "val")),
         "are the validation rows chosen by chance?": held_back not in ends,
-        "number of different splits for one seed": 2 - all(np.array_equal(parts[name], again[name]) for name in PARTS),
+        "does one seed always give the same split?": all(np.array_equal(parts[name], again[name]) for name in PARTS),
         "do the rows change from seed to seed?": len(set(held_back)) > 1,
     }
     return {name: np.asarray(properties[name]) for name in observe}

@@ -24,9 +24,9 @@ def split_properties(*observe):
     return Probe("split_properties", {"observe": list(observe)})
 
 
-COMPLETE = ("number of rows in each part", "number of lost rows", "number of rows in both parts")
-PAIRS, CHANCE = "number of torn pairs", "are the validation rows chosen by chance?"
-SEEDS = ("number of different splits for one seed", "do the rows change from seed to seed?")
+COMPLETE = ("number of rows in each part", "are rows lost?", "are rows in both parts?")
+PAIRS, CHANCE = "does every row keep its own y?", "are the validation rows chosen by chance?"
+SEEDS = ("does one seed always give the same split?", "do the rows change from seed to seed?")
 
 
 @split.case(points=2, visible=True, probe=split_properties(*COMPLETE, PAIRS))
