@@ -33,12 +33,12 @@ def course(tmp_path):
     return course
 
 
-def a_class(course, students=("ada", "bob", "cy")):
+def a_class(course, students=("ada", "bob", "cy"), first=""):
     folder = course.solution(NAME)
     notebook = solved_notebook(read_lesson(folder), load_questions(folder))
     made = []
     for student in students:
-        answer = f"def double(x):\n    return 2 * x  # {student}"
+        answer = f"{first}def double(x):\n    return 2 * x  # {student}"
         text = json.dumps(samples.edited(notebook, "double", lambda _, answer=answer: answer))
         made.append(samples.Sample(student, text))
     samples.write_class(made, course.root / "submitted", NAME)
@@ -190,7 +190,7 @@ def test_a_run_that_is_killed_goes_on_where_it_was(course):
 
 
 def test_ctrl_c_leaves_what_is_graded_in_place(course):
-    a_class(course, [f"student-{number:02}" for number in range(30)])
+    a_class(course, [f"student-{number:02}" for number in range(30)], "import time\ntime.sleep(0.5)\n")  # time to interrupt
     run = subprocess.Popen(GRADE + ["--jobs", "1"], cwd=course.root, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     cached = course.cache(NAME)
     deadline = time.monotonic() + 120

@@ -12,7 +12,7 @@ from conftest import ASSIGNMENTS, ROOT, TINY_LESSON, TINY_QUESTIONS, write_tiny
 from autograder import key as keys
 from autograder.build import build
 from autograder.check import check_notebook
-from autograder.key import KeyFileError, load
+from autograder.key import KeyFileError, load, same
 from autograder.lesson import BEGIN, END, load_lesson, read_lesson, strip_solution
 from autograder.question import DeclarationError, load_questions
 
@@ -231,7 +231,8 @@ def test_the_committed_release_is_what_the_lesson_builds(course, assignment):
     built, committed = course.release(assignment), ROOT / "assignments" / assignment
     names = sorted(path.name for path in built.iterdir())
     assert names == sorted(path.name for path in committed.iterdir() if not path.name.startswith("."))
-    assert [name for name in names if (built / name).read_bytes() != (committed / name).read_bytes()] == []
+    assert same(load(built / "examples.npz"), load(committed / "examples.npz"))  # up to the last bits of another processor
+    assert [name for name in names if name != "examples.npz" and (built / name).read_bytes() != (committed / name).read_bytes()] == []
 
 
 @pytest.mark.parametrize("assignment", ASSIGNMENTS)
