@@ -20,7 +20,7 @@ from pathlib import Path
 import numpy as np
 
 from autograder import probes, watch
-from autograder.grade import QuestionVerdict, Verdict, judge
+from autograder.grade import MISSING, PASSED, QuestionVerdict, Verdict, judge, mend_first
 from autograder.grade import grade as grade_submission
 from autograder.key import Key, KeyFileError, Outcome, QuestionKey, load
 from autograder.sandbox import Limits, Sandbox
@@ -49,11 +49,15 @@ def check(name: str) -> None:
     except (KeyFileError, LookupError) as error:
         print(f"check: {error}")
         return
-    outcomes = _outcomes(question, namespace)
-    verdict = judge(question, outcomes, {}, {})
-    if os.environ.get("NBGRADER_EXECUTION") == "validate" and verdict.status != "passed":
+    outcomes, earlier = _outcomes(question, namespace), {}
+    verdict = judge(question, outcomes, {}, earlier)
+    if verdict.status not in (PASSED, MISSING):  # perhaps what it builds on is to blame
+        earlier = _earlier(visible_part(key), question, namespace)
+        verdict = judge(question, outcomes, {}, earlier)
+    if os.environ.get("NBGRADER_EXECUTION") == "validate" and verdict.status != PASSED:
         raise CheckFailed(verdict.message)  # `nbgrader validate` takes errors, and nothing else, for failures
-    _show(question, verdict, outcomes, total, _parameters(namespace.get(name)))
+    advice = mend_first(question, earlier) if verdict.status != PASSED else _other_type(question, outcomes)
+    _show(_Try(question, verdict, outcomes, total, _parameters(namespace.get(name)), advice))
 
 
 def check_notebook(path: Path, limits: Limits = DEFAULT_LIMITS) -> tuple[Verdict, Key]:
@@ -121,22 +125,54 @@ def _outcomes(question: QuestionKey, namespace: dict) -> dict[str, Outcome]:
     return outcomes
 
 
+def _earlier(key: Key, question: QuestionKey, namespace: dict) -> dict[str, QuestionVerdict]:
+    """Verdicts on the earlier answers that a question builds on, first ones first."""
+    needed = set(question.uses)
+    for other in reversed(key.questions):
+        if other.name in needed:
+            needed.update(other.uses)
+    verdicts: dict[str, QuestionVerdict] = {}
+    for other in key.questions:
+        if other.name in needed:
+            verdicts[other.name] = judge(other, _outcomes(other, namespace), {}, verdicts)
+    return verdicts
+
+
 # ---------------------------------------------------------------------------------------------------- display
 
 
-def _show(question: QuestionKey, verdict: QuestionVerdict, outcomes: dict[str, Outcome], total: int, names: list[str]) -> None:
-    text = _text(question, verdict, outcomes, total, names)
+@dataclasses.dataclass(frozen=True)
+class _Try:
+    """What is shown: `total` points of all cases, the answer's own `names` for its inputs, `advice` on the whole of it."""
+
+    question: QuestionKey
+    verdict: QuestionVerdict
+    outcomes: dict[str, Outcome]
+    total: int
+    names: list[str]
+    advice: str
+
+    def cases(self):
+        """(case, its verdict, its labelled values when it was lost), for an answer that is written."""
+        if self.verdict.status == MISSING:
+            return
+        for case, judged in zip(self.question.cases, self.verdict.cases):
+            yield case, judged, [] if judged.passed else _values(case, self.outcomes[case.name], self.names)
+
+
+def _show(tried: _Try) -> None:
+    text = _text(tried)
     shell = sys.modules.get("IPython") and sys.modules["IPython"].get_ipython()
     if shell is None or type(shell).__name__ != "ZMQInteractiveShell":
         print(text)
         return
     from IPython.display import display  # lazy: only a notebook has it loaded
 
-    display({"text/plain": text, "text/html": _html(question, verdict, outcomes, total, names)}, raw=True)
+    display({"text/plain": text, "text/html": _html(tried)}, raw=True)
 
 
 def _summary(verdict: QuestionVerdict, total: int) -> str:
-    if verdict.status == "missing":
+    if verdict.status == MISSING:
         return verdict.message
     won = sum(case.passed for case in verdict.cases)
     hidden = total - verdict.max_score
@@ -144,40 +180,34 @@ def _summary(verdict: QuestionVerdict, total: int) -> str:
         f"{verdict.max_score} points; {hidden} more for hidden cases."
 
 
-def _text(question, verdict, outcomes, total, names) -> str:
-    lines = [f"{'✓' if verdict.status == 'passed' else '✗'} {question.name}: {_summary(verdict, total)}"]
-    for case, shown in zip(question.cases, verdict.cases):
-        if verdict.status == "missing":
-            break
-        lines.append(f"  {'✓' if shown.passed else '✗'} {case.description}")
-        if not shown.passed:
-            lines.append(f"    {shown.message}")
-            values = _values(case, outcomes[case.name], names)
-            margin = max([len(label) for label, _ in values], default=0) + 6
-            lines += [f"    {label}:".ljust(margin) + textwrap.indent(value, " " * margin)[margin:] for label, value in values]
+def _text(tried: _Try) -> str:
+    lines = [f"{'✓' if tried.verdict.status == PASSED else '✗'} {tried.question.name}: {_summary(tried.verdict, tried.total)}"]
+    lines += [f"  {tried.advice}"] if tried.advice else []
+    for case, judged, values in tried.cases():
+        lines.append(f"  {'✓' if judged.passed else '✗'} {case.description}")
+        lines += [f"    {judged.message}"] if judged.message else []
+        margin = max([len(label) for label, _ in values], default=0) + 6
+        lines += [f"    {label}:".ljust(margin) + textwrap.indent(value, " " * margin)[margin:] for label, value in values]
     return "\n".join(lines)
 
 
-def _html(question, verdict, outcomes, total, names) -> str:
+def _html(tried: _Try) -> str:
     green, red, grey = "#2e8b60", "#c8453c", "#6b7280"
-    colour = green if verdict.status == "passed" else grey if verdict.status == "missing" else red
+    colour = green if tried.verdict.status == PASSED else grey if tried.verdict.status == MISSING else red
     left = "text-align:left;padding:.1em 0"
-    rows = []
-    for case, shown in zip(question.cases, verdict.cases):
-        if verdict.status == "missing":
-            break
-        mark, tone = ("✓", green) if shown.passed else ("✗", red)
+    rows = [f"<div style='margin:.35em 0 0'>{_code(tried.advice)}</div>"] if tried.advice else []
+    for case, judged, values in tried.cases():
+        mark, tone = ("✓", green) if judged.passed else ("✗", red)
         rows.append(f"<div style='margin:.35em 0 0'><b style='color:{tone}'>{mark}</b> {_code(case.description)}</div>")
-        if not shown.passed:
-            rows.append(f"<div style='margin:.15em 0 .15em 1.2em'>{_code(shown.message)}</div>")
-            cells = "".join(
-                f"<tr style='background:none'><td style='{left};vertical-align:top;color:{grey};padding-right:1em'>{label}</td>"
-                f"<td style='{left}'><code style='white-space:pre;background:none'>{html.escape(value)}</code></td></tr>"
-                for label, value in _values(case, outcomes[case.name], names))
-            rows.append(f"<table style='margin:.2em 0 .2em 1.2em;font-size:92%;border:none'>{cells}</table>" if cells else "")
+        rows.append(f"<div style='margin:.15em 0 .15em 1.2em'>{_code(judged.message)}</div>" if judged.message else "")
+        cells = "".join(
+            f"<tr style='background:none'><td style='{left};vertical-align:top;color:{grey};padding-right:1em'>{label}</td>"
+            f"<td style='{left}'><code style='white-space:pre;background:none'>{html.escape(value)}</code></td></tr>"
+            for label, value in values)
+        rows.append(f"<table style='margin:.2em 0 .2em 1.2em;font-size:92%;border:none'>{cells}</table>" if cells else "")
     return (f"<div style='border-left:4px solid {colour};padding:.3em .9em;margin:.3em 0;line-height:1.45'>"
-            f"<b>{html.escape(question.name)}</b> <span style='color:{colour}'>{html.escape(_summary(verdict, total))}</span>"
-            f"{''.join(rows)}</div>")
+            f"<b>{html.escape(tried.question.name)}</b> <span style='color:{colour}'>"
+            f"{html.escape(_summary(tried.verdict, tried.total))}</span>{''.join(rows)}</div>")
 
 
 def _code(text: str) -> str:
@@ -192,6 +222,18 @@ def _parameters(answer) -> list[str]:
         return []
     return [parameter.name for parameter in parameters
             if parameter.kind in (parameter.POSITIONAL_ONLY, parameter.POSITIONAL_OR_KEYWORD)]
+
+
+def _other_type(question: QuestionKey, outcomes: dict[str, Outcome]) -> str:
+    """A warning about right values of a type that answers built on them may not take; it costs no points."""
+    for case in question.cases:
+        right, got = case.expected.get("output"), outcomes[case.name].get("observation", {}).get("output")
+        if not isinstance(right, np.ndarray) or not isinstance(got, np.ndarray):
+            continue
+        kinds = right.dtype.kind + got.dtype.kind
+        if kinds in ("fb", "fi", "fu", "ib", "if") or right.dtype == np.float32 and got.dtype == np.float64 and got.ndim:
+            return f"It returned {got.dtype} where {right.dtype} is asked for: what builds on it may stumble over that."
+    return ""
 
 
 def _values(case, outcome: Outcome, names: list[str]) -> list[tuple[str, str]]:

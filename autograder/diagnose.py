@@ -25,7 +25,7 @@ def misconception(question: QuestionKey, outcomes: dict[str, Outcome], lost: set
     """The misconception that explains the lost cases, or None.
 
     It has to give the wrong values of at least one lost case, or to agree on every case there is; and to agree with more
-    cases than any other, and with more than half of them.
+    cases than any other, and with more than half of them, or with half and all that are lost.
 
     Args:
         outcomes: the student's outcome by case name, for every case that ran.
@@ -39,7 +39,8 @@ def misconception(question: QuestionKey, outcomes: dict[str, Outcome], lost: set
         # Many different mistakes raise the same exception: without a wrong value, everything has to agree.
         telling = any("observation" in outcomes[name] for name in agree & lost)
         with_others = len(agree) == len(cases) and any("observation" in outcomes[name] for name in agree)
-        if not agree & lost or not (telling or with_others) or 2 * len(agree) <= len(cases):
+        enough = 2 * len(agree) > len(cases) - (lost <= agree)
+        if not agree & lost or not (telling or with_others) or not enough:
             continue
         score = len(agree)
         if score > best_score:

@@ -270,8 +270,17 @@ def judge(question: QuestionKey, outcomes: dict[str, Outcome], cell_errors: dict
             case, outcomes[case.name], wrong.get(case.name), inherited.get(case.name), question, name))
         for case in question.cases)
     score = sum(case.points for case in cases if case.passed)
-    return QuestionVerdict(question.name, _status(score, question, outcomes), score, question.max_score,
-                           _question_message(question, cases, name, inherited), name, cases)
+    message = _question_message(question, cases, name, inherited)
+    if lost - set(inherited) and (advice := mend_first(question, earlier)):
+        message = f"{message} {advice}"
+    return QuestionVerdict(question.name, _status(score, question, outcomes), score, question.max_score, message, name, cases)
+
+
+def mend_first(question: QuestionKey, earlier: dict[str, QuestionVerdict]) -> str:
+    """Advice when a question builds on answers that are wrong themselves; "" when it does not."""
+    wrong = [f"`{name}`" for name in question.uses if name in earlier and earlier[name].status not in (PASSED, MISSING, UNGRADED)]
+    return f"Your {_and(wrong)} {'is' if len(wrong) == 1 else 'are'} not right yet: if you build on that here, mend it first." \
+        if wrong else ""
 
 
 def _wrong(case: CaseKey, outcome: Outcome) -> str | None:

@@ -83,8 +83,7 @@ class Key:
     def examples(self) -> Key:
         """The part students may have: visible cases, and nothing that depends on the hidden ones."""
         questions = tuple(
-            dataclasses.replace(question, cases=tuple(
-                dataclasses.replace(case, follow_through={}) for case in question.cases if case.visible))
+            dataclasses.replace(question, cases=tuple(case for case in question.cases if case.visible))
             for question in self.questions)
         return dataclasses.replace(self, questions=questions, source="")
 

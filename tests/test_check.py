@@ -76,6 +76,48 @@ def test_inputs_have_the_names_of_the_students_parameters_and_small_values_their
     assert any(re.fullmatch(r"input: +\[.*", line) for line in lines)  # one needs no name
 
 
+def shown(assignment, code):
+    """What `check` prints in an assignment's folder."""
+    code = f"import numpy as np, tensorflow as tf\nfrom autograder import check\n{code}"
+    result = subprocess.run([sys.executable, "-c", code], cwd=ROOT / "assignments" / assignment, capture_output=True, text=True)
+    assert result.returncode == 0, result.stderr
+    return result.stdout
+
+
+NEURONS = """
+def perceptron(x, w, b):
+    return tf.cast(tf.linalg.matvec(x, w) + b > 0, tf.float32)
+def nand(x):
+    return perceptron(x, tf.constant([-2.0, -2.0]), 3.0)
+def pair(a, b):
+    return nand(tf.stack([a, b], axis=1))
+def xor(x):
+    a, b = x[:, 0], x[:, 1]
+    return pair(pair(a, pair(a, b)), pair(b, pair(a, b)))
+"""
+
+
+def test_a_mistake_with_a_name_is_not_counted_again_in_the_notebook_either():
+    text = shown("a1_neurons", NEURONS.replace("-2.0, -2.0]), 3.0", "2.0, 2.0]), -3.0") + "check('nand')\ncheck('xor')")
+    assert "Your gate is AND" in text and "✓ xor: 2 of 2 visible cases right" in text
+    assert "Right on top of your nand, whose mistake is not counted twice." in text
+
+
+def test_a_mistake_without_a_name_is_to_be_mended_first():
+    text = shown("a1_neurons", NEURONS.replace("3.0)", "3.0) / 3") + "check('xor')")
+    assert "✗ xor" in text and "Your `nand` is not right yet: if you build on that here, mend it first." in text
+
+
+@pytest.mark.parametrize("change, note", [
+    (("tf.cast(tf.linalg.matvec(x, w) + b > 0, tf.float32)", "tf.linalg.matvec(x, w) + b > 0"), "returned bool where float32 is asked for"),
+    (("> 0, tf.float32", "> 0, tf.float64"), "returned float64 where float32 is asked for"),
+    (("> 0, tf.float32", "> 0, tf.float32"), None)])
+def test_right_values_of_another_type_get_a_warning_and_all_points(change, note):
+    text = shown("a1_neurons", NEURONS.replace(*change) + "check('perceptron')")
+    assert "✓ perceptron: 2 of 2 visible cases right, 3 of 3 points" in text
+    assert note in text if note else "asked for" not in text
+
+
 def test_check_without_examples_says_what_to_do(tmp_path):
     result = subprocess.run([sys.executable, "-c", "from autograder import check\ncheck('double')"], cwd=tmp_path,
                             capture_output=True, text=True)

@@ -40,6 +40,13 @@ def test_what_differs_is_said_in_one_sentence_without_expected_values(value, wor
         assert secret not in text
 
 
+def test_counts_are_exact_and_measurements_are_not():
+    for count, other in ((23550, 23551), (520, 520.01), ([3, 100_000], [3, 100_001])):
+        assert sentence(np.array(other), {"output": np.array(count)})
+    assert sentence(np.array(23550.0), {"output": np.array(23550)}) is None
+    assert sentence(np.array(23551.0), {"output": np.array(23550.0)}) is None
+
+
 def test_missing_and_additional_outputs_are_named():
     two = {"output": np.zeros(2), "weights": np.zeros(3)}
     assert "weights" in difference(two, {"output": np.zeros(2)}, 1e-4, 1e-5)
