@@ -691,6 +691,50 @@ def test_a_network_that_ignores_its_input_is_noticed():
     assert lost(blind, QUESTIONS["build_cnn"]) == ["regression"]
 
 
+class PoolsInCall(keras.Model):
+    """Poolings in Lambda layers of a model without a graph of layers."""
+
+    def __init__(self, outputs):
+        super().__init__()
+        layers = keras.layers
+        self.steps = [layers.Conv2D(4, 3, padding="same"), layers.Lambda(lambda maps: max_pool(maps, 2, 2)),
+                      layers.Conv2D(5, 3, padding="same", activation="relu"), layers.Lambda(lambda maps: max_pool(maps, 2, 2)),
+                      layers.Flatten(), layers.Dense(outputs, activation="softmax")]
+
+    def call(self, x):
+        for step in self.steps:
+            x = step(x)
+        return x
+
+
+def by_slices(maps):
+    ops = keras.ops
+    return ops.maximum(ops.maximum(maps[:, ::2, ::2], maps[:, 1::2, ::2]), ops.maximum(maps[:, ::2, 1::2], maps[:, 1::2, 1::2]))
+
+
+def classifier(pool, activation="relu", padding="same"):
+    def build(shape, task, outputs):
+        x = inputs = keras.Input(shape)
+        for filters in (4, 5):
+            x = pool(keras.layers.Conv2D(filters, 3, padding=padding, activation=activation)(x))
+        return keras.Model(inputs, keras.layers.Dense(outputs, activation="softmax")(keras.layers.Flatten()(x)))
+
+    return build
+
+
+@pytest.mark.parametrize("answer", [
+    classifier(keras.layers.MaxPooling2D(2)), classifier(lambda maps: keras.ops.max_pool(maps, 2)),
+    classifier(lambda maps: keras.ops.average_pool(maps, 2)), classifier(by_slices),
+    lambda shape, task, outputs: PoolsInCall(outputs)], ids=["one layer twice", "ops", "average", "slices", "subclass"])
+def test_a_pooling_counts_however_it_is_written(answer):
+    assert not set(lost(answer, QUESTIONS["build_cnn"])) & {"names_a_digit", "classification"}
+
+
+def test_a_rectifier_written_as_a_maximum_is_no_pooling():
+    answer = classifier(lambda maps: maps, activation=lambda maps: keras.ops.maximum(maps, 0.0), padding="valid")
+    assert {"names_a_digit", "classification"} <= set(lost(answer, QUESTIONS["build_cnn"]))
+
+
 def test_strides_alone_are_no_pooling():
     def strided(shape, task, outputs):
         x = inputs = keras.Input(shape)

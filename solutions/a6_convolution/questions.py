@@ -37,15 +37,15 @@ output_size = Question(lesson.output_size)
 
 
 @output_size.case(points=1, visible=True)
-def three_windows(rng):
-    """Seven pixels, a window of three, two pixels at a time, inside the image."""
-    return 7, 3, 2, "valid"
+def two_windows(rng):
+    """Seven pixels, a window of four, two pixels at a time, inside the image."""
+    return 7, 4, 2, "valid"
 
 
 @output_size.case(points=1, visible=True)
 def four_windows(rng):
     """The same with zeros at the ends: every pixel is covered."""
-    return 7, 3, 2, "same"
+    return 7, 4, 2, "same"
 
 
 @output_size.case(points=2, probe=Probe("each"))
@@ -158,9 +158,9 @@ def four_places(rng):
 
 @conv2d.case(points=2, visible=True)
 def zeros_at_the_end(rng):
-    """A row of four pixels, a kernel of 1 × 2 and padding "same": the one zero that is needed stands at the right."""
-    x = np.array([1, 2, 3, 4], np.float32).reshape(1, 1, 4, 1)
-    return x, np.array([1, 10], np.float32).reshape(1, 2, 1, 1), [0.0], 1, "same"
+    """A row of six pixels, a kernel of 1 × 3, stride 2 and padding "same": the one zero that is needed stands at the right."""
+    x = np.array([1, 2, 3, 4, 5, 6], np.float32).reshape(1, 1, 6, 1)
+    return x, np.array([100, 10, 1], np.float32).reshape(1, 3, 1, 1), [0.0], 2, "same"
 
 
 @conv2d.case(points=4)
@@ -239,6 +239,13 @@ def ignores_the_padding_argument(x, kernel, bias, stride=1, padding="valid"):
 
 
 @conv2d.misconception
+def puts_the_odd_zero_first(x, kernel, bias, stride=1, padding="valid"):
+    """Your odd zero stands at the top or left; it goes to the bottom or right."""
+    turned = lesson.conv2d(x[:, ::-1, ::-1], kernel[::-1, ::-1], bias, stride, padding)
+    return turned[:, ::-1, ::-1]
+
+
+@conv2d.misconception
 def pads_both_ends_alike(x, kernel, bias, stride=1, padding="valid"):
     """You put half a kernel of zeros at both ends, whatever the stride; work out how many are needed, with the odd one at
     the bottom or right."""
@@ -256,13 +263,6 @@ def pads_as_at_stride_one(x, kernel, bias, stride=1, padding="valid"):
     """You put as many zeros around the image as stride 1 needs, and then take strides; larger strides need fewer, and the
     first window starts elsewhere."""
     return lesson.conv2d(x, kernel, bias, 1, padding)[:, ::stride, ::stride]
-
-
-@conv2d.misconception
-def puts_the_odd_zero_first(x, kernel, bias, stride=1, padding="valid"):
-    """Your odd zero stands at the top or left; it goes to the bottom or right."""
-    turned = lesson.conv2d(x[:, ::-1, ::-1], kernel[::-1, ::-1], bias, stride, padding)
-    return turned[:, ::-1, ::-1]
 
 
 @conv2d.misconception
@@ -320,11 +320,19 @@ def lets_the_bias_differ_from_place_to_place(x, kernel, bias, stride=1, padding=
 max_pool = Question(lesson.max_pool, forbid=POOLINGS, uses=("output_size",))
 
 
-@max_pool.case(points=2, visible=True)
+SMALL_MAP = np.array([[1, 5, 2, 0, 7], [3, 4, 8, 1, 0], [9, 0, 6, 2, 2]], np.float32)[np.newaxis, :, :, np.newaxis]
+
+
+@max_pool.case(points=1, visible=True)
 def rows_and_columns_left_over(rng):
     """The first example of the docstring: two whole windows; the last row and the last column fill none."""
-    x = np.array([[1, 5, 2, 0, 7], [3, 4, 8, 1, 0], [9, 0, 6, 2, 2]], np.float32)
-    return x[np.newaxis, :, :, np.newaxis], 2, 2
+    return SMALL_MAP, 2, 2
+
+
+@max_pool.case(points=1, visible=True)
+def windows_side_by_side(rng):
+    """The second example of the docstring: windows of 2 × 2 that move by one entry."""
+    return SMALL_MAP, 2, 1
 
 
 @max_pool.case(points=3)
@@ -593,8 +601,8 @@ def layer_inputs(rng, x, kernel, **config):
 
 @Convolution.case(points=2, visible=True)
 def one_filter(rng):
-    """One filter of 2 × 2 with the bias 1 on an image of 2 × 3; the defaults for everything else."""
-    return {"config": {"filters": 1, "kernel_size": 2},
+    """One filter of 2 × 2 with the bias 1 and ReLU on an image of 2 × 3, stride 2 and padding "same": two places."""
+    return {"config": {"filters": 1, "kernel_size": 2, "stride": 2, "padding": "same", "activation": "relu"},
             "weights": {"kernel": np.array([[1, 2], [0, -1]], np.float32)[..., np.newaxis, np.newaxis],
                         "bias": np.ones(1, np.float32)},
             "call": [np.array([[1, 0, 2], [4, 3, 1]], np.float32)[np.newaxis, :, :, np.newaxis]]}
@@ -630,10 +638,10 @@ def inside_a_model(rng):
     return layer_inputs(rng, (3, 6, 8, 2), (1, 3, 2, 4), stride=2, padding="same", activation="sigmoid")
 
 
-@Convolution.case(points=2, probe=Probe("with_a_pair", {"use": "layer_config"}))
+@Convolution.case(points=2, visible=True, probe=Probe("with_a_pair", {"use": "layer_config"}))
 def rebuilt_from_its_configuration(rng):
     """A copy made from `get_config` behaves the same with the same weights."""
-    return layer_inputs(rng, (2, 9, 7, 3), (2, 5, 3, 4), stride=2, padding="same", activation="relu")
+    return layer_inputs(rng, (1, 3, 4, 1), (2, 3, 1, 2), stride=2, padding="same", activation="relu")
 
 
 @Convolution.case(points=1, probe=Probe("with_a_pair", {"use": "layer_saved"}))
@@ -825,7 +833,7 @@ def segmentation(rng):
     return {"input_shape": [12, 20, 2], "task": "segmentation", "outputs": 3}
 
 
-@build_cnn.case(points=2)
+@build_cnn.case(points=2, visible=True)
 def control(rng):
     """Control: a mean and a positive scale."""
     return {"input_shape": [8, 12, 3], "task": "control", "outputs": 2}
@@ -961,9 +969,9 @@ gaussian_nll = Question(lesson.gaussian_nll, forbid=("scipy.stats.*",))
 
 
 @gaussian_nll.case(points=2, visible=True)
-def two_commands(rng):
-    """Two entries: one that is a scale off, and one that is met exactly."""
-    return [[3.0], [1.0]], [[1.0], [1.0]], [[2.0], [1.0]]
+def six_commands(rng):
+    """Three rows of two entries: one that is a scale off, and five that are met exactly."""
+    return [[3.0, 1.0], [1.0, 1.0], [1.0, 1.0]], [[1.0, 1.0], [1.0, 1.0], [1.0, 1.0]], [[2.0, 1.0], [1.0, 1.0], [1.0, 1.0]]
 
 
 @gaussian_nll.case(points=2)
