@@ -226,8 +226,8 @@ def test_numbers_of_the_pulses():
     assert answers(0, -3)[5] > 0.99 and answers(0, -3)[6] < 0.05
     fading = answers(5, -3)
     assert fading[10] > 0.5 and fading[15] < 0.1  # "over about ten steps"
-    latch = answers(8, -4)
-    assert latch[5:25].min() > 0.97 and latch[26:].max() < 0.03
+    latch = answers(8, -3)
+    assert latch[5:25].min() > 0.97 and latch[26:].max() < 0.1
 
 
 def test_numbers_of_the_parameters():
@@ -308,7 +308,7 @@ def test_a_stuck_part_is_put_back_and_traced_circuits_notice_it():
     traced = tf.function(xor_graph.python_function)
     close(traced(tf.constant(BITS)), [0, 1, 1, 0])  # traced, with gates that work
     assert {key: value.tolist() for key, value in outcome(traced, case).items()} == {
-        "output with nand stuck at 0": [0, 0, 0, 0], "output with nand stuck at 1": [1, 1, 1, 1]}
+        "is every answer 0 with `nand` stuck at 0?": True, "is every answer 1 with `nand` stuck at 1?": True}
     assert nand is QUESTIONS["nand"].answer and not tf.config.functions_run_eagerly()
     close(traced(tf.constant(BITS)), [0, 1, 1, 0])
 
@@ -317,14 +317,14 @@ def test_a_part_that_is_not_there_leaves_no_trace():
     namespace = {}
     exec("def other(x): return abs(x[:, 0] - x[:, 1])", namespace)
     case = next(case for case in QUESTIONS["xor"].cases if case.name == "broken_gates")
-    assert outcome(namespace["other"], case)["output with nand stuck at 1"].tolist() == [0, 1, 1, 0]
+    assert outcome(namespace["other"], case)["is every answer 1 with `nand` stuck at 1?"].tolist() is False
     assert "nand" not in namespace
 
 
 def test_numpy_has_no_slope_but_values():
     lost = [case.name for case in QUESTIONS["sigmoid"].cases
             if not same(outcome(lambda z: scipy.special.expit(np.asarray(z)), case), outcome(sigmoid, case), case)]
-    assert lost == ["slope", "slope_far_out"]
+    assert lost == ["slope_by_hand", "slope", "slope_far_out"]
     slope = next(case for case in QUESTIONS["sigmoid"].cases if case.name == "slope")
     with pytest.raises(AnswerError, match="gradients flow only through TensorFlow operations"):
         observe(lambda z: 1 / (1 + np.exp(-np.asarray(z))), slope.probe, slope.make(np.random.default_rng(0)), "x")

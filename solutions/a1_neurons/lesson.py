@@ -15,7 +15,8 @@
 # You need about two hours. There are six questions, worth 100 points together.
 #
 # **How to work.** Write an answer where it says `# YOUR CODE HERE`, run its cell, then run the check under it. The check
-# tries small examples that you can redo with pen and paper; hidden cases of other sizes hold most of the points. Write your
+# tries small examples that you can redo with pen and paper; hidden cases of other sizes hold most of the points. Examples in
+# docstrings write arrays as lists and ln 3 for `np.log(3)`; the checks pass tensors. Write your
 # answers with TensorFlow or with NumPy, as you like: what counts is what they return. (One answer, `sigmoid`, is also
 # differentiated, and its text says what that asks of you.) Cells with pictures follow each question; they use what you
 # wrote, so answer first.
@@ -100,7 +101,7 @@ def plot_decisions():
     for bias in (-5.0, -1.0):
         print(f"bias {bias:4.1f}: a swim on {swims[list(biases).index(bias)]} of the 8 kinds of day")
         right.plot(bias, swims[list(biases).index(bias)], "o", color=plots.ORANGE, zorder=3)
-    right.step(biases, swims, where="post", color=plots.BLUE)
+    right.step(biases, swims, where="pre", color=plots.BLUE)  # at the bias of a jump itself the sum is 0: still silent
     right.set(title="The higher the bias, the keener the swimmer", xlabel="bias b", ylabel="kinds of day with a swim",
               yticks=range(9))
     plt.show()
@@ -134,7 +135,8 @@ plot_decisions()
 #
 # The weights $w = (-2, -2)$ and the bias $b = 3$ do it. Check one row in your head before you go on.
 #
-# Build the gate as one call of your own `perceptron`, for a whole batch at once. The check makes sure of it as engineers do:
+# Build the gate as one call of your own `perceptron`, for a whole batch at once (with `tf.constant([-2.0, -2.0])`: TensorFlow
+# does not multiply float32 by whole numbers). The check makes sure of it as engineers do:
 # it breaks a part. With `perceptron` replaced by one that always answers 0, or always 1, your gate must answer 0, or 1, too.
 # (A mistake in `perceptron` that the check can name is not counted again here.) Not to be used: `tf.math.logical_and` and
 # its twins in `tf.bitwise`, NumPy and `keras.ops`.
@@ -164,8 +166,9 @@ def nand(x):
 # ### How much logic fits into one neuron?
 #
 # There are sixteen ways to fill in a truth table of two inputs. Which of them can a single perceptron compute? Make
-# 20,000 perceptrons with random weights and biases, and see which tables turn up. (The code uses a trick worth knowing: a
-# bias is the weight of one more input that is always 1.)
+# 20,000 perceptrons with random weights and biases, and see which tables turn up. (The code uses two tricks worth knowing. A
+# bias is the weight of one more input that is always 1. And $x \cdot w = w \cdot x$: it passes the neurons as the rows of a
+# batch, and one corner, with its 1, as the weights.)
 
 # %% tags=["demo"]
 def plot_sixteen_tables():
@@ -220,7 +223,7 @@ plot_sixteen_tables()
 # ## 3. A circuit
 #
 # What no single perceptron can do, a few of them can. NAND is *universal*: every truth table there is can be wired up from
-# NAND gates alone, and so by perceptrons alone. Prove it for the table that was missing:
+# NAND gates alone, and so by perceptrons alone. Prove it for one of the two that were missing:
 #
 # | $x_1$ | $x_2$ | XOR |
 # | --- | --- | --- |
@@ -239,10 +242,10 @@ plot_sixteen_tables()
 # Any circuit that is right gets all points. Four gates are the fewest possible; can you find them? A gate wants its two
 # signals, `(B,)` each, as the two columns of one array `(B, 2)`: `tf.stack([a, b], axis=1)`.
 #
-# Every signal has to come out of a NAND gate, the last one too: no arithmetic and no comparisons on the way. The check
-# breaks the gates again: with `nand` stuck at 0, or at 1, your circuit must answer 0, or 1. (A mistake in `nand` that the
-# check can name is not counted again here.) Not to be used: `tf.math.logical_xor` and its twins in `tf.bitwise`, NumPy and
-# `keras.ops`.
+# Every signal should come out of a NAND gate, with no arithmetic and no comparisons on the way. For the last one the check
+# makes sure of it and breaks the gates again: with `nand` stuck at 0, or at 1, your circuit must answer 0, or 1. (A mistake
+# in `nand` that the check can name is not counted again here.) Not to be used: `tf.math.logical_xor` and its twins in
+# `tf.bitwise`, NumPy and `keras.ops`.
 #
 # | name | shape | |
 # | --- | --- | --- |
@@ -342,8 +345,8 @@ plot_addition()
 # | --- | --- | --- | --- | --- | --- | --- |
 # | $\sigma(z)$ | almost 0 | 1/4 | 1/2 | 0.7311 | 3/4 | almost 1 |
 #
-# (The course notes round σ(1), which is 0.731059, to 0.730 in one place and to 0.731 in another. Correct is 0.731, and with
-# one digit more 0.7311.) Its slope $\sigma'(z)$ is largest in the middle, 1/4 at $z = 0$, and dies away on both sides.
+# (σ(1) is 0.731059: rounded, 0.731, and not the 0.730 that one reads at times.) Its slope $\sigma'(z)$ is largest in the
+# middle, 1/4 at $z = 0$, and dies away on both sides.
 #
 # | name | shape | |
 # | --- | --- | --- |
@@ -357,14 +360,15 @@ plot_addition()
 # points for values, but none of those for slopes.
 #
 # *Let nothing overflow on the way.* The formula as written has the right value at $z = -1000$: $e^{1000}$ is infinite in
-# float32, and $1 / (1 + \infty) = 0$. But its slope is computed as zero times infinity, which is `nan`. The remedy is to write
-# $\sigma$ in two ways, so that no exponent is positive:
+# float32, and $1 / (1 + \infty) = 0$. But its slope is computed as zero times infinity, which is `nan`. The remedy is to
+# write $\sigma$ in two ways, so that no exponent is positive:
 #
 # $$\sigma(z) = \frac{1}{1 + e^{-z}} \;\text{ for } z \ge 0, \qquad \sigma(z) = \frac{e^{z}}{1 + e^{z}} \;\text{ for } z < 0.$$
 #
 # Beware of `tf.where`: it computes *both* branches for every entry, and an infinity in the discarded one still spoils the
-# slope. Hand each branch only numbers that it can bear, such as `tf.maximum(z, 0.0)`. (The slope is not tried at $z = 0$
-# itself, where some right formulas have a kink.)
+# slope. Hand each branch only numbers that it can bear: `tf.maximum(z, 0.0)` the first, `tf.minimum(z, 0.0)` the second.
+# Clipping z is no way out, for the slope of what was clipped is 0. (The slope is not tried at $z = 0$ itself, where some
+# right formulas have a kink.)
 #
 # Not to be used: the sigmoid of any library or its logarithm, under whatever name (`tf.sigmoid`, `tf.math.log_sigmoid`,
 # `keras.ops.sigmoid`, `keras.activations.sigmoid`, `keras.layers.Activation`, `scipy.special.expit`). Fine: `tf.exp`,
@@ -417,9 +421,9 @@ def plot_sweep():
     right.set(title="What a change of 0.1 in $w_1$ does", xlabel="first weight $w_1$", ylabel="change of the answer",
               ylim=(-0.001, 0.03))
     right.legend(loc="upper left")
-    for w in (-2.0, 0.4, 2.0):
+    for w in (-2.0, 0.45, 2.0):
         i = int(np.argmin(np.abs(sweep - w)))
-        print(f"w1 from {w:4.1f} to {w + step:4.1f}:  perceptron {moved[0][i]:+.0f}   sigmoid neuron {moved[1][i]:+.4f}   "
+        print(f"w1 from {w:5.2f} to {w + step:5.2f}:  perceptron {moved[0][i]:+.0f}   sigmoid neuron {moved[1][i]:+.4f}   "
               f"predicted {step * slope[i]:+.4f}")
     plt.show()
 
@@ -469,11 +473,11 @@ plot_from_dial_to_switch()
 # %% [markdown]
 # On the left, multiplying all weights and the bias of a neuron by a large $c$ makes the dial a switch again: a perceptron is
 # a sigmoid neuron seen from far away. So nothing is lost; whatever circuits of perceptrons can compute, networks of sigmoid
-# neurons can come as close to as you please (wherever no sum is exactly 0). On the right, the slope falls by the same
-# factor with every step away from the middle, a straight line on this scale, until it is too small for float32 and rounds
-# to 0. With the formula as written it does so much earlier on the left; and from $z = -89$ down, where $e^{-z}$ leaves the
-# range of float32, it is `nan`. That is contagious: one `nan` among many slopes makes their sum `nan`, and soon every weight
-# of the network.
+# neurons can come as close to as you please (wherever no sum is exactly 0). On the right, the slope falls by the same factor
+# with every step away from the middle, a straight line on this scale, until it is too small for float32 and rounds to 0.
+# With the formula as written it does so much earlier on the left, at $z = -44$; and from $z = -89$ down, where $e^{-z}$
+# leaves the range of float32, it is `nan`. That is contagious: one `nan` among many slopes makes their sum `nan`, and soon
+# every weight of the network.
 #
 # > **Going further.** Pierre-François Verhulst found the curve in 1838 as a law for populations that run out of room, and
 # > later called it *logistique*. The safe way of writing it is what libraries do behind `tf.sigmoid`; the trap in `tf.where`
@@ -505,7 +509,8 @@ plot_architecture()
 #
 # $$a^{l} = \sigma\big(a^{l-1} W^{l} + b^{l}\big),$$
 #
-# where $\sigma$ works on every entry and the biases are added to every row, the answer of the network is $a^{L}$. Every
+# where $\sigma$ works on every entry and the biases are added to every row (the raised $l$ counts layers, it is no power),
+# the answer of the network is $a^{L}$. Every
 # layer has its sigmoid, the last one too.
 #
 # | name | shape | |
@@ -562,11 +567,11 @@ plot_forward_pass()
 
 # %% [markdown]
 # The same network, two examples. Blue connections have positive weights, orange ones negative; the thicker, the larger. The
-# weights stay and the answers change: what a network knows is in its connections, what it thinks is in its neurons. The hidden
-# neuron at the top listens mostly to the first input, and answers 0.86 to the one example and 0.29 to the other. The outputs
-# hardly differ, 0.75 and 0.13 against 0.69 and 0.12, and mean nothing yet: these weights are random.
+# weights stay and the answers change: what a network knows is in its connections, what it thinks is in its neurons. The
+# hidden neuron at the top listens mostly to the first input, and answers 0.86 to the one example and 0.29 to the other. The
+# outputs hardly differ, 0.75 and 0.13 against 0.69 and 0.12, and mean nothing yet: these weights are random.
 #
-# ### XOR again, with two dials and a third
+# ### XOR again, with three sigmoid neurons
 #
 # Three neurons are enough for XOR when they may differ from NAND: one hidden neuron computes OR, the other NAND, and the
 # output neuron is an AND of the two. Multiply all weights and biases by $c$ and watch the switch emerge.
@@ -597,15 +602,16 @@ def plot_smooth_xor():
 plot_smooth_xor()
 
 # %% [markdown]
-# With $c = 1$ the network hardly commits itself: 0.36 and 0.48 at the corners. With $c = 3$ it says 0.06 and 0.92, with
-# $c = 10$ exactly 0 and 1 to two digits, and the edges of the band are sharp. Two lines, drawn by two hidden neurons, enclose
-# what one line could not.
+# Filled dots are where XOR is 1. With $c = 1$ the network hardly commits itself: 0.36 and 0.48 at the corners. With $c = 3$
+# it says 0.06 and 0.92, with $c = 10$ exactly 0 and 1 to two digits, and the edges of the band are sharp. Two lines, drawn
+# by two hidden neurons, enclose what one line could not.
 #
 # ### Forward only, or round in circles?
 #
 # In all these networks the signals run one way: from left to right, never back. That is what *feedforward* means. If a neuron
-# also hears what it answered a moment ago, the network is *recurrent*. Three neurons receive the same signal, a pulse of +1
-# at time 5 and one of −1 at time 25. The first is feedforward; the other two also get their own last answer as a second input.
+# also hears what it answered a moment ago, the network is *recurrent*: the drawings show one of each kind. Then three single
+# neurons, with weight 8 and bias −3, receive the same signal, a pulse of +1 at time 5 and one of −1 at time 25. The first is
+# feedforward; the other two also get their own last answer as a second input.
 
 # %% tags=["demo"]
 def plot_feedforward_and_recurrent():
@@ -623,10 +629,10 @@ def plot_feedforward_and_recurrent():
 
     signal = np.zeros(40, np.float32)
     signal[5], signal[25] = 1, -1
-    neurons = [("feedforward", 0.0, -3.0, plots.GREY), ("weight 5 on itself", 5.0, -3.0, plots.GREEN),
-               ("weight 8 on itself", 8.0, -4.0, plots.ORANGE)]
-    for text, memory, bias, colour in neurons:
-        weights, biases = [tf.constant([[8.0], [memory]])], [tf.constant([bias])]
+    neurons = [("feedforward", 0.0, plots.GREY), ("weight 5 on itself", 5.0, plots.GREEN),
+               ("weight 8 on itself", 8.0, plots.ORANGE)]
+    for text, memory, colour in neurons:
+        weights, biases = [tf.constant([[8.0], [memory]])], [tf.constant([-3.0])]
         answers, answer = [], 0.0
         for value in signal:
             answer = float(feedforward(tf.constant([[value, answer]]), weights, biases)[0, 0])  # inputs: signal, own last answer
@@ -676,8 +682,8 @@ plot_feedforward_and_recurrent()
 def count_parameters(sizes):
     """The number of weights and biases of a fully connected feedforward network.
 
-    >>> count_parameters([2, 3, 1])  # (2·3 + 3) + (3·1 + 1)
-    13
+    >>> count_parameters([4, 3, 2])  # (4·3 + 3) + (3·2 + 2)
+    23
     >>> count_parameters([784, 30, 10])
     23860
 
@@ -696,8 +702,8 @@ def plot_parameters():
     parts = {"weights 784 × 30": 784 * 30, "hidden biases": 30, "weights 30 × 10": 30 * 10, "output biases": 10}
     bars = left.barh(list(parts), list(parts.values()), color=[plots.BLUE, plots.ORANGE, plots.BLUE, plots.ORANGE])
     left.bar_label(bars, [f"{n:,}" for n in parts.values()], padding=4, fontsize=9)
-    left.set(title=f"[784, 30, 10]: {int(count_parameters([784, 30, 10])):,} parameters", xlabel="number, on a logarithmic scale",
-             xscale="log", xlim=(1, 2e5))
+    left.set(title=f"[784, 30, 10]: {int(count_parameters([784, 30, 10])):,} parameters", xlabel="how many", xlim=(0, 29_000))
+    left.xaxis.set_major_formatter("{x:,.0f}")
     left.invert_yaxis()
     left.grid(axis="y", visible=False)
 
@@ -720,7 +726,7 @@ plot_parameters()
 # $784 + 1 + 10 = 795$ parameters: one weight per pixel, a bias, and a weight to each output. A whole second hidden layer of
 # 30 costs only $30 \cdot 30 + 30 = 930$, little more than a single neuron in the first.
 #
-# > **Going further.** 23,860 unknowns, to be found from some 50,000 images of digits, or from 1,000 if there are no more.
+# > **Going further.** 23,860 unknowns, to be found from some 50,000 images of digits, or from a thousand.
 # > That this can end well is one of the surprises of the field, that it can end badly is the subject of the lesson on
 # > regularization. How such a network learns to read digits is told in Nielsen's
 # > [chapter 1](http://neuralnetworksanddeeplearning.com/chap1.html), which uses this very architecture.

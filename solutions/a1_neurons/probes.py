@@ -2,6 +2,7 @@
 
 import inspect
 
+import numpy as np
 import tensorflow as tf
 
 from autograder.probes import array, probe, tensors
@@ -23,7 +24,9 @@ def stuck(answer, inputs, *, part: str):
     try:
         for level in (0, 1):
             names[part] = _broken(float(level))
-            observation[f"output with {part} stuck at {level}"] = array(answer(*map(tensors, inputs)))
+            output = array(answer(*map(tensors, inputs)))
+            observation[f"is every answer {level} with `{part}` stuck at {level}?"] = array(
+                not isinstance(output, str) and output.shape == (len(inputs[0]),) and bool(np.all(output == level)))
     finally:
         tf.config.run_functions_eagerly(eager)
         if there:

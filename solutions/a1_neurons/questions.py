@@ -34,8 +34,8 @@ def four_days(rng):
 
 @perceptron.case(points=1, visible=True)
 def exactly_zero(rng):
-    """Two days whose sum is exactly 0, and one just above."""
-    return [[1.0, 1.0, 0.0], [-0.5, 2.0, 0.0], [1.0, 1.0, 0.25]], [2.0, 3.0, 4.0], -5.0
+    """Two days whose sum is exactly 0, and one above; the bias is positive."""
+    return [[1.0, -1.0, 0.0], [0.0, 1.0, 1.0], [1.0, -0.5, 0.0]], [2.0, 3.0, -4.0], 1.0
 
 
 @perceptron.case(points=6)
@@ -279,7 +279,7 @@ def goes_round_the_gates(x):
 sigmoid = Question(lesson.sigmoid, forbid=SIGMOIDS)
 
 
-@sigmoid.case(points=2, visible=True)
+@sigmoid.case(points=1, visible=True)
 def by_hand(rng):
     """Two rows that you can work out by hand: 1/2, 3/4, 1/4 and 1/5."""
     return [[0.0, math.log(3)], [-math.log(3), -math.log(4)]],
@@ -289,6 +289,12 @@ def by_hand(rng):
 def one_number(rng):
     """A single number, 1: the answer is 0.7311, a single number too."""
     return np.ones(()),
+
+
+@sigmoid.case(points=1, visible=True, probe=probes.gradients())
+def slope_by_hand(rng):
+    """The slope where the answer is 3/4, which is 3/4 · 1/4 there, and around −1000, where it is 0."""
+    return [math.log(3), -1000.0],
 
 
 @sigmoid.case(points=5)
@@ -406,10 +412,11 @@ def one_layer(rng):
 
 @feedforward.case(points=2, visible=True)
 def two_layers(rng):
-    """Two examples, two layers, by hand: the hidden neurons give 3/4 and 1/4 for the first, 1/2 and 1/2 for the second."""
+    """Two examples, two layers, by hand: hidden neurons give 3/4 and 1/4 for the first, 1/2 and 1/2 for the second; the last
+    sums are 2 ln 3 and ln 3."""
     log3 = math.log(3)
-    return ([[1.0, 0.0], [0.0, 0.0]], [np.array([[log3, -log3], [5.0, 3.0]]), np.array([[4 * log3], [0.0]])],
-            [np.zeros(2), np.array([-2 * log3])])
+    return ([[1.0, 0.0], [0.0, 0.0]], [np.array([[log3, -log3], [5.0, 3.0]]), np.array([[2 * log3], [-2 * log3]])],
+            [np.zeros(2), np.array([log3])])
 
 
 @feedforward.case(points=6)
@@ -509,6 +516,14 @@ def stops_before_the_last_layer(x, weights, biases):
 
 
 @feedforward.misconception
+def feeds_the_inputs_to_every_layer(x, weights, biases):
+    """Every layer works on the inputs x: from the second on, a layer gets what the one before it answered."""
+    for w, b in zip(weights, biases):
+        a = tf.sigmoid(x @ w + b)
+    return a
+
+
+@feedforward.misconception
 def steps(x, weights, biases):
     """Your neurons answer 0 or 1 only: these are sigmoid neurons, not perceptrons."""
     for w, b in zip(weights, biases):
@@ -532,8 +547,8 @@ count_parameters = Question(lesson.count_parameters, probe=probes.call(inputs_as
 
 @count_parameters.case(points=1, visible=True)
 def small_network(rng):
-    """Two inputs, three hidden neurons, one output: 13, which you can count in a drawing."""
-    return [2, 3, 1],
+    """Four inputs, three hidden neurons, two outputs: 23, which you can count in a drawing."""
+    return [4, 3, 2],
 
 
 @count_parameters.case(points=1, visible=True)
@@ -594,6 +609,12 @@ def one_bias_per_layer(sizes):
 def no_biases_at_the_output(sizes):
     """The output layer's biases are missing: output neurons compute as hidden ones do."""
     return sum(a * b for a, b in zip(sizes, sizes[1:])) + sum(sizes[1:-1])
+
+
+@count_parameters.misconception
+def stops_before_the_outputs(sizes):
+    """Your count stops one layer too early: the output layer has weights and biases like the others."""
+    return lesson.count_parameters(sizes[:-1])
 
 
 @count_parameters.misconception

@@ -560,7 +560,8 @@ print(f"{counts['convolution, 20 filters of 5 × 5']:,} shared weights stand for
 # The weights have fixed names, because that is how the check finds them: keep them in the attributes `kernel` and `bias`,
 # and make them with `self.add_weight(shape=…, initializer=…, name=…)`, so that Keras knows them when it trains or saves a
 # model. The place for it is `build(self, input_shape)`, which Keras calls once, before the first call, with the shape of
-# the input, (B, H, W, Cin), in which B may be `None`. `call` runs for every batch: a weight made there would be a new one each time.
+# the input, (B, H, W, Cin), in which B may be `None`. `call` runs for every batch: a weight made there would be a new one
+# each time.
 # `keras.activations.get("relu")` turns a name into a function, and `None` into the identity.
 #
 # `get_config` makes saving possible: it returns a dictionary from which Keras builds the layer anew, what
@@ -987,7 +988,8 @@ for row, name in zip(axes[:, 0], ("classification:\nwhat is it?", "detection:\nw
     row.set_ylabel(name, fontsize=9.5)
 legend = [plt.Rectangle((0, 0), 1, 1, color=SHADES(i)) for i in (1, 2, 3)]
 legend += [plt.Line2D([], [], color=plots.ORANGE, lw=2), plt.Line2D([], [], color=plots.GREY, lw=2, ls=":")]
-figure.legend(legend, [*(f"pixels of a {name}" for name in NAMES), "box found", "true box (white)"], loc="outside lower center", ncols=5)
+names = [*(f"pixels of a {name}" for name in NAMES), "box found", "true box (white)"]
+figure.legend(legend, names, loc="outside lower center", ncols=5)
 plt.show()
 
 
