@@ -91,7 +91,7 @@ class Key:
 def save(key: Key, path: Path, *, private: bool) -> None:
     """Write a key, whole or not at all; a private one is readable by its owner only, from its first byte on."""
     data, arrays = wire.flatten(_to_data(key))
-    manifest = json.dumps({"format": FORMAT, "key": data}, sort_keys=True, ensure_ascii=False).encode()
+    manifest = json.dumps({"format": FORMAT, "key": data}, ensure_ascii=False).encode()  # unsorted: misconceptions as declared
     path.parent.mkdir(parents=True, exist_ok=True)
     with atomic(path, mode=0o600 if private else 0o644) as file:
         np.savez_compressed(file, manifest=np.frombuffer(manifest, np.uint8), **{f"a{i}": a for i, a in enumerate(arrays)})

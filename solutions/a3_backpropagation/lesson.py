@@ -17,8 +17,9 @@
 #
 # **How to work.** Write an answer where it says `# YOUR CODE HERE`, run its cell, then run the check under it. The check
 # tries small examples, most of which you can redo with pen and paper; hidden cases of other sizes hold most of the points.
-# Write your answers with TensorFlow or with NumPy: what counts is what they return. Cells with pictures follow the
-# questions; they use what you wrote, so answer first.
+# Write your answers with TensorFlow or with NumPy: what counts is what they return. Examples in docstrings write arrays as
+# lists and ln 3 for `np.log(3)`; the checks pass tensors. Cells with pictures follow the questions; they use what you wrote,
+# so answer first.
 #
 # The same names hold throughout.
 #
@@ -73,8 +74,8 @@ plots.style()
 def relu(z):
     """The larger of z and 0, entry by entry.
 
-    >>> relu([-2.0, -0.5, 0.0, 3.0])
-    [0.0, 0.0, 0.0, 3.0]
+    >>> relu([-2.0, -0.5, 0.0, 3.5])
+    [0.0, 0.0, 0.0, 3.5]
 
     Args:
         z: float32 tensor of any shape.
@@ -101,7 +102,7 @@ def relu(z):
 # The two forms are equal on paper. In a computer the first becomes ∞/∞ far to the left, the second does not. The dtype
 # matters a little too: later you will check a gradient to nine digits, which takes float64, so compute in the dtype of `z`
 # and do not cast. `tf.sigmoid` is welcome; differentiating it with `tf.GradientTape`, `tf.gradients`, `tf.autodiff` or
-# `tf.raw_ops.SigmoidGrad` is not.
+# `tf.raw_ops.SigmoidGrad` is not, and differences of it are not exact enough.
 
 # %% question="sigmoid_prime"
 def sigmoid_prime(z):
@@ -167,7 +168,7 @@ plot_activations()
 # | name | shape | |
 # | --- | --- | --- |
 # | `f` | function | takes an array of the shape of `x`, returns a number |
-# | `x` | any | a float64 NumPy array, possibly a view of another one (a transpose, say) |
+# | `x` | any | a float64 NumPy array, possibly a view of another one (a transpose, say: then `x.ravel()` is a copy) |
 # | `h` | number | how far to move |
 # | returned | as `x` | the slope of `f` in every entry |
 #
@@ -253,9 +254,9 @@ plot_step_sizes()
 # Two errors pull in opposite directions. On the right of each curve $h$ is too large: the one-sided slope is off in
 # proportion to $h$, the central one in proportion to $h^2$, because the errors of its two sides cancel. On the left $h$ is
 # too small: float64 knows $f$ to 16 digits, a tiny move changes only the last of them, and dividing by $h$ magnifies their
-# rounding. At $h = 10^{-5}$ the central difference is off by $7 \cdot 10^{-11}$ and close to its best; the one-sided one is off
-# by $6 \cdot 10^{-6}$. With the seven digits of float32 the same move gives an error of 0.01, and below
-# $h \approx 3 \cdot 10^{-8}$ the number 1 does not move at all: the slope is 0.
+# rounding. At $h = 10^{-5}$ the central difference is off by $7 \cdot 10^{-11}$ and close to its best; the one-sided one is
+# off by $6 \cdot 10^{-6}$. With the seven digits of float32 the same move gives an error of 0.01, and below $h \approx 3
+# \cdot 10^{-8}$ the number 1 does not move at all: the slope is 0.
 #
 # > **Going further.** How to choose $h$, and why the cube root of the machine's precision is a good start, is worked out in
 # > Press and others, *Numerical Recipes*, section 5.7.
@@ -263,8 +264,8 @@ plot_step_sizes()
 # %% [markdown]
 # ## 4. Are two gradients the same?
 #
-# Two gradients computed in different ways hardly ever agree to the last digit. A difference of 0.001 is nothing beside 1000 and
-# everything beside 0.001, so compare it with the numbers themselves, entry by entry, and let the worst entry speak:
+# Two gradients computed in different ways hardly ever agree to the last digit. A difference of 0.001 is nothing beside 1000
+# and everything beside 0.001, so compare it with the numbers themselves, entry by entry, and let the worst entry speak:
 #
 # $$\text{relative error} = \max_i \frac{|a_i - b_i|}{\max\big(10^{-8},\; |a_i| + |b_i|\big)}.$$
 #
@@ -312,7 +313,7 @@ def plot_relative_error():
         left.annotate(name, (ratio, value), shift, textcoords="offset points", fontsize=9, color="#30343b",
                       ha="left" if shift[0] > 0 else "right")
     left.set(title="What a constant factor does", xlabel="your gradient / true gradient", ylabel="relative error",
-             ylim=(-0.04, 1.3))
+             xlim=(0.007, 1000), ylim=(-0.04, 1.3))
     left.legend(loc="upper center", ncols=2)
 
     one_wrong = true.copy()
@@ -349,9 +350,13 @@ plot_relative_error()
 # | 3 | $\partial C / \partial W_l = a_{l-1}^{\mathsf T}\, \delta_l$ | $(n_{l-1}, n_l)$ | what came in, times the blame |
 # | 4 | $\partial C / \partial b_l = \sum_i \delta_{l,i}$ | $(n_l,)$ | the blame of all examples |
 #
-# Line 1: $\frac12 (y - a)^2$ has the derivative $a - y$, and $a$ moves $\sigma'(z)$ times as fast as $z$. Line 2: a unit acts on
-# the cost through every unit of the layer after it, so it collects their blame, each times the weight between the two; its
-# own $\sigma'$ is still to be passed. Lines 3 and 4: in $z = aW + b$, a weight is multiplied by what came in, a bias by 1.
+# ($n_l$ is the number of units of layer $l$, with $n_0 = n$ inputs and $n_L = k$ outputs; $\delta_{l,i}$ is row $i$ of
+# $\delta_l$.)
+#
+# Line 1: $\frac12 (y - a)^2$ has the derivative $a - y$, and $a$ moves $\sigma'(z)$ times as fast as $z$. Line 2: a unit
+# acts on the cost through every unit of the layer after it, so it collects their blame, each times the weight between the
+# two; its own $\sigma'$ is still to be passed. Lines 3 and 4: in $z = aW + b$, a weight is multiplied by what came in, a
+# bias by 1.
 #
 # Line 3 sums over the examples by itself: that is what the matrix product does with $B$. The $\frac{1}{B}$ of the mean has
 # been paid in line 1, once and for all.
@@ -368,7 +373,7 @@ plot_relative_error()
 # The gradients of the biases are $\delta_2$ and $\delta_1$ themselves.
 #
 # So: run forwards and keep every $z_l$ and $a_l$; then walk backwards once, from $\delta_L$ to $\delta_1$. Your
-# `sigmoid_prime` is welcome (a mistake that the check can name is not counted twice). The batch is `len(x)`, or
+# `sigmoid_prime` is welcome (a mistake in it that the check can name costs no points here). The batch is `len(x)`, or
 # `x.shape[0]`, examples; since that is a Python number, it divides float32 and float64 tensors alike.
 #
 # Not to be used: `tf.GradientTape`, `tf.gradients`, `tf.autodiff`, `tf.raw_ops.SigmoidGrad`. Finite differences will not
@@ -462,13 +467,13 @@ def plot_gradient_check():
         seen = by_hand != 0  # a pixel without ink has no say: both are exactly 0
         entries = np.abs(by_hand - nudged) / np.maximum(1e-8, np.abs(by_hand) + np.abs(nudged))
         print(f"cost in {dtype.__name__}: relative error {worst:.1g}, the worst of {by_hand.size} derivatives; "
-              f"the median is {np.median(entries[seen]):.1g}")
+              f"the median is {np.median(entries[seen]):.1g} over the {seen.sum()} that are not 0")
         right.loglog(np.abs(by_hand[seen]), np.maximum(entries[seen], 1e-14), ".", color=colour, markersize=4, alpha=0.7,
                      label=f"cost in {dtype.__name__}")
     left.set(title="Every derivative, computed twice", xlabel="by backpropagation", ylabel="by central differences")
     left.legend(loc="upper left")
     right.set(title="How well the two agree", xlabel="size of the derivative", ylabel="relative error of the entry",
-              ylim=(1e-14, 10))
+              ylim=(4e-15, 10))
     right.legend(loc=(0.03, 0.5))
     plt.show()
 
@@ -476,15 +481,15 @@ def plot_gradient_check():
 plot_gradient_check()
 
 # %% [markdown]
-# With the cost in float64 the two gradients agree to $2 \cdot 10^{-8}$ in the worst of 610 derivatives, and to
-# $2 \cdot 10^{-10}$ in an ordinary one. Nothing but a right gradient does that: the two computations share no line of code.
-# In float32 the same right gradient seems to be as wrong as can be, 1, and even an ordinary derivative is off by 0.07. The
-# cost is a little above 1 and known to seven digits, so its slope comes in stairs of
-# $1.2 \cdot 10^{-7} / (2 \cdot 10^{-5}) = 0.006$, the steps on the left, and a small derivative comes out as 0. So: train in
-# float32, check in float64.
+# With the cost in float64 the two gradients agree to $2 \cdot 10^{-8}$ in the worst of 610 derivatives, and to $2 \cdot
+# 10^{-10}$ in an ordinary one. Nothing but a right gradient does that: the two computations share no line of code. In
+# float32 the same right gradient seems to be as wrong as can be, 1, and even an ordinary derivative is off by 0.07. The cost
+# is a little above 1 and known to seven digits, so its slope comes in stairs of $1.2 \cdot 10^{-7} / (2 \cdot 10^{-5}) =
+# 0.006$, the steps on the left, and a small derivative comes out as 0: that is the row at 1 on the right, and the dips
+# beside it are derivatives that happen to lie on a stair. So: train in float32, check in float64.
 #
 # And the price? Nudging took 1,220 runs of the network, two for each parameter. Backpropagation took one run forwards and
-# one backwards, which costs about twice as much.
+# one backwards, which costs about as much as two forwards: three in all.
 
 # %% [markdown]
 # ### What a weight is told
@@ -504,13 +509,14 @@ def plot_blame():
         down, blame = -np.asarray(dws[0]), np.asarray(dbs[0])  # (64, 8): downhill, and (8,)
         row[0].imshow(image.reshape(8, 8), cmap="Greys", vmin=0, vmax=1)
         row[0].set_title(name, fontsize=9, loc="center", weight="normal")
+        limit = np.abs(down).max()
         for unit in range(8):
-            limit = np.abs(down[:, unit]).max()
             row[unit + 1].imshow(down[:, unit].reshape(8, 8), cmap="RdBu", vmin=-limit, vmax=limit)
             row[unit + 1].set_title(f"{blame[unit]:+.4f}".replace("-", "−"), fontsize=9, loc="center", weight="normal")
     for axis in axes.flat:
         axis.set(xticks=[], yticks=[])
         axis.grid(False)
+        axis.spines[:].set_visible(False)
     figure.suptitle("The step for the weights of each hidden unit (blue: up, red: down), and the unit's blame ∂C/∂b", fontsize=11)
     plt.show()
 
@@ -544,13 +550,15 @@ plot_blame()
 # | --- | --- | --- |
 # | `x`, `y`, `weights`, `biases` | as before | |
 # | `activation` | text | of the hidden layers: `"sigmoid"`, `"tanh"` or `"relu"` |
-# | returned | `(layers,)` | one norm per layer, the first layer first; biases do not count |
+# | returned | list, or array `(layers,)` | one norm per layer, the first layer first; biases do not count |
 #
 # The cost is the one above. The *last* layer is a sigmoid whatever `activation` says, so that all networks answer the same
 # question.
 #
-# Everything is allowed here, `tf.GradientTape` and `tf.nn.relu` included, and the tape is the short way: a constant tensor
-# has to be watched. Your own `relu` will do too if it is made of TensorFlow operations; gradients do not flow through NumPy.
+# Everything is allowed here, `tf.GradientTape` and `tf.nn.relu` included, and the tape is the short way. A constant tensor
+# has to be watched: `tape.watch(weights)` takes the whole list, and `tape.gradient(cost, weights)` returns one. Your own
+# `relu` will do too if it is made of TensorFlow operations; gradients do not flow through NumPy. (No case has a $z$ of
+# exactly 0 in a hidden layer, where the slope of ReLU is a matter of taste.)
 
 # %% question="layer_gradient_norms"
 def layer_gradient_norms(x, y, weights, biases, activation):
@@ -589,9 +597,9 @@ def layer_gradient_norms(x, y, weights, biases, activation):
 # activation differs.
 #
 # The fourth network is a trick. Since $\tanh z = 2\sigma(2z) - 1$, every tanh network can be rewritten, exactly, as a
-# *sigmoid* network: double all weights and biases for the $2z$, double once more the weights that read a hidden layer, and
-# let the biases absorb the $-1$. It squashes with the sigmoid, its slopes are at most ¼, and it computes what the tanh
-# network computes.
+# *sigmoid* network: double the weights and biases of the hidden layers for the $2z$, double once more all weights that read
+# a hidden layer, and let the biases absorb the $-1$. It squashes with the sigmoid, its slopes are at most ¼, and it computes
+# what the tanh network computes.
 
 # %% tags=["demo"]
 def float32(network):
@@ -633,7 +641,7 @@ def plot_vanishing():
     factors = 2.0 ** np.arange(-1, 5.5, 0.5)
     for name, activation, prepare, colour in [
             ("tanh", "tanh", lambda k: ([k * w for w in network[0]], network[1]), plots.BLUE),
-            ("sigmoid, centred", "sigmoid", lambda k: centred(*network, k), plots.PURPLE),
+            ("sigmoid, centred", "sigmoid", lambda k: centred(*network, k), plots.RED),
             ("sigmoid, no biases", "sigmoid", lambda k: ([k * w for w in network[0]], network[1]), plots.ORANGE)]:
         ratios = []
         for factor in factors:
@@ -641,9 +649,10 @@ def plot_vanishing():
             ratios.append(float(norms[0] / norms[-1]))
         right.loglog(factors, ratios, color=colour, marker="o", markersize=4, label=name)
         print(f"{name:20} first layer / last layer, weights times", ", ".join(
-            f"{factor:g}: {ratio:.1g}" for factor, ratio in zip(factors, ratios) if factor in (1, 4)))
+            f"{factor:g}: {ratio:.1g}" for factor, ratio in zip(factors, ratios) if factor in (0.5, 1, 4, 32)))
     right.axvline(4, color=plots.GREY, linewidth=1, linestyle=":")
-    right.set(title="The same with larger weights", xlabel="weights multiplied by", ylabel="gradient, first layer / last layer")
+    right.set(title="First layer against last, as weights grow", xlabel="all weights multiplied by",
+              ylabel="gradient, first layer / last layer")
     right.set_xticks([0.5, 1, 2, 4, 8, 16, 32], ["½", "1", "2", "4", "8", "16", "32"])
     right.minorticks_off()
     right.legend(loc="lower right")
@@ -655,25 +664,26 @@ plot_vanishing()
 # %% [markdown]
 # In the sigmoid network every layer on the way back costs a factor of about 4: the gradient falls from 0.9 in the last layer
 # to 0.00016 in the first, more than 5,000 times shorter. In the tanh network, with the same weights, it does not fall at all
-# (0.32 in the last layer, 0.53 in the first), and in the ReLU network hardly (0.096 and 0.038).
+# (0.32 in the last layer, 0.53 in the first), and in the ReLU network by little (0.096 and 0.038).
 #
 # It is tempting to say that the sigmoid squashes numbers, and that information is lost. But tanh squashes too. And the
-# dashed line *is* a network of sigmoids, nothing else, and loses nothing: 0.85 and 0.26. What counts is line 2 of section 5.
-# Per layer the blame is multiplied by a weight and a slope, $w\,\sigma'(z)$. Weights of size $1/\sqrt{n}$ keep the length of
-# the blame about the same; then the slope is what remains, and the slope of a sigmoid is at most ¼. In the disguised network
-# the weights are four times as large, and $4 \cdot \frac14 = 1$.
+# dashed line *is* a network of sigmoids, nothing else, and loses little: 0.85 and 0.26. What counts is line 2 of section 5.
+# Per layer the blame is multiplied by a weight and a slope, $w\,\sigma'(z)$. Weights of size $1/\sqrt{n}$ alone would keep
+# its length; then the slope decides. It is nearly 1 for tanh near 0, 1 or 0 for ReLU, and at most ¼ for a sigmoid. In the
+# disguised network the weights between hidden layers are four times as large, and $4 \cdot \frac14 = 1$.
 #
-# The picture on the right says the same for all weights. Sigmoids whose biases keep $z$ near 0 go from 0.0003 to 0.4 when
-# their weights grow fourfold. Large weights alone are a poor cure: without the biases $z$ drifts to where $\sigma'$ is far below
-# ¼, and 0.03 is all that one gets. And with tanh the same weights make the product larger than 1, and the blue line
-# climbs beyond 1,000: gradients *explode*, which is the same fact seen from the other side.
+# On the right all weights are multiplied. Sigmoids whose biases keep $z$ near 0 go from 0.0003 to 0.4 when their weights
+# grow fourfold. Large weights alone are a poor cure: without the biases $z$ drifts to where $\sigma'$ is far below ¼, and
+# 0.03 is all that one gets. With tanh larger weights make the product larger than 1, and in the end the blue line is beyond
+# 1,000: gradients *explode*, which is the same fact seen from the other side. (That it is level at its left end is line 3's
+# doing. There weights are small, the blame fades on its way back, and what came in fades as much on its way forwards.)
 
 # %% [markdown]
 # ### And what it does to learning
 #
 # On the left, a sigmoid network of 4 layers learns from 512 digits with your `backprop`, and after every epoch your
-# `layer_gradient_norms` measures how fast each of its layers is being changed. On the right the networks of 7 layers are
-# trained, with the same rate for all, and with the weights of the picture above.
+# `layer_gradient_norms` measures how fast each of its layers is being changed. On the right the networks of 7 layers learn
+# from 1,280 digits, with the same rate of 1 for all, and with the weights of the picture above.
 
 # %% tags=["demo"]
 def learn_by_hand(epochs=60, rate=8.0, batch=32):
@@ -729,7 +739,7 @@ def plot_learning():
     left.set(title="Sigmoid, 4 layers: how fast each layer moves", xlabel="epoch", ylabel="length of the gradient ∂C/∂W",
              ylim=(1e-4, 10))
     left.legend(loc="upper right", ncols=2)
-    for epoch in (0, 10, 60):
+    for epoch in (0, 10, 30, 40, 60):
         print(f"epoch {epoch:2}:", "  ".join(f"{norm:.2g}" for norm in norms[epoch]), f"  right: {share[epoch]:.3f}")
 
     network = random_network([64] + 6 * [30] + [10], seed=0)
@@ -751,12 +761,12 @@ plot_learning()
 # On the left the first layer begins with a gradient of 0.012, eighty times shorter than the last layer's 0.96. The last
 # layer moves first, finds the best answer that ignores the image (a tenth for every digit), and then all layers crawl:
 # after 10 epochs 10 % of the digits are right, which is what guessing gives. Only after some 30 epochs has enough
-# got through to tell the digits apart; from then on the first layer is even the fastest. In a network of 4 layers vanishing
-# is not death. It is a long wait.
+# got through to tell the digits apart, and later on the first layer is even the fastest, nearly always. In a network of 4
+# layers vanishing is not death. It is a long wait.
 #
 # On the right, with 7 layers, the wait is longer than we had patience for. After 40 epochs tanh and ReLU have learnt 98 % or
-# more of their digits, the sigmoids are still guessing. The dashed line has sigmoids only, takes steps of the same rate, and
-# learns 97 %. A squashing unit can pass a gradient on. It needs weights to match its slope.
+# more of their digits, the plain sigmoid network is still guessing. The dashed line has sigmoids only, too, takes steps of
+# the same rate, and learns 97 %. A squashing unit can pass a gradient on. It needs weights to match its slope.
 #
 # > **Going further.** Sepp Hochreiter described vanishing and exploding gradients in his diploma thesis (1991); Yoshua
 # > Bengio, Patrice Simard and Paolo Frasconi proved how hard they are to escape in recurrent networks (*Learning long-term

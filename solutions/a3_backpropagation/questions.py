@@ -33,7 +33,7 @@ relu = Question(lesson.relu, forbid=[
 @relu.case(points=2, visible=True)
 def four_numbers(rng):
     """Two numbers below zero, zero itself, and one above."""
-    return [-2.0, -0.5, 0.0, 3.0],
+    return [-2.0, -0.5, 0.0, 3.5],
 
 
 @relu.case(points=3)
@@ -322,10 +322,17 @@ def sign_reversed(f, x, h=1e-5):  # noqa: F811
     return -lesson.numerical_gradient(f, x, h)
 
 
+@numerical_gradient.misconception(variants=[{"once": True}])
+def moves_all_entries(f, x, h=1e-5, once=False):
+    """All entries move at once, which gives the sum of all slopes: move one and leave the others where they are."""
+    slope = (f(x + h) - f(x - h)) / (2 * h)
+    return slope if once else np.full(x.shape, slope)
+
+
 @numerical_gradient.misconception
-def moves_all_entries(f, x, h=1e-5):
-    """All entries move at once, so each gets the sum of all slopes: move one and leave the others where they are."""
-    return np.full(x.shape, (f(x + h) - f(x - h)) / (2 * h))
+def moves_nothing(f, x, h=1e-5):
+    """All your slopes are 0, as if f had been asked at one and the same place: a second name for an array is no copy of it."""
+    return np.zeros(x.shape)
 
 
 @numerical_gradient.misconception(variants=[{"left": 1}])
@@ -400,9 +407,9 @@ relative_error = Question(lesson.relative_error, probe=probes.call(inputs_as="nu
 
 
 @relative_error.case(points=2, visible=True)
-def two_sixths(rng):
-    """Three entries: their errors are 3/15, 2/6 and 0."""
-    return np.array([9.0, -4.0, 0.0]), np.array([6.0, -2.0, 0.0])
+def four_entries(rng):
+    """Four entries: their errors are 3/15, 3/5, 0 and, where the signs differ, 7/7."""
+    return np.array([[9.0, -4.0], [0.0, -2.0]]), np.array([[6.0, -1.0], [0.0, 5.0]])
 
 
 @relative_error.case(points=1, visible=True)
@@ -841,11 +848,19 @@ def finite_differences(x, y, weights, biases):
 layer_gradient_norms = Question(lesson.layer_gradient_norms, uses=("relu",), rtol=5e-4, atol=1e-8)
 
 
-@layer_gradient_norms.case(points=3, visible=True)
+@layer_gradient_norms.case(points=1, visible=True)
 def three_four_five(rng):
     """One layer, which is the last: the gradient is (3, 4) times 9/64."""
     weights = [np.array([[math.log(3) / 3], [0.0]])]
     return np.array([[3.0, 4.0]]), np.array([[0.0]]), weights, [np.zeros(1)], "tanh"
+
+
+@layer_gradient_norms.case(points=2, visible=True)
+def two_tanh_layers(rng):
+    """Two layers, the hidden one tanh, two examples and two outputs; too long for paper, short enough to print."""
+    weights, biases = network(rng, 3, 2, 2)
+    return *(np.round(part, 1) for part in examples(rng, 2, 3, 2)), [np.round(w, 1) for w in weights], \
+        [np.round(b, 1) for b in biases], "tanh"
 
 
 @layer_gradient_norms.case(points=3)
