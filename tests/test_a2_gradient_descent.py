@@ -259,7 +259,8 @@ def test_worked_examples():
     assert float(gradient_step([w, b], lambda: (2 * w + b - 1) ** 2, 0.1)) == 4
     close([w, b], [0.2, 0.6])
     close(minimize(lambda x: (x[0] - 4) ** 2, tf.constant([0.0]), 0.25, 2), [[0], [2], [3]])
-    close(fit_line(tf.constant([1.0, 2.0]), tf.constant([2.0, 4.0]), 0.1, 1), [1.0, 0.6])
+    close(fit_line(tf.constant([1.0, 2.0]), tf.constant([3.0, 5.0]), 0.1, 1), [1.3, 0.8])
+    close(fit_line(tf.constant([1.0, 2.0]), tf.constant([3.0, 5.0]), 0.1, 2), [1.71, 1.05])
     case = QUESTIONS["train"].cases[0]
     seen = outcome(train, case)
     close(seen["loss history"], [4.42])

@@ -516,9 +516,9 @@ fit_line = Question(lesson.fit_line, probe=probes.call(returns=("w", "b")), uses
 
 
 @fit_line.case(points=3, visible=True)
-def one_epoch(rng):
-    """One step on the points (1, 2) and (2, 4) at the rate 1/10: both predictions are 0, and the gradients are −10 and −6."""
-    return [1.0, 2.0], [2.0, 4.0], 0.1, 1
+def two_epochs(rng):
+    """Two steps on the points (1, 3) and (2, 5) at the rate 1/10: the gradients are −13 and −8, then −4.1 and −2.5."""
+    return [1.0, 2.0], [3.0, 5.0], 0.1, 2
 
 
 @fit_line.case(points=4)
