@@ -370,13 +370,13 @@ def test_a_frozen_draw_is_the_largest_logit(rng):
             assert LESSON.sample_next(tf.constant(logits), temperature, seed) == np.argmax(logits)
 
 
-@pytest.mark.parametrize("name", ["as_it_is", "hot", "cold"])
+@pytest.mark.parametrize("name", ["at_two", "as_it_is", "hot", "cold"])
 def test_the_references_shares_are_near_the_truth(name):
     """Other generators are held against the reference's draws, so these must not be unlucky ones."""
     (case,) = [case for case in QUESTIONS["sample_next"].cases if case.name == name]
     for seed in range(3):
         logits, temperature = case.make(np.random.default_rng(seed))
-        shares = outcome(LESSON.sample_next, case, seed)["shares"]
+        shares = outcome(LESSON.sample_next, case, seed)["list of shares"]
         assert np.abs(shares - scipy.special.softmax(np.asarray(logits, np.float64) / temperature)).max() < 0.04
 
 
@@ -668,7 +668,66 @@ def test_what_is_no_answer_is_said_in_words():
     for wrong in (lambda *_: None, lambda *_: 3, lambda *_: [1, 2], lambda *_: [([1], [2], [3])]):
         with pytest.raises(AnswerError, match=r"\(inputs, targets\)"):
             observe(wrong, case.probe, inputs, "x", EXTRA)
-    assert observe(lambda *_: [("a", "b")], case.probe, inputs, "x", EXTRA)["inputs"] == "a string"
+    assert observe(lambda *_: [("a", "b")], case.probe, inputs, "x", EXTRA)["stack of inputs"] == "a string"
+
+
+@pytest.mark.parametrize("returned, words", [
+    (lambda h, c: (h, h, c), "3 values from call; expected 2"), (lambda h, c: h, "one value from call; expected 2"),
+    (lambda h, c: (h, [h]), "1 new states from call"), (lambda h, c: (h, c), "no list from call")])
+def test_a_cell_that_returns_something_else_is_told_what_is_expected(returned, words):
+    class Cell(LESSON.LSTMCell):
+        def call(self, inputs, states):
+            return returned(*super().call(inputs, states)[1])
+
+    for case in QUESTIONS["LSTMCell"].cases[:2]:
+        with pytest.raises(AnswerError, match=words):
+            observe(Cell, case.probe, case.make(np.random.default_rng(0)), "x", EXTRA)
+
+
+def visible_losses(name, answer):
+    lost = set(lost_cases(answer, QUESTIONS[name]))
+    return [case.name for case in QUESTIONS[name].cases if case.visible and case.name in lost]
+
+
+def cell_with(sums=None, new=None, show=None):
+    """The reference's cell with one of its formulas replaced."""
+    class Cell(LESSON.LSTMCell):
+        def call(self, inputs, states):
+            h, c = states
+            z = sums(self, inputs, h) if sums else inputs @ self.kernel + h @ self.recurrent_kernel + self.bias
+            i, f, g, o = tf.split(z, 4, axis=-1)
+            after = new(i, f, g, c) if new else tf.sigmoid(f) * c + tf.sigmoid(i) * tf.tanh(g)
+            h = tf.sigmoid(o) * tf.tanh(show(c, after) if show else after)
+            return h, [h, after]
+
+    return Cell
+
+
+@pytest.mark.parametrize("answer", [
+    cell_with(sums=lambda cell, x, h: x @ cell.kernel + cell.bias),
+    cell_with(sums=lambda cell, x, h: x @ cell.kernel + h @ cell.recurrent_kernel),
+    cell_with(sums=lambda cell, x, h: h @ cell.recurrent_kernel + cell.bias),
+    cell_with(new=lambda i, f, g, c: tf.sigmoid(f) * c + tf.sigmoid(i) * tf.sigmoid(g)),
+    cell_with(new=lambda i, f, g, c: (1 - tf.sigmoid(i)) * c + tf.sigmoid(i) * tf.tanh(g)),
+    cell_with(show=lambda before, after: before)])
+def test_the_visible_step_of_the_cell_shows_every_part_of_the_formula(answer):
+    assert visible_losses("LSTMCell", answer) == ["one_step_by_hand"]
+
+
+@pytest.mark.parametrize("name, answer", [
+    ("embed", lambda ids, table: np.asarray(table)[np.asarray(ids)]),
+    ("embed", lambda ids, table: tf.one_hot(ids, 3) @ table),
+    ("rnn_step", lambda x, h, w_x, w_h, b: tf.tanh(x @ w_x + tf.stop_gradient(h) @ w_h + b)),
+    ("rnn_step", lambda x, h, w_x, w_h, b: tf.tanh(x @ w_x + h @ tf.transpose(w_h) + b)),
+    ("rnn", lambda x, *rest: tf.reshape(tf.transpose(LESSON.rnn(x, *rest), (1, 0, 2)), (x.shape[0], x.shape[1], -1))),
+    ("lstm", lambda *inputs: tuple(part.numpy() for part in LESSON.lstm(*inputs))),
+    ("lstm", lambda x, h, c, w, r, b: LESSON.lstm(x, h, c, w, 0 * r, b)),
+    ("lstm", lambda x, h, c, w, r, b: LESSON.lstm(0 * x, h, c, w, r, b)),
+    ("sample_next", lambda logits, temperature, seed: np.argmax(logits)),
+    ("sample_next", lambda logits, temperature, seed: LESSON.sample_next(logits, temperature, 0)),
+    ("sample_next", lambda logits, temperature, seed: LESSON.sample_next(logits, temperature, seed) if temperature else np.max(logits))])
+def test_likely_mistakes_lose_a_visible_case_already(name, answer):
+    assert visible_losses(name, answer)
 
 
 def test_a_cell_without_its_weights_is_told_which_one_it_lacks():

@@ -38,7 +38,8 @@ def refuses(answer, inputs):
             refused.append(False)
             shown.append(False)
             counts.append(ids.shape[0] if isinstance(ids, np.ndarray) and ids.ndim else 0)
-    return {"ValueErrors": np.array(refused), "messages with the character": np.array(shown), "numbers of ids": np.array(counts)}
+    return {"list of ValueErrors": np.array(refused), "list of messages that show the character": np.array(shown),
+            "count of ids": np.array(counts)}
 
 
 @probe
@@ -52,9 +53,10 @@ def windows(answer, inputs):
         raise AnswerError("returned something else than a list of pairs (inputs, targets).") from None
     if any(len(batch) != 2 for batch in batches):
         raise AnswerError("returned a list in which not every batch is a pair (inputs, targets).")
-    parts = {name: [array(batch[i]) for batch in batches] for i, name in enumerate(("inputs", "targets"))}
-    sizes = [part.shape[0] if isinstance(part, np.ndarray) and part.ndim else 0 for part in parts["inputs"]]
-    return {"windows per batch": np.array(sizes, np.int32)} | {name: _joined(part) for name, part in parts.items()}
+    inputs, targets = ([array(batch[i]) for batch in batches] for i in range(2))
+    sizes = [part.shape[0] if isinstance(part, np.ndarray) and part.ndim else 0 for part in inputs]
+    return {"number of windows per batch": np.array(sizes, np.int32), "stack of inputs": _joined(inputs),
+            "stack of targets": _joined(targets)}
 
 
 def _joined(parts):
@@ -62,10 +64,10 @@ def _joined(parts):
     words = [part for part in parts if isinstance(part, str)]
     if words:
         return words[0]
-    if any(part.ndim != 2 for part in parts):
-        return f"of {next(part.ndim for part in parts if part.ndim != 2)} axes in a batch"
+    if odd := [part for part in parts if part.ndim != 2]:
+        return f"made of batches of shape {odd[0].shape}"
     if len({part.shape[1] for part in parts}) > 1:
-        return "windows of different lengths"
+        return "made of windows of different lengths"
     return np.concatenate(parts) if parts else np.zeros((0, 0), np.int32)
 
 
@@ -100,12 +102,25 @@ class _Sequence(keras.layers.Layer):
         return None
 
 
-STEP, SEQUENCE = ("output", "new h", "new c"), ("outputs", "last h", "last c")
+STEP, SEQUENCE = ("output", "new h", "new c"), ("stack of outputs", "last h", "last c")
+
+
+def _try(cell, x, states):
+    """Take a step and say in words when it does not give the output and two states: Keras would only fail to unpack them."""
+    given = cell(x, states)
+    if not isinstance(given, (list, tuple)) or len(given) != 2:
+        received = f"{len(given)} values" if isinstance(given, (list, tuple)) else "one value"
+        raise AnswerError(f"returned {received} from call; expected 2: the output and the list of new states.")
+    if not isinstance(given[1], (list, tuple)) or len(given[1]) != 2:
+        received = f"{len(given[1])} new states" if isinstance(given[1], (list, tuple)) else "new states that are no list"
+        raise AnswerError(f"returned {received} from call; expected a list of two, h and c.")
 
 
 @probe
 def step(answer, inputs, *, gradients=False):
     """Take one step of a cell from given states, or differentiate what it gives by input, states and weights."""
+    x, *states = tensors(inputs["call"])
+    _try(answer(**inputs["config"]), x, states)
     run = probes.layer_gradients.run if gradients else probes.layer.run
     return run(lambda **config: _Step(answer(**config)), inputs, returns=STEP)
 
@@ -131,14 +146,17 @@ def in_model(answer, inputs, *, saved=False):
 @probe
 def new_cell(answer, inputs):
     """Put a new cell into `keras.layers.RNN`, and observe what it is like before any training."""
+    x, units = tensors(inputs["call"][0]), inputs["config"]["units"]
+    _try(answer(**inputs["config"]), x[:, 0], [tf.zeros((len(x), units))] * 2)
     cell = answer(**inputs["config"])
-    keras.layers.RNN(cell)(tensors(inputs["call"][0]))
+    keras.layers.RNN(cell)(x)
     for name in ("kernel", "recurrent_kernel", "bias"):
         if not hasattr(getattr(cell, name, None), "assign"):
             raise AnswerError(f"has no weight {name}: expected a variable in that attribute.")
     observation = {f"shape of {name}": np.array(getattr(cell, name).shape) for name in ("kernel", "recurrent_kernel", "bias")}
-    observation["state sizes"] = array(list(cell.state_size) if isinstance(cell.state_size, (list, tuple)) else cell.state_size)
-    return observation | {"bias at the start": array(cell.bias), "trainable weights": np.array(len(cell.trainable_weights))}
+    observation["state_size"] = array(list(cell.state_size) if isinstance(cell.state_size, (list, tuple)) else cell.state_size)
+    observation["bias at the start"] = array(cell.bias)
+    return observation | {"number of trained weights": np.array(len(cell.trainable_weights))}
 
 
 # ---------------------------------------------------------------------------------------------------- draws
@@ -167,7 +185,7 @@ def draws(answer, inputs, *, times=400):
     counts = np.zeros(len(logits))
     for seed in range(FIRST_SEED, FIRST_SEED + times):
         counts[_drawn(answer(logits, temperature, seed), len(logits))] += 1
-    return {"shares": counts / times}
+    return {"list of shares": counts / times}
 
 
 @probe
@@ -181,4 +199,4 @@ def repeats(answer, inputs, *, times=12):
         np.random.seed(seed + 200)
         tf.random.set_seed(seed + 300)
         agree.append(first == _drawn(answer(logits, temperature, seed), len(logits)))
-    return {"the same id both times": np.array(agree)}
+    return {"same id both times, for every seed?": np.array(all(agree))}

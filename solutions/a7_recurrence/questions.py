@@ -143,9 +143,9 @@ decode = Question(lesson.decode, probe=Probe("spelled"))
 
 
 @decode.case(points=1, visible=True)
-def three_ids(rng):
-    """The ids 3, 0, 1 in a vocabulary of five letters spell "dab", whose code numbers are 100, 97 and 98."""
-    return [3, 0, 1], "abcde"
+def six_ids(rng):
+    """In the vocabulary " aeht" the ids spell "a tea ", with a space at its end: code numbers 97, 32, 116, 101, 97, 32."""
+    return [1, 0, 4, 2, 1, 0], " aeht"
 
 
 @decode.case(points=3)
@@ -203,10 +203,17 @@ embed = Question(lesson.embed, probe=probes.call(), forbid=(
     "keras.layers.ReversibleEmbedding"))
 
 
-@embed.case(points=2, visible=True)
+@embed.case(points=1, visible=True)
 def two_words_of_three(rng):
-    """Two sequences of three ids and a table of three rows of two numbers."""
-    return [[2, 0, 1], [1, 1, 0]], [[0.0, 1.0], [10.0, 11.0], [20.0, 21.0]]
+    """Two sequences of three ids and a table of four rows of two numbers."""
+    return [[2, 0, 3], [1, 1, 0]], [[0.0, 1.0], [10.0, 11.0], [20.0, 21.0], [30.0, 31.0]]
+
+
+@embed.case(points=1, visible=True, probe=probes.gradients())
+def two_rows_of_a_table(rng):
+    """Id 1 twice, and the gradient with respect to a table of two rows of one number: zero for the row that is not looked up, a
+    sum for the other. (What is differentiated is 1.137 times the first vector and 0.77 times the second.)"""
+    return [[1, 1]], [[0.0], [10.0]]
 
 
 @embed.case(points=3)
@@ -293,10 +300,17 @@ def copies_the_table(ids, table):
 rnn_step = Question(lesson.rnn_step, forbid=RECURRENT_LAYERS + LOOPS)
 
 
-@rnn_step.case(points=2, visible=True)
+@rnn_step.case(points=1, visible=True)
 def two_units_by_hand(rng):
-    """Two inputs and two units: the first unit gets tanh(1 + 0.5 - 1), the second tanh(2 - 0.5 - 0.5)."""
-    return [[1.0, 2.0]], [[0.5, -0.5]], [[1.0, 0.0], [0.0, 1.0]], [[0.0, -1.0], [-1.0, 0.0]], [-1.0, -0.5]
+    """Two inputs and two units: the first unit gets tanh(1 + 0.5 - 1), the second tanh(1 + 0.5 - 0.5)."""
+    return [[1.0, 2.0]], [[0.5, -0.5]], [[1.0, -1.0], [0.0, 1.0]], [[0.0, 1.0], [-1.0, 0.0]], [-1.0, -0.5]
+
+
+@rnn_step.case(points=1, visible=True, probe=probes.gradients())
+def five_slopes(rng):
+    """One input and one unit: tanh(2 - 2 + 0) = 0, where tanh has slope 1, and the gradients with respect to all five arguments.
+    (What is differentiated is the output times 1.137.)"""
+    return [[1.0]], [[2.0]], [[2.0]], [[-1.0]], [0.0]
 
 
 @rnn_step.case(points=3)
@@ -367,6 +381,18 @@ def forgets_the_bias(x, h, w_x, w_h, b):
 
 
 @rnn_step.misconception
+def adds_the_bias_outside(x, h, w_x, w_h, b):
+    """Your bias is added after tanh, and can push the state beyond -1 and 1; it belongs to the sum inside."""
+    return tf.tanh(tf.matmul(x, w_x) + tf.matmul(h, w_h)) + b
+
+
+@rnn_step.misconception
+def multiplies_entry_by_entry(x, h, w_x, w_h, b):
+    """Your h is multiplied with w_h entry by entry; the formula has a matrix product there."""
+    return tf.tanh(tf.matmul(x, w_x) + h * w_h + b)
+
+
+@rnn_step.misconception
 def adds_the_bias_twice(x, h, w_x, w_h, b):
     """Your sum holds the bias twice, once for the input and once for the state; it is added once."""
     return tf.tanh(tf.matmul(x, w_x) + b + tf.matmul(h, w_h) + b)
@@ -397,8 +423,10 @@ rnn = Question(lesson.rnn, forbid=RECURRENT_LAYERS + LOOPS, uses=("rnn_step",))
 
 @rnn.case(points=2, visible=True)
 def a_pulse_and_its_echo(rng):
-    """One unit that is off, a pulse, then two steps of silence: the last state is halved each time, before tanh."""
-    return [[[2.0], [0.0], [0.0]]], [[-1.0]], [[1.0]], [[0.5]], [0.0]
+    """One unit, two sequences: from the state -1 a pulse and three steps of silence; from the state 1 silence and at last a
+    pulse. The state is halved each time, before the input is added and tanh taken."""
+    pulse = [[2.0], [0.0], [0.0], [0.0]]
+    return [pulse, [[0.0], [0.0], [0.0], [1.0]]], [[-1.0], [1.0]], [[1.0]], [[0.5]], [0.0]
 
 
 @rnn.case(points=4)
@@ -443,6 +471,32 @@ def steps_through_the_batch(x, h0, w_x, w_h, b):
     h, states = h0, []
     for example in x:
         h = lesson.rnn_step(example, h, w_x, w_h, b)
+        states.append(h)
+    return tf.stack(states, axis=1)
+
+
+@rnn.misconception
+def takes_as_many_steps_as_sequences(x, h0, w_x, w_h, b):
+    """You take as many steps as there are sequences in the batch; the number of steps is the size of the second axis."""
+    h, states = h0, []
+    for t in range(x.shape[0]):
+        h = lesson.rnn_step(x[:, t], h, w_x, w_h, b)
+        states.append(h)
+    return tf.stack(states, axis=1)
+
+
+@rnn.misconception
+def leaves_out_the_last_step(x, h0, w_x, w_h, b):
+    """The state after the last step is missing; there are T of them."""
+    return tf.stack(tf.unstack(lesson.rnn(x, h0, w_x, w_h, b), axis=1)[:-1], axis=1)
+
+
+@rnn.misconception
+def leaves_out_the_first_input(x, h0, w_x, w_h, b):
+    """Your first step takes the second input; in Python the first one is number 0."""
+    h, states = h0, []
+    for t in range(1, x.shape[1]):
+        h = lesson.rnn_step(x[:, t], h, w_x, w_h, b)
         states.append(h)
     return tf.stack(states, axis=1)
 
@@ -558,6 +612,12 @@ def wraps_around(ids, length, batch_size):
 
 
 @next_character_batches.misconception
+def wraps_around_in_every_window(ids, length, batch_size):
+    """The last target of each of your windows is the window's own first character; it is the character after the window."""
+    return [(inputs, np.roll(inputs, -1, axis=1)) for inputs, _ in lesson.next_character_batches(ids, length, batch_size)]
+
+
+@next_character_batches.misconception
 def drops_the_last_window(ids, length, batch_size):
     """One window is missing at the end of a text that just has room for it; floor((n - 1) / length) windows fit."""
     ids = np.asarray(ids)
@@ -570,6 +630,13 @@ def drops_the_last_window(ids, length, batch_size):
 def drops_the_small_batch(ids, length, batch_size):
     """Your last batch is missing where it has fewer windows than the others; it is kept."""
     return [batch for batch in lesson.next_character_batches(ids, length, batch_size) if len(batch[0]) == batch_size]
+
+
+@next_character_batches.misconception
+def fills_the_small_batch(ids, length, batch_size):
+    """Your last batch is filled up with windows of zeros; it keeps the windows that it has."""
+    return [tuple(np.pad(part, ((0, batch_size - len(part)), (0, 0))) for part in batch)
+            for batch in lesson.next_character_batches(ids, length, batch_size)]
 
 
 @next_character_batches.misconception
@@ -632,12 +699,16 @@ def cell_inputs(rng, batch, depth, units, *time, **options):
 
 @LSTMCell.case(points=2, visible=True)
 def one_step_by_hand(rng):
-    """One unit, input 1, h = 0, c = 2. The sums are 0, ln 3, 100 and 0, so i = 0.5, f = 0.75, g = 1 and o = 0.5:
-    c' = 0.75 · 2 + 0.5 · 1 = 2 and h' = 0.5 · tanh(2) = 0.482."""
-    weights = {"cell/kernel": np.array([[0.0, 0.0, 100.0, 0.0]], "float32"),
-               "cell/recurrent_kernel": np.zeros((1, 4), "float32"), "cell/bias": np.array([0.0, np.log(3), 0.0, 0.0], "float32")}
-    call = [np.ones((1, 1), "float32"), np.zeros((1, 1), "float32"), np.full((1, 1), 2, "float32")]
-    return {"config": {"units": 1}, "weights": weights, "call": call, "options": {}}
+    """Two units, x = 1, h = (0.5, -0.5), c = (2, -4). The sums are z_i = (0, ln 3) and z_g = (ln 2, ln 3), from x;
+    z_f = (ln 3, 0), from h; z_o = (ln 3, -ln 3), from bias and h. So i = (0.5, 0.75), f = (0.75, 0.5), g = (0.6, 0.8),
+    o = (0.75, 0.25); c' = (1.5 + 0.3, -2 + 0.6) and h' = (0.75 · tanh 1.8, 0.25 · tanh(-1.4)) = (0.71, -0.221)."""
+    two, three = np.log([2, 3])
+    weights = {"cell/kernel": [[0, three, 0, 0, two, three, 0, 0]],
+               "cell/recurrent_kernel": [[0, 0, 2 * three, 0, 0, 0, 0, 0], [0, 0, 0, 0, 0, 0, 0, 2 * three]],
+               "cell/bias": [0, 0, 0, 0, 0, 0, three, 0]}
+    call = [np.array(value, "float32") for value in ([[1]], [[0.5, -0.5]], [[2, -4]])]
+    return {"config": {"units": 2}, "weights": {name: np.array(value, "float32") for name, value in weights.items()},
+            "call": call, "options": {}}
 
 
 @LSTMCell.case(points=2, visible=True, probe=Probe("new_cell"))
@@ -902,6 +973,43 @@ class ignores_the_old_output(lesson.LSTMCell):
 
 
 @LSTMCell.misconception
+class leaves_out_the_bias(lesson.LSTMCell):
+    """Your sums lack the bias."""
+
+    def call(self, inputs, states):
+        h, c = states
+        z = tf.matmul(inputs, self.kernel) + tf.matmul(h, self.recurrent_kernel) + 0 * self.bias
+        i, f, g, o = tf.split(z, 4, axis=-1)
+        c = tf.sigmoid(f) * c + tf.sigmoid(i) * tf.tanh(g)
+        h = tf.sigmoid(o) * tf.tanh(c)
+        return h, [h, c]
+
+
+@LSTMCell.misconception
+class shows_the_old_memory(lesson.LSTMCell):
+    """Your output is made of the old memory c; the new one is shown, c'."""
+
+    def call(self, inputs, states):
+        h, c = states
+        z = tf.matmul(inputs, self.kernel) + tf.matmul(h, self.recurrent_kernel) + self.bias
+        i, f, g, o = tf.split(z, 4, axis=-1)
+        h = tf.sigmoid(o) * tf.tanh(c)
+        return h, [h, tf.sigmoid(f) * c + tf.sigmoid(i) * tf.tanh(g)]
+
+
+@LSTMCell.misconception
+class makes_a_bare_variable(lesson.LSTMCell):
+    """Not all three of your weights are trained: Keras knows what `self.add_weight` makes, but not a tf.Variable."""
+
+    def build(self, input_shape):
+        width = 4 * self.units
+        self.kernel = tf.Variable(tf.zeros((input_shape[-1], width)))
+        self.recurrent_kernel = self.add_weight(shape=(self.units, width), initializer="orthogonal", name="recurrent_kernel")
+        self.bias = self.add_weight(shape=(width,), initializer="zeros", name="bias")
+        self.bias.assign(np.repeat([0.0, 1.0, 0.0, 0.0], self.units))
+
+
+@LSTMCell.misconception
 class deals_the_columns_out(lesson.LSTMCell):
     """Your gates take turns in picking columns; each owns a block of U neighbouring columns of the sum."""
 
@@ -934,11 +1042,23 @@ def lstm_inputs(rng, batch, time, depth, units):
             0.6 * normal(rng, depth, 4 * units), 0.6 * normal(rng, units, 4 * units), 0.6 * normal(rng, 4 * units))
 
 
-@lstm.case(points=2, visible=True)
-def a_memory_that_fades(rng):
-    """One unit whose weights are zero, c0 = 4: the memory is halved at each of three steps, and h is 0.5 · tanh of it."""
-    zeros = [np.zeros(shape, "float32") for shape in ((2, 4), (1, 4), 4)]
-    return np.ones((1, 3, 2), "float32"), [[0.0]], [[4.0]], *zeros
+def two_steps():
+    two, three = float(np.log(2)), float(np.log(3))
+    return [[[1.0], [0.0]]], [[0.5]], [[2.0]], [[0.0, 0.0, two, 0.0]], [[0.0, 0.0, 0.0, 2 * three]], [0.0, three, 0.0, 0.0]
+
+
+@lstm.case(points=1, visible=True)
+def two_steps_of_one_unit(rng):
+    """One unit, inputs 1 and 0, h0 = 0.5, c0 = 2. At both steps i = 0.5 and f = 0.75; g is tanh(ln 2) = 0.6, then 0, so c is
+    1.5 + 0.3 = 1.8, then 1.35. Only o depends on h: it is σ(ln 3) = 0.75, so h = 0.71, then σ(0.71 · 2 ln 3) = 0.826."""
+    return two_steps()
+
+
+@lstm.case(points=1, visible=True, probe=probes.gradients(returns=BOTH))
+def two_steps_back(rng):
+    """The same two steps, and gradients with respect to all six arguments. (What is differentiated is a sum in which every
+    output has a weight of its own.)"""
+    return two_steps()
 
 
 @lstm.case(points=3)
@@ -1020,6 +1140,37 @@ def returns_the_last_h_for_c(x, h0, c0, kernel, recurrent_kernel, bias):
 
 
 @lstm.misconception
+def shows_the_memories(x, h0, c0, kernel, recurrent_kernel, bias):
+    """Your first result is the c of every step; what is shown, and asked for, is h."""
+    h, c, memories = h0, c0, []
+    for t in range(x.shape[1]):
+        new_h, c = lesson.lstm(x[:, t:t + 1], h, c, kernel, recurrent_kernel, bias)
+        h = new_h[:, 0]
+        memories.append(c)
+    return tf.stack(memories, axis=1), c
+
+
+@lstm.misconception
+def shows_memories_unsquashed(x, h0, c0, kernel, recurrent_kernel, bias):
+    """Your h is o times c; the memory goes through tanh before it is shown."""
+    h, c, shown = h0, c0, []
+    for t in range(x.shape[1]):
+        i, f, g, o = tf.split(tf.matmul(x[:, t], kernel) + tf.matmul(h, recurrent_kernel) + bias, 4, axis=-1)
+        c = tf.sigmoid(f) * c + tf.sigmoid(i) * tf.tanh(g)
+        h = tf.sigmoid(o) * c
+        shown.append(h)
+    return tf.stack(shown, axis=1), c
+
+
+@lstm.misconception(variants=[{"order": (1, 0, 2, 3)}])
+def cuts_the_blocks_in_another_order(x, h0, c0, kernel, recurrent_kernel, bias, order=(0, 1, 3, 2)):
+    """Your blocks of columns come in another order; it is i, f, g, o."""
+    kernel, recurrent_kernel, bias = (
+        tf.concat([tf.split(value, 4, axis=-1)[block] for block in order], axis=-1) for value in (kernel, recurrent_kernel, bias))
+    return lesson.lstm(x, h0, c0, kernel, recurrent_kernel, bias)
+
+
+@lstm.misconception
 def returns_every_memory(x, h0, c0, kernel, recurrent_kernel, bias):
     """Your second result holds the c of every step; only the last one is asked for, (B, U)."""
     h, c, memories = h0, c0, []
@@ -1059,8 +1210,8 @@ sample_next = Question(lesson.sample_next, probe=Probe("draws"), rtol=0.0, atol=
 
 @sample_next.case(points=1, visible=True, probe=probes.call())
 def no_temperature(rng):
-    """Temperature 0: the largest of five logits stands at position 3."""
-    return [1.0, -2.0, 0.5, 3.0, 2.5], 0.0, 7
+    """Temperature 0: the largest of five logits, 7.5, stands at position 3."""
+    return [1.0, -2.0, 0.5, 7.5, 2.5], 0.0, 7
 
 
 @sample_next.case(points=1, visible=True, probe=Probe("repeats"))
@@ -1069,13 +1220,19 @@ def twice_the_same(rng):
     return np.zeros(40, "float32"), 1.0
 
 
+@sample_next.case(points=1, visible=True)
+def at_two(rng):
+    """Logits ln 4, 0, 0 and 0 at temperature 2: over four hundred seeds the shares are 0.4, 0.2, 0.2, 0.2, give or take 0.12."""
+    return np.log([4.0, 1.0, 1.0, 1.0]).astype("float32"), 2.0
+
+
 @sample_next.case(points=1)
 def as_it_is(rng):
     """Temperature 1: four hundred seeds draw each id as often as its probability says."""
     return rng.permutation([2.0, 1.0, 0.0, 0.5, -1.0]).astype("float32"), 1.0
 
 
-@sample_next.case(points=2)
+@sample_next.case(points=1)
 def hot(rng):
     """Temperature 3: the probabilities come closer together."""
     return (np.array([4.0, 2.5, 1.0, -0.5, -2.0, -6.0]) + rng.uniform(-0.1, 0.1, size=6)).astype("float32"), 3.0
@@ -1118,6 +1275,12 @@ def ignores_the_temperature(logits, temperature, seed):
 
 
 @sample_next.misconception
+def draws_evenly(logits, temperature, seed):
+    """Every id comes up equally often; it should come up with its probability, the softmax of logits and temperature."""
+    return lesson.sample_next(0 * np.asarray(logits), temperature, seed) if temperature > 0 else int(np.argmax(logits))
+
+
+@sample_next.misconception
 def divides_the_probabilities(logits, temperature, seed):
     """You divide probabilities by the temperature, and go through a softmax again; divide the logits, and take one softmax."""
     if temperature == 0:
@@ -1125,12 +1288,6 @@ def divides_the_probabilities(logits, temperature, seed):
     logits = np.asarray(logits, np.float64)
     shares = np.exp(logits - logits.max())
     return lesson.sample_next(shares / shares.sum(), temperature, seed)
-
-
-@sample_next.misconception
-def draws_evenly(logits, temperature, seed):
-    """Every id comes up equally often; it should come up with its probability, the softmax of logits and temperature."""
-    return lesson.sample_next(0 * np.asarray(logits), temperature, seed) if temperature > 0 else int(np.argmax(logits))
 
 
 @sample_next.misconception
@@ -1145,12 +1302,24 @@ def uses_one_seed_for_all(logits, temperature, seed):
     return lesson.sample_next(logits, temperature, 0)
 
 
-@sample_next.misconception
-def divides_by_zero(logits, temperature, seed):
-    """At temperature 0 your logits are divided by zero; return the position of the largest there."""
+@sample_next.misconception(variants=[{"error": ValueError}])
+def divides_by_zero(logits, temperature, seed, error=ZeroDivisionError):
+    """At temperature 0 there is nothing to divide by; return the position of the largest logit there."""
     if temperature == 0:
-        raise ZeroDivisionError("division by zero")
+        raise error("division by zero")
     return lesson.sample_next(logits, temperature, seed)
+
+
+@sample_next.misconception
+def returns_the_largest_logit(logits, temperature, seed):
+    """At temperature 0 you return the largest logit itself; its position is asked for."""
+    return lesson.sample_next(logits, temperature, seed) if temperature > 0 else float(np.max(logits))
+
+
+@sample_next.misconception
+def returns_the_smallest(logits, temperature, seed):
+    """At temperature 0 you return the position of the smallest logit; the largest wins."""
+    return lesson.sample_next(logits, temperature, seed) if temperature > 0 else int(np.argmin(logits))
 
 
 @sample_next.misconception
