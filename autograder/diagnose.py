@@ -74,7 +74,7 @@ def slip(case: CaseKey, outcome: Outcome) -> str | None:
         return None
     for name, right in case.expected.items():
         got = received.get(name)
-        if isinstance(right, str) or got is None:
+        if isinstance(right, str) or got is None or name != "output" and right.dtype.kind == "b":  # a table of answers of ours
             continue
         if isinstance(got, str):
             return "Does every path end in `return`?" if got == "None" else None

@@ -15,7 +15,8 @@
 # You need about two and a half hours. There are six questions, worth 100 points together.
 #
 # **How to work.** Write an answer where it says `# YOUR CODE HERE`, run its cell, then run the check under it. The check
-# tries small examples that you can redo with pen and paper; hidden cases of other sizes hold most of the points. Write your
+# tries small examples that you can redo with pen and paper; hidden cases of other sizes hold most of the points. Examples in
+# docstrings write arrays as lists; the checks pass tensors. Write your
 # answers any way you like, with TensorFlow or with NumPy: what counts is what they return. Cells with pictures follow each
 # question; they use what you wrote, so answer first.
 #

@@ -19,7 +19,8 @@
 # You need about three hours. There are eight questions, worth 90 points together, and a written answer worth 10.
 #
 # **How to work.** Write an answer where it says `# YOUR CODE HERE`, run its cell, then run the check under it. The check
-# tries small examples that you can redo with pen and paper; hidden cases of other sizes hold most of the points. Write your
+# tries small examples that you can redo with pen and paper; hidden cases of other sizes hold most of the points. Examples in
+# docstrings write arrays as lists; the checks pass tensors. Write your
 # answers any way you like, with TensorFlow or with NumPy: what counts is what they return. Three answers are part of a cost
 # that is going to be differentiated, `l2_penalty`, `regularized_loss` and `L2`: there, stay with TensorFlow or `keras.ops`
 # from the inputs to the output. Cells with pictures follow each question; they use what you wrote, so answer first.
@@ -151,8 +152,8 @@ plot_fractions()
 # ## 2. The epoch after which it only learns by heart
 #
 # Train long enough and the cost on the training set goes on falling, while the cost on the validation set turns round and
-# rises. From there on, what the network still learns is of use for the examples that it has seen and, on the whole, harmful for
-# all others. This is *overfitting*, and the remedy that costs nothing is to keep the weights of the best epoch.
+# rises. From there on, what the network still learns is of use for the examples that it has seen and, on the whole, harmful
+# for all others. This is *overfitting*, and the remedy that costs nothing is to keep the weights of the best epoch.
 #
 # Real curves are ragged. One bad epoch is no turning point, so we wait: an epoch counts only when the next `patience`
 # epochs have all failed to improve on it. To be exact, epoch $e$ (the first is epoch 0) is a turning point when all three
@@ -838,7 +839,7 @@ def bump_network(f, n):
     """Write down the weights of a network that computes f on [0, 1] with n bumps of two sigmoid units each.
 
     >>> w1, b1, w2, b2 = bump_network(lambda x: x, 2)    # heights f(1/4) = 0.25 and f(3/4) = 0.75; steps at 0, 1/2, 1/2, 1
-    >>> sigmoid([[0.25], [0.75]] @ w1 + b1) @ w2 + b2
+    >>> sigmoid([[0.25], [0.75]] @ w1 + b1) @ w2 + b2    # sigmoid(z) is 1 / (1 + exp(-z)), entry by entry
     [[0.25], [0.75]]                                     # or very nearly
 
     Args:

@@ -17,7 +17,8 @@
 #
 # **How to work.** Write your answer where the cell says `YOUR CODE HERE`, run it, then run the check under it. The
 # check tries the *visible* cases, small enough for pen and paper. They are examples: *hidden* cases with other sizes
-# hold most of the points, so let every axis be a number you did not choose. Any way of writing is fine: functions may
+# hold most of the points, so write no size into your code. Examples in docstrings write arrays as lists; the checks pass
+# tensors. Any way of writing is fine: functions may
 # return tensors or NumPy arrays, masks may be booleans or 0/1 numbers. One exception: `MultiHeadAttention` is
 # trained, so gradients must flow through it. There you stay with TensorFlow or `keras.ops` all the way, *also in the
 # functions it calls*.

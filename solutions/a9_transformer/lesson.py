@@ -8,7 +8,7 @@
 # You know its main part already. Around attention the block puts three modest things: a **normalisation** that keeps
 # numbers in range, a **small network** that works on each position by itself, and two **shortcuts** that carry the
 # signal past both. Today you write each of them, put them together, stack the result, and let it loose on a book of
-# sonnets. It will not be Shakespeare. But it will have learned to spell, to break lines and to sound like somebody
+# sonnets. It will not be Shakespeare. But it will have begun to spell, to break lines and to sound like somebody
 # from another century, in less time than it takes to read one of his poems aloud.
 #
 # When you are done, you will be able to
@@ -24,9 +24,9 @@
 #
 # **How to work.** Write your answer where the cell says `YOUR CODE HERE`, run it, then run the check under it. The
 # check tries the *visible* cases, small enough for pen and paper. They are examples: *hidden* cases with other sizes
-# hold most of the points. Three answers are trained and so also graded on their gradients: `layer_norm`,
-# `feed_forward` and `TransformerBlock`. In those, stay with TensorFlow or `keras.ops` from input to output.
-# Everything is float32.
+# hold most of the points. Examples in docstrings write arrays as lists; the checks pass tensors. All answers but
+# `perplexity` are trained, so gradients count: stay with TensorFlow or `keras.ops` from input to output. Everything is
+# float32.
 #
 # | letter | meaning |
 # | --- | --- |
@@ -149,9 +149,9 @@ for label, values in spreads.items():
 # numbers of spread 1, the last one as well as the first.
 #
 # > **Going further.** Ba, Kiros and Hinton, *Layer Normalization* (2016). Batch normalisation (Ioffe and Szegedy,
-# > 2015) takes its mean over the batch instead; a sentence's result would then depend on which sentences it happens
-# > to be batched with, and generating one character at a time would be impossible. Zhang and Sennrich, *Root Mean
-# > Square Layer Normalization* (2019), leave the mean out; most large models of today follow them.
+# > 2015) takes its mean over the batch instead; while training, a sentence's result would then depend on which sentences
+# > it happens to be batched with, and later one would have to fall back on averages of other texts. Zhang and Sennrich,
+# > *Root Mean Square Layer Normalization* (2019), leave the mean out; most large models of today follow them.
 #
 # ## 2 · Thinking alone: the feed-forward network
 #
@@ -213,8 +213,9 @@ for unit in range(6):
     left.plot(grid, hidden[:, unit] * w2[unit], color=plots.GREY, lw=0.9, alpha=0.7, label=label)
 left.plot(grid, wave, color=plots.ORANGE, lw=5, alpha=0.45, label="sin 3x")
 left.plot(grid, fitted, color=plots.BLUE, label="the network")
-left.set(xlabel="x", ylabel="output", title="Six kinks follow a wave", ylim=(-3, 2.2))
+left.set(xlabel="x", ylabel="output", title="Kinks follow a wave (grey lines are cut off)", ylim=(-3, 2.2))
 left.legend(loc="lower right")
+figure.get_layout_engine().set(wspace=0.08)
 
 generator = np.random.default_rng(1)
 x = generator.normal(size=(1, 8, 16)).astype("float32")
@@ -229,9 +230,10 @@ print("share of a block's weights in this network, D = 512 and F = 2048:",
       f"{(2 * 512 * 2048 + 2048 + 512) / (4 * (512 * 512 + 512) + 2 * 512 * 2048 + 2048 + 512 + 4 * 512):.0%}")
 
 # %% [markdown]
-# Straight pieces between six kinks: the blue line is already hard to tell from the wave. The single bar on the right
-# is what "each position by itself" means. In the paper's sizes this little network holds two thirds of a block's
-# weights; attention, for all its fame, the other third.
+# Straight pieces between a few kinks: the blue line already follows the wave, and one sees its corners (it is the sum of the
+# grey lines and $b_2$; the first unit bends at the left edge). The single bar on the right is what "each position by itself"
+# means. In the paper's sizes this little network holds two thirds of a block's weights; attention, for all its fame, the
+# other third.
 #
 # > **Going further.** Vaswani et al., section 3.3, where $D = 512$ and $F = 2048$. Geva et al., *Transformer
 # > Feed-Forward Layers Are Key-Value Memories* (2021), find that each column of $W_1$ recognises a pattern of text,
@@ -258,13 +260,16 @@ print("share of a block's weights in this network, D = 512 and F = 2048:",
 # however little they let through, and on the way forward a block that has learned nothing yet does little harm.
 #
 # **Who may look.** With `causal=True` no position sees a later one. A `mask` given to `call` restricts further:
-# position $s$ may attend to $t$ only where *both* allow it. A mask that is given always lets every position attend to
-# something. In a causal block nothing that happens at position $t$ can change an output before $t$; the second check
-# tests exactly that.
+# position $s$ may attend to $t$ only where *both* allow it. The mask may come as numbers: `tf.cast(mask, tf.bool)` turns
+# them into truth values, and `&` broadcasts $(T, T)$ with $(B, 1, T)$. A mask that is given always lets every position
+# attend to something. In a causal block nothing that happens at position $t$ can change an output before $t$; the second
+# visible case tests exactly that.
 #
 # Names count here, since that is how the checks find and set your weights: `attention`, `norm1`, `norm2`, `dense1`,
 # `dense2`. For the norms take `keras.layers.LayerNormalization(epsilon=1e-6)`, which is allowed here (its own default
-# is $10^{-3}$), or a layer of your own with weights `gamma` and `beta`. There is no dropout.
+# is $10^{-3}$), or a layer of your own with weights `gamma` and `beta`. There is no dropout. A `build` is not needed: the
+# sublayers make their own weights. `get_config` is written as in `layers.py`: what `super().get_config()` holds, and the
+# arguments of `__init__`, which you have to keep for it.
 #
 # *Not allowed here:* Keras's attention layers (`keras.layers.MultiHeadAttention`, `GroupQueryAttention`, `Attention`,
 # `AdditiveAttention`), `keras.ops.dot_product_attention` and the ready-made layers of KerasHub (`keras_hub`). The
@@ -465,10 +470,10 @@ for n in contexts:
     print(f"context {n}: training {counting['training text'][n]:5.2f}   validation {counting['validation text'][n]:5.2f}")
 
 # %% [markdown]
-# How frequent each character is brings 59 down to 22; the character before it, to 10.7; the two before it, to 8.7.
-# Longer contexts look better still on the training text, and are a disaster on new text: most runs of five characters
-# have never been seen before, and about them a table has nothing to say. It does not know that *thy love* and *my
-# love* are alike. A network may find out. **8.7 is the number to beat.**
+# How frequent each character is brings 59 down to 22; the character before it, to 10.7; the two before it, to 8.7. With
+# three, training looks better still (beyond that the added tenth blurs it), and new text becomes a disaster: more than half
+# of all runs of five characters have never been seen before, and about them a table has nothing to say. It does not know
+# that *thy love* and *my love* are alike. A network may find out. **8.7 is the number to beat.**
 #
 # > **Going further.** Jelinek, Mercer, Bahl and Baker, *Perplexity, a Measure of the Difficulty of Speech Recognition
 # > Tasks* (1977). Shannon, *Prediction and Entropy of Printed English* (1951), had people guess the next letter of a
@@ -496,10 +501,14 @@ for n in contexts:
 #
 # How you go about it is up to you: this model is graded on what it *does*, not on its numbers. The checks look at the
 # shapes, at causality, at whether order matters (also the order of earlier characters), at the number of blocks and
-# whether each of them learns, at saving and loading. One piece of advice, from section 3.4 of the paper: multiply the
-# embedding by $\sqrt D$. Keras starts embeddings small, and the positions would drown them.
+# whether each of them learns, at saving and loading; the visible cases look at the first two of these only. One piece of
+# advice, from section 3.4 of the paper: multiply the embedding by $\sqrt D$. Keras starts embeddings small, and the
+# positions would drown them.
 #
-# *Not allowed here:* as in part 3, and `keras_hub`. `keras.layers.Embedding` and `Dense` are what you need.
+# Mind two names: `get_config` has to return the number `blocks`, so call the list of blocks something else, and `layers`
+# is taken by Keras.
+#
+# *Not allowed here:* as in part 3. `keras.layers.Embedding` and `Dense` are what you need; layer norms are fine, too.
 
 # %% question="LanguageModel"
 class LanguageModel(keras.Model):
@@ -556,7 +565,8 @@ class LanguageModel(keras.Model):
 
 # %% [markdown]
 # Before any training, a look from outside: a model that has learned nothing should be about as lost as somebody who
-# guesses, and it must not see the future. Here we change the last character of a line and compare the logits before
+# guesses, or more so (its scores are random rather than equal, and random confidence costs), and it must not see the
+# future. Here we change the last character of a line and compare the logits before
 # it.
 
 # %% tags=["demo"]
@@ -592,7 +602,7 @@ print(f"weights: {untrained.count_params():,}")
 # Now the race. An RNN, an LSTM and your transformer, each with about a hundred thousand weights, read the sonnets in
 # windows of 64 characters: the same windows, in the same order, with the same optimizer. After every epoch each of
 # them is tested on the tenth it has not seen, and writes a line, so that you can watch it learn to spell. The clock
-# runs while they train, and stops while they write.
+# runs while they train, and stops while they write; each takes about half a minute.
 #
 # To write, take the logits of the last character, divide them by a *temperature* (below 1: bolder in what it thinks
 # likely), throw the dice, append, repeat. A window that is not full yet is filled up at the *end*: all three models
@@ -608,16 +618,17 @@ def windows(ids, starts):
     return rows[:, :-1], rows[:, 1:]
 
 
-def write(scores, start, characters, temperature=0.6, seed=1):
-    """Continue a text one character at a time; `scores` are the logits of ids (1, LENGTH)."""
+def write(scores, start, characters, temperature=0.6, seed=1, texts=1):
+    """Continue a text one character at a time, `texts` times side by side; `scores` gives the logits of ids (texts, LENGTH)."""
     generator = np.random.default_rng(seed)
-    ids = list(encode(start)[0])
+    ids = np.repeat(encode(start), texts, axis=0)
     for _ in range(characters):
-        window = ids[-LENGTH:]
-        logits = scores(np.array([window + [0] * (LENGTH - len(window))], "int32"))[0, len(window) - 1].numpy() / temperature
-        shares = np.exp(logits.astype("float64") - logits.max())
-        ids.append(generator.choice(len(vocabulary), p=shares / shares.sum()))
-    return "".join(vocabulary[i] for i in ids)
+        window = ids[:, -LENGTH:]
+        padded = np.pad(window, ((0, 0), (0, LENGTH - window.shape[1])))
+        logits = scores(padded)[:, window.shape[1] - 1].numpy() / temperature  # (texts, V)
+        drawn = np.argmax(logits + generator.gumbel(size=logits.shape), axis=1)  # the largest, so disturbed, is a draw by softmax
+        ids = np.concatenate([ids, drawn[:, np.newaxis].astype("int32")], axis=1)
+    return ["".join(vocabulary[i] for i in row) for row in ids]
 
 
 def race(name, make, learning_rate=0.002):
@@ -626,8 +637,8 @@ def race(name, make, learning_rate=0.002):
     model = make()
     model.compile(keras.optimizers.Adam(learning_rate), keras.losses.SparseCategoricalCrossentropy(from_logits=True))
     unseen, targets = windows(validation, range(0, len(validation) - LENGTH, LENGTH))
-    model.fit(*windows(training, range(BATCH)), batch_size=BATCH, verbose=0)  # compiles before the clock starts
-    scores = tf.function(model, input_signature=[tf.TensorSpec([1, LENGTH], tf.int32)], autograph=False)
+    model.fit(*windows(training, range(BATCH)), batch_size=BATCH, verbose=0)  # compiles, with one step, before the clock starts
+    scores = tf.function(model, input_signature=[tf.TensorSpec([None, LENGTH], tf.int32)], autograph=False)
     generator, seconds, history, best = np.random.default_rng(4), 0.0, [], None
     print(f"{name}: {model.count_params():,} weights")
     for epoch in range(EPOCHS):
@@ -638,7 +649,7 @@ def race(name, make, learning_rate=0.002):
         history.append((seconds, math.exp(loss), float(perplexity(targets, model(unseen)))))
         if best is None or history[-1][2] < min(test for _, _, test in history[:-1]):
             best = model.get_weights()
-        sample = write(scores, "When ", 40).replace("\n", " / ")
+        sample = write(scores, "When ", 40)[0].replace("\n", " / ")
         _, train, test = history[-1]
         print(f"  epoch {epoch + 1:2d}  {seconds:5.1f} s  training {train:5.2f}  validation {test:5.2f}  {sample}", flush=True)
     model.set_weights(best)
@@ -659,21 +670,26 @@ results["LSTM"] = race("LSTM", lambda: recurrent(keras.layers.LSTM(128, return_s
 results["transformer"] = race("transformer", lambda: LanguageModel(len(vocabulary), 64, 4, 256, 2, LENGTH))
 
 # %% tags=["demo"]
-figure, (left, right) = plt.subplots(1, 2, figsize=(11, 4), sharey=True)
+figure, (left, right) = plt.subplots(1, 2, figsize=(11, 4))
 for (name, (history, *_)), colour in zip(results.items(), (plots.GREEN, plots.ORANGE, plots.BLUE)):
     seconds, train, test = history.T
     best = test.argmin()
-    left.plot(seconds, np.log(train), "o-", ms=3.5, color=colour, label=name)
-    right.plot(seconds, np.log(test), "o-", ms=3.5, color=colour, label=name)
-    right.plot(seconds[best], np.log(test[best]), "o", ms=11, mfc="none", mec=colour, mew=1.8)
+    left.plot(seconds, train, "o-", ms=3.5, color=colour, label=name)
+    right.plot(seconds, test, "o-", ms=3.5, color=colour, label=name)
+    right.plot(seconds[best], test[best], "o", ms=11, mfc="none", mec=colour, mew=1.8)
     print(f"{name:12s} best validation loss {np.log(test[best]):.2f} (perplexity {test[best]:.2f}) after epoch {best + 1}, "
-          f"{seconds[best]:.0f} s; training loss at the end {np.log(train[-1]):.2f} (perplexity {train[-1]:.2f})")
-right.axhline(math.log(best_count), color=plots.GREY, ls="--", lw=1.2, label="counting, at its best")
+          f"{seconds[best]:.0f} s; training loss at the end, {seconds[-1]:.0f} s, {np.log(train[-1]):.2f} "
+          f"(perplexity {train[-1]:.2f})")
+right.axhline(best_count, color=plots.GREY, ls="--", lw=1.2, label="counting, at its best")
 right.plot([], [], "o", ms=11, mfc="none", mec=plots.GREY, mew=1.8, label="best epoch")
-left.set(xlabel="seconds of training", ylabel="loss (cross-entropy)", title="On the text they train on")
-right.set(xlabel="seconds of training", title="On the tenth they have not seen")
+for ax, ticks, title in ((left, (3, 5, 10, 20), "On the text they train on"),
+                         (right, (8, 9, 10, 12, 15, 20), "On the tenth they have not seen")):
+    ax.set_yscale("log")  # the loss is the logarithm
+    ax.set_yticks(ticks, ticks)
+    ax.minorticks_off()
+    ax.set(xlabel="seconds of training", ylabel="perplexity", title=title)
 left.legend()
-right.legend(handles=right.lines[-2:])
+right.legend()
 plt.show()
 
 # %% [markdown]
@@ -685,8 +701,8 @@ plt.show()
 # So the boast was empty? Two things are missing here. *Text:* an LSTM is built to believe that what came last matters
 # most, and for spelling that is true from the first step; a transformer must learn from examples where to look at
 # all, and 14,000 characters are few. *Parallel hardware:* an RNN takes 64 steps one after the other, a transformer a
-# few large ones. Two processor cores hardly notice the difference; a graphics processor does. Give it more of both,
-# and the order turns around.
+# few large ones. Two processor cores make nothing of that (in our run it needed the most seconds); a graphics processor
+# does. Give it more of both, and the order turns around.
 #
 # > **Going further.** Kaplan et al., *Scaling Laws for Neural Language Models* (2020), ran this race with a million
 # > times the text: LSTMs keep up with transformers on the first words of a context and fall behind on the later ones,
@@ -696,37 +712,46 @@ plt.show()
 #
 # ### What they write
 #
-# Each with the weights of its best epoch, from the same start and with the same dice. Under each text stands how long
-# its complete lines are.
+# Each with the weights of its best epoch, from the same start and with the same dice; then twelve texts from each, to
+# measure how long their lines are.
 
 # %% tags=["demo"]
+def line_lengths(texts):
+    """The lengths of all complete lines; the first, which was begun for them, does not count."""
+    return np.array([len(line) for text in texts for line in text.split("\n")[1:-1] if line])
+
+
+def described(lengths):
+    share = np.mean((lengths >= 30) & (lengths <= 60))
+    return f"{lengths.mean():3.0f} ± {lengths.std():2.0f} characters a line, {share:4.0%} of them 30 to 60"
+
+
 for name, (_, scores, _) in results.items():
-    written = write(scores, "When I do ", 420, seed=5)
-    print(f"--- {name} ---\n{written}\n[characters a line: {', '.join(str(len(line)) for line in written.splitlines()[:-1])}]\n")
-lengths = [len(line) for line in text.splitlines() if line]
-print(f"Shakespeare: {np.mean(lengths):.0f} characters a line on average, nine lines in ten between "
-      f"{np.quantile(lengths, 0.05):.0f} and {np.quantile(lengths, 0.95):.0f}")
+    print(f"--- {name} ---\n{write(scores, 'When I do ', 300, seed=5)[0]}\n")
+for name, (_, scores, _) in results.items():
+    print(f"{name:12s} {described(line_lengths(write(scores, 'When I do ', 500, seed=6, texts=12)))}")
+print(f"{'Shakespeare':12s} {described(line_lengths([text]))}")
 
 # %% [markdown]
 # None of it makes sense. All three have learned to spell a little and to begin a line with a capital. But look at the
-# lengths. The transformer's lines, 43 to 58 characters, are lines of verse; the RNN's and the LSTM's end when it
-# pleases them, after 52 characters or 247. Whoever wants to end a line in time must know where it began, forty
-# characters ago. A recurrent network would have to keep count over forty steps. A transformer can look. Does it?
+# lengths. The transformer's lines are lines of verse, a little long; the RNN's and the LSTM's end when it pleases them.
+# Whoever wants to end a line in time must know where it began, forty characters ago. A recurrent network would have to
+# keep count over forty steps. A transformer can look. Does it?
 #
 # ### Where its heads look
 #
-# The transformer reads sixty characters of the unseen part and is about to guess what follows. Above, a row for each
-# head: how much it looks at each character (↵ is a line break). Below, means over all windows of the unseen part: how
-# far back does each head look, and how much of its weight falls on line breaks?
+# The transformer has read sixty characters of the unseen part, up to the end of a line, and is about to guess what
+# follows. Above, a row for each head: how much it looks at each character (↵ is a line break). Below, means over all
+# windows of the unseen part: how far back does each head look, and how much of its weight falls on line breaks?
 
 # %% tags=["demo"]
 def attention_weights(model, ids):
-    """The weights of each attention layer that a model runs through: a list of arrays (B, H, T, T)."""
+    """Each attention layer that a model runs through, with its weights: a list of pairs (layer, array (B, H, T, T))."""
     found, original = [], MultiHeadAttention.call
 
     def call(self, query, value, key=None, mask=None, return_attention=False):
         output, weights = original(self, query, value, key, mask, return_attention=True)
-        found.append(np.asarray(weights))
+        found.append((self, np.asarray(weights)))
         return (output, weights) if return_attention else output
 
     MultiHeadAttention.call = call  # looking over its shoulder, for one call of the model
@@ -738,15 +763,15 @@ def attention_weights(model, ids):
 
 
 model = results["transformer"][2]
-start = text.index("My mistress' eyes")
-phrase = text[start:start + 60]
-last = np.concatenate([weights[0, :, -1] for weights in attention_weights(model, encode(phrase))])  # (heads of all blocks, T)
+end = text.index("\n", text.index("\n", text.index("My mistress' eyes")) + 1)  # of the second line of that sonnet
+phrase = text[end - 60:end]
+last = np.concatenate([weights[0, :, -1] for _, weights in attention_weights(model, encode(phrase))])  # (heads of all blocks, T)
 
 unseen, _ = windows(validation, range(0, len(validation) - LENGTH, LENGTH))
 breaks = unseen == number_of["\n"]  # (B, T)
 HALF = LENGTH // 2  # look at positions that have at least so many characters before them
 distances, on_breaks = [], []
-for weights in attention_weights(model, unseen):
+for _, weights in attention_weights(model, unseen):
     for head in np.moveaxis(weights[:, :, HALF:], 1, 0):  # (B, HALF, T)
         mean = head.mean(axis=0)
         distances.append([np.mean([mean[s, HALF + s - distance] for s in range(HALF)]) for distance in range(17)])
@@ -760,7 +785,7 @@ above, below = figure.subfigures(2, 1, height_ratios=[1, 1.05])
 ax = above.subplots()
 image = ax.imshow(last, cmap="Blues", vmin=0, vmax=0.7, aspect="auto")
 ax.set(title="Which characters it looks at, to guess what follows", ylabel="block, head", xticks=range(len(phrase)),
-       yticks=range(len(last)), xticklabels=phrase.replace(" ", "␣").replace("\n", "↵"), yticklabels=names)
+       yticks=range(len(last)), xticklabels=phrase.replace(" ", "·").replace("\n", "↵"), yticklabels=names)
 ax.tick_params(axis="x", labelsize=8)
 ax.grid(False)
 above.colorbar(image, ax=ax, label="weight", pad=0.01)
@@ -784,8 +809,28 @@ print(f"equal shares would put {fair:.3f} on line breaks")
 # %% [markdown]
 # Most heads look at the last few characters, and above all at the one just before: that is how one spells. But head 3
 # of block 2 (in our run; in yours it may be another) puts 0.21 of its weight on line breaks, nine times their fair
-# share of 0.024. Nobody told it to. Counting could not have found it, and it may well be what keeps those lines in
-# shape.
+# share of 0.024. Nobody told it to. Is it what keeps the lines in shape? Take it away and see: a head speaks through its
+# own rows of the last dense map of its attention, and rows of zeros say nothing. One head of block 2 at a time:
+
+# %% tags=["demo"]
+_, scores, model = results["transformer"]
+attention, weights = attention_weights(model, unseen)[-1]
+whole = attention.output_dense.kernel.numpy()  # (D, D): rows of head 1, rows of head 2, ...
+targets = windows(validation, range(0, len(validation) - LENGTH, LENGTH))[1]
+size = len(whole) // heads
+for head in (*range(1, heads + 1), 0):  # 0 takes none away, and leaves the model as it was
+    kernel = whole.copy()
+    if head:
+        kernel[(head - 1) * size:head * size] = 0
+    attention.output_dense.kernel.assign(kernel)
+    lengths = line_lengths(write(scores, "When I do ", 500, seed=6, texts=12))
+    print(f"{f'without head {head}' if head else 'all heads':14s} perplexity {float(perplexity(targets, model(unseen))):.2f}, "
+          f"{described(lengths)}")
+
+# %% [markdown]
+# Without head 3 the lines fall apart: a hundred characters on average, give or take 77, and no more than a third of the
+# length of a verse, as from the two recurrent networks. Any other head can go with less harm to the lines, and yet it
+# costs more perplexity (8.66 to 8.88, against 8.50). Those heads spell; this one keeps time.
 #
 # > **Going further.** Olsson et al., *In-context Learning and Induction Heads* (2022), find in transformers of every
 # > size heads that search for the last time the present character occurred and look at what followed it then; two

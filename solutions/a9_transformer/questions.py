@@ -30,9 +30,15 @@ def norm_inputs(rng, *shape, scale=1.0, offset=0.0):
 
 
 @layer_norm.case(points=2, visible=True)
-def three_rows_by_hand(rng):
-    """Three rows of two entries; gamma is (1, 10), beta (0, 5). The first two differ in mean and spread alone."""
-    return [[1.0, 3.0], [-2.0, 2.0], [7.0, 5.0]], [1.0, 10.0], [0.0, 5.0]
+def four_rows_by_hand(rng):
+    """Two sequences of two positions of depth 2; gamma is (1, 10), beta (0, 5)."""
+    return [[[1.0, 3.0], [-2.0, 2.0]], [[7.0, 5.0], [0.0, 8.0]]], [1.0, 10.0], [0.0, 5.0]
+
+
+@layer_norm.case(points=1, visible=True, probe=probes.gradients(), rtol=1e-3, atol=1e-4)
+def gradients_of_a_row(rng):
+    """One row of three entries: its values, and the gradients with respect to x, gamma and beta."""
+    return [[1.0, 2.0, 6.0]], [1.0, 2.0, 3.0], [0.0, 0.0, 1.0]
 
 
 @layer_norm.case(points=1, visible=True)
@@ -77,7 +83,7 @@ def far_from_zero(rng):
     return norm_inputs(rng, 6, 8, offset=3000.0)
 
 
-@layer_norm.case(points=3, probe=probes.gradients(), rtol=1e-3, atol=1e-4)
+@layer_norm.case(points=2, probe=probes.gradients(), rtol=1e-3, atol=1e-4)
 def gradients(rng):
     """Values and gradients with respect to x, gamma and beta."""
     return norm_inputs(rng, 2, 3, 6, scale=1.5)
@@ -191,8 +197,8 @@ def network(rng, batch, length, depth, hidden):
 
 @feed_forward.case(points=2, visible=True)
 def two_positions_by_hand(rng):
-    """Two positions of depth 2, two hidden units; the first position has one of them switched off, the second both."""
-    return [[[1.0, 2.0], [-3.0, 1.0]]], [[1.0, 1.0], [1.0, -1.0]], [0.0, 0.0], [[1.0, 2.0], [5.0, 5.0]], [0.0, 1.0]
+    """Two sequences of one position, depth 2, two hidden units: in the first one of them is switched off, in the second both."""
+    return [[[1.0, 2.0]], [[-3.0, 1.0]]], [[1.0, 1.0], [1.0, -1.0]], [1.0, -1.0], [[1.0, -2.0], [5.0, 5.0]], [0.0, 1.0]
 
 
 @feed_forward.case(points=3)
@@ -357,11 +363,11 @@ def a_square_mask(rng):
     return block_inputs(rng, (2, 5, 8), 4, 6, mask=mask.astype("int32"))
 
 
-@TransformerBlock.case(points=3)
+@TransformerBlock.case(points=3, visible=True)
 def causal_and_padded(rng):
     """A causal block with a padding mask as 0 and 1 in floats: both have to allow."""
-    mask = (np.arange(7)[None, None, :] < np.array([5, 3])[:, None, None]).astype("float32")
-    return block_inputs(rng, (2, 7, 6), 2, 9, causal=True, mask=mask)
+    mask = (np.arange(4)[None, None, :] < np.array([3, 2])[:, None, None]).astype("float32")
+    return block_inputs(rng, (2, 4, 4), 2, 3, causal=True, mask=mask)
 
 
 @TransformerBlock.case(points=2, rtol=1e-3, atol=2e-3)
@@ -614,8 +620,10 @@ def a_half_and_an_eighth(rng):
 
 @perplexity.case(points=1, visible=True)
 def a_fair_die(rng):
-    """Equal scores for six characters, at three positions of two sequences."""
-    return [[0, 5, 2], [3, 3, 1]], np.zeros((2, 3, 6), "float32")
+    """Two sequences of three positions: equal scores for six characters in the first, and ln 5 more for the right one in the
+    second. That is 1/6 and 1/2 for what did come: the root of 6 · 2."""
+    labels = np.array([[0, 5, 2], [3, 3, 1]], "int32")
+    return labels, np.log(5) * np.array([[[0]], [[1]]]) * np.eye(6)[labels]
 
 
 @perplexity.case(points=3)
@@ -686,6 +694,12 @@ def averages_the_perplexities_of_sequences(labels, logits):
 def forgets_the_minus(labels, logits):
     """Your perplexity is below 1: a minus belongs before the mean logarithm."""
     return tf.exp(-tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits)))
+
+
+@perplexity.misconception
+def takes_logits_for_probabilities(labels, logits):
+    """You hand logits to a cross-entropy that expects probabilities: tell it what it gets, `from_logits=True`."""
+    return tf.exp(tf.reduce_mean(keras.losses.sparse_categorical_crossentropy(labels, logits)))
 
 
 @perplexity.misconception
