@@ -84,7 +84,7 @@ def far_from_zero(rng):
 
 
 @layer_norm.case(points=2, probe=probes.gradients(), rtol=1e-3, atol=1e-4)
-def gradients(rng):
+def gradients_of_sequences(rng):
     """Values and gradients with respect to x, gamma and beta."""
     return norm_inputs(rng, 2, 3, 6, scale=1.5)
 
