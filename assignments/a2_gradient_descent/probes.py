@@ -50,7 +50,8 @@ def _watched(function):
 
         return tf.identity(value), backwards
 
-    return lambda *arguments: notice(function(*arguments)), passes
+    # AutoGraph, in an answer that uses `tf.function`, would complain that it cannot read our lambda.
+    return tf.autograph.experimental.do_not_convert(lambda *arguments: notice(function(*arguments))), passes
 
 
 def _no_gradient(error, passes) -> bool:
@@ -150,7 +151,7 @@ def batch_properties(answer, inputs):
 
     n = len(x)
     first, paired = batches(seed, world=1)
-    others = [batches(seed + i, world=1) for i in range(1, 6)]
+    others = [batches(seed + i, world=1 + i) for i in range(1, 6)]  # who listens to the world fails one question, not two
     runs = [first, *(rows for rows, _ in others)]
     flat = [sum(rows, []) for rows in runs]
     as_cut = sorted(list(range(i, min(i + batch_size, n))) for i in range(0, n, batch_size))
@@ -190,7 +191,8 @@ def _shape(first: str, value) -> str:
 
 
 @probe
-def training(answer, inputs, *, loss: str, activation: str | None = None, normalise: bool = False, frozen: int | None = None):
+def training(answer, inputs, *, loss: str, activation: str | None = None, normalise: bool = False, frozen: int | None = None,
+             penalty: float | None = None):
     """Call `train` on a Keras model with given weights, and observe the losses and every weight afterwards.
 
     Inputs: (kernel, bias) of each dense layer, the batches, the learning rate, the epochs.
@@ -199,12 +201,14 @@ def training(answer, inputs, *, loss: str, activation: str | None = None, normal
         activation: of every layer but the last, which has none.
         normalise: a `BatchNormalization` follows the first layer; what it does in training is not what it does afterwards.
         frozen: the number of a layer that is not trainable, counted from 0.
+        penalty: the factor of an L2 penalty on every kernel. It stands in `model.losses`, and is no part of the loss.
     """
     import keras
     import tensorflow as tf
 
     weights, batches, learning_rate, epochs = inputs
     layers = [keras.layers.Dense(np.shape(kernel)[1], activation=activation if i < len(weights) - 1 else None,
+                                 kernel_regularizer=None if penalty is None else keras.regularizers.L2(penalty),
                                  trainable=i != frozen) for i, (kernel, _) in enumerate(weights)]
     norm = keras.layers.BatchNormalization()
     inner = [norm] if normalise else []

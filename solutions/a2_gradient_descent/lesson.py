@@ -17,9 +17,9 @@
 #
 # **How to work.** Write an answer where it says `# YOUR CODE HERE`, run its cell, then run the check under it. The check
 # tries small examples that you can redo with pen and paper; hidden cases of other sizes hold most of the points. Examples in
-# docstrings write arrays as lists; the checks pass tensors. What counts
-# is what your answers return, and what they do to variables. Cells with pictures follow each question; they use what you
-# wrote, so answer first. You may call earlier answers in later ones: a mistake that the check can name is not counted twice.
+# docstrings write arrays as lists; the checks pass tensors. What counts is what your answers return, and what they do to
+# variables. Cells with pictures follow each question; they use what you wrote, so answer first. You may call earlier answers
+# in later ones: a mistake that the check can name is not counted twice.
 #
 # Three rules hold throughout. A cost is a *mean*, without a factor of ½. A step changes variables *in place*. And the
 # optimizers of `keras.optimizers` and `tf.optimizers` may not be used in any question here: you are about to write one.
@@ -345,14 +345,14 @@ plot_descent_to_4()
 # further away than the one before. Between slow and never lies a whole range of good rates, with an edge at its upper end.
 #
 # In more than one dimension there is a catch: one rate has to serve all directions. Take the valley
-# $f(x, y) = (x^2 + 25\,y^2)/2$, which is steep across and almost level along.
+# $f(x, y) = (x^2 + 25\,y^2)/2$, which is steep across and almost level along. (On a grey curve $f$ is the same everywhere.)
 
 # %% tags=["demo"]
 def plot_valley():
     def f(p):
         return (p[0] ** 2 + 25 * p[1] ** 2) / 2
 
-    a, b = np.meshgrid(np.linspace(-1.2, 10.6, 200), np.linspace(-2.6, 2.6, 120))
+    a, b = np.meshgrid(np.linspace(-1.2, 10.6, 200), np.linspace(-2.9, 2.9, 120))
     figure, axes = plt.subplots(3, 1, figsize=(9, 6.8), sharex=True)
     for axis, (rate, colour, mood) in zip(axes, [(0.01, plots.GREEN, "patient"), (0.075, plots.BLUE, "zigzag"),
                                                  (0.081, plots.RED, "out of the valley")]):
@@ -362,7 +362,7 @@ def plot_valley():
         axis.contour(a, b, (a ** 2 + 25 * b ** 2) / 2, levels=[0.5, 2, 5, 10, 20, 35, 55, 80], colors="#c3c8cf", linewidths=0.9)
         axis.plot(*path.T, "-o", color=colour, markersize=4, linewidth=1.2, clip_on=True)
         axis.plot(0, 0, "*", color="#30343b", markersize=11)
-        axis.set(title=f"η = {rate}: {mood}", ylabel="y", xlim=(-1.2, 10.6), ylim=(-2.6, 2.6))
+        axis.set(title=f"η = {rate}: {mood}", ylabel="y", xlim=(-1.2, 10.6), ylim=(-2.9, 2.9))
         axis.grid(False)
     axes[-1].set_xlabel("x")
     plt.show()
@@ -395,8 +395,8 @@ plot_valley()
 # - *paired*: each row of `x` keeps its own row of `y`;
 # - *complete*: every row is in exactly one batch. When `batch_size` does not divide the number of rows, the last batch is
 #   smaller: 5 rows in twos make batches of 2, 2 and 1. No batch is empty;
-# - *repeatable*: the same `seed` gives the same batches, another `seed` gives others. Global seeds (`np.random.seed`,
-#   `tf.random.set_seed`) must make no difference.
+# - *repeatable*: the same `seed` gives the same batches, another `seed` gives others. How global seeds (`np.random.seed`,
+#   `tf.random.set_seed`) stood before must make no difference.
 #
 # Which shuffle you use is up to you. `np.random.default_rng(seed)` is a generator of its own, and
 # `tf.random.experimental.stateless_shuffle(…, seed=[seed, 0])` depends on its seed alone. `tf.random.shuffle(…, seed=…)` and
@@ -404,7 +404,7 @@ plot_valley()
 #
 # | name | shape | |
 # | --- | --- | --- |
-# | `x` | `(n, …)` | one row per example; a row may be a vector, an image, … |
+# | `x` | `(n, …)` | one row per example, at least one; a row may be a vector, an image, … |
 # | `y` | `(n, …)` | the target of each row: a label, a vector, … |
 # | `batch_size` | whole number | rows in a batch, 1 or more; it may be larger than $n$ |
 # | `seed` | whole number | 0 or more |
@@ -424,7 +424,7 @@ def minibatches(x, y, batch_size, seed):
         seed: Python int, 0 or more; it alone decides the order.
     Returns:
         list of pairs (x, y), tensors or arrays, every row in exactly one of them; all have batch_size rows but the last,
-        which holds the rest.
+        which holds the rest. Question 6 goes through the list many times.
     """
     ### BEGIN SOLUTION
     order = np.random.default_rng(seed).permutation(len(x))
@@ -532,6 +532,7 @@ def plot_fit():
     y = (0.8 * x + 0.5 + rng.normal(0, 0.35, size=30)).astype(np.float32)
     best = np.polyfit(x.astype(np.float64), y, 1)  # least squares at once, to compare with
     figure, axes = plt.subplots(1, 3, figsize=(13, 4))
+    figure.get_layout_engine().set(wspace=0.06)
     axes[0].plot(x, y, "o", color="#30343b", markersize=4)
     for epochs, colour in [(0, plots.GREY), (1, plots.GREEN), (10, plots.ORANGE), (500, plots.BLUE)]:
         w, b = (float(value) for value in fit_line(tf.constant(x), tf.constant(y), 0.05, epochs))
@@ -556,7 +557,7 @@ def plot_fit():
         ws, bs = np.meshgrid(np.linspace(-0.2, 1.6, 100), np.linspace(goal[1] - 3.2, goal[1] + 1.1, 100))
         surface = np.mean((y - ws[..., None] * inputs - bs[..., None]) ** 2, axis=-1)
         axis.contour(ws, bs, surface, levels=costs.min() * np.geomspace(1.2, 200, 9), colors="#c3c8cf", linewidths=0.9)
-        axis.plot(*path.T, "-o", color=plots.BLUE, markersize=3.5, linewidth=1.2)
+        axis.plot(*path[:near + 1].T, "-o", color=plots.BLUE, markersize=2.5, linewidth=0.8)
         axis.plot(*goal, "*", color=plots.ORANGE, markersize=14, markeredgecolor="white", zorder=5, label="least squares")
         axis.set(title=title, xlabel="weight w", ylabel="bias b", xlim=(-0.2, 1.6))
         axis.grid(False)
@@ -661,7 +662,8 @@ def plot_learning_rates():
         axis.set(title=f"Hidden units: {'ReLU' if activation == 'relu' else 'sigmoid'}", xlabel="epoch", ylim=(0, 2.6))
     axes[0].text(10, np.log(10) - 0.06, "guessing: ln 10", color="#5b616b", fontsize=9, ha="right", va="top")
     axes[0].set_ylabel("mean loss of the epoch")
-    axes[0].legend(loc="center right", bbox_to_anchor=(1, 0.66))
+    for axis in axes:
+        axis.legend(loc="center right", bbox_to_anchor=(1, 0.66))
     plt.show()
 
 

@@ -124,10 +124,12 @@ def one_number_per_row(targets, predictions):
     return tf.reduce_mean((targets - predictions) ** 2, axis=1)
 
 
-@mean_squared_error.misconception
-def expands_the_square(targets, predictions):
+@mean_squared_error.misconception(variants=[{"at_once": True}])
+def expands_the_square(targets, predictions, at_once=False):
     """Your cost loses its digits when the numbers are large and close together: subtract before you square, instead of
     expanding (t − p)² into t² − 2tp + p²."""
+    if at_once:
+        return tf.reduce_mean(targets ** 2 - 2 * targets * predictions + predictions ** 2)
     return tf.reduce_mean(targets ** 2) - 2 * tf.reduce_mean(targets * predictions) + tf.reduce_mean(predictions ** 2)
 
 
@@ -136,10 +138,16 @@ def expands_the_square(targets, predictions):
 gradient_step = Question(lesson.gradient_step, forbid=[*OPTIMIZERS, *FITTING])
 
 
-@gradient_step.case(points=4, visible=True, probe=Probe("take_steps", {"loss": "line"}))
+@gradient_step.case(points=3, visible=True, probe=Probe("take_steps", {"loss": "line"}))
 def two_numbers(rng):
-    """The example of the docstring: the loss is (2w + b − 1)², w = b = 1, and the gradients are 8 and 4."""
-    return [1.0, 1.0], [[2.0], [1.0]], 0.1
+    """The example of the docstring at half its rate: the loss is (2w + b − 1)², w = b = 1, and the gradients are 8 and 4."""
+    return [1.0, 1.0], [[2.0], [1.0]], 0.05
+
+
+@gradient_step.case(points=1, visible=True, probe=Probe("take_steps", {"loss": "bowl"}))
+def one_vector(rng):
+    """One variable, a vector at (1, 3): the loss is its squared distance to (0, 1), and the gradient is (2, 4)."""
+    return [[1.0, 3.0]], [[0.0, 1.0]], 0.25
 
 
 @gradient_step.case(points=4, probe=Probe("take_steps", {"loss": "layer"}))
@@ -350,10 +358,10 @@ def returns_the_last_point(f, x0, learning_rate, steps):
     return lesson.minimize(f, x0, learning_rate, steps)[-1]
 
 
-@minimize.misconception
-def returns_the_values(f, x0, learning_rate, steps):
+@minimize.misconception(variants=[{"shape": (-1, 1)}])
+def returns_the_values(f, x0, learning_rate, steps, shape=(-1,)):
     """You return the values of f along the way: the points themselves are asked for."""
-    return tf.stack([f(x) for x in lesson.minimize(f, x0, learning_rate, steps)])
+    return tf.reshape([f(x) for x in lesson.minimize(f, x0, learning_rate, steps)], shape)
 
 
 @minimize.misconception
@@ -382,6 +390,19 @@ def takes_the_whole_gradient(f, x0, learning_rate, steps):
 
 
 @minimize.misconception
+def steps_of_one_length(f, x0, learning_rate, steps):
+    """Your steps are all equally long: a step is the rate times the gradient, which is not divided by its length first."""
+    x, trajectory = tf.Variable(x0), [x0]
+    for _ in range(steps):
+        with tf.GradientTape() as tape:
+            value = f(x)
+        gradient = tape.gradient(value, x)
+        x.assign_sub(learning_rate * gradient / tf.norm(gradient))
+        trajectory.append(tf.identity(x))
+    return tf.stack(trajectory)
+
+
+@minimize.misconception
 def one_column_per_point(f, x0, learning_rate, steps):
     """Your points stand in columns: the trajectory has one row per point."""
     return tf.transpose(lesson.minimize(f, x0, learning_rate, steps))
@@ -392,10 +413,16 @@ def one_column_per_point(f, x0, learning_rate, steps):
 minibatches = Question(lesson.minibatches, probe=Probe("batch_properties"), forbid=OPTIMIZERS)
 
 
-@minibatches.case(points=3, visible=True)
+@minibatches.case(points=2, visible=True)
 def five_rows_in_twos(rng):
     """Five rows in batches of 2: two full batches and a last one of 1."""
     return [[0.0, 0.5], [1.0, 1.5], [2.0, 2.5], [3.0, 3.5], [4.0, 4.5]], [0, 1, 2, 3, 4], 2, 1
+
+
+@minibatches.case(points=1, visible=True)
+def six_rows_in_threes(rng):
+    """Six rows, each of the shape (1, 2), in batches of 3: two full ones and no empty one."""
+    return [[[i, i + 0.5]] for i in range(6)], list(range(6)), 3, 1
 
 
 @minibatches.case(points=5)
@@ -655,10 +682,17 @@ def layers(rng, *sizes):
     return [[0.8 * normal(rng, n, m), 0.5 * normal(rng, m)] for n, m in zip(sizes, sizes[1:])]
 
 
-@train.case(points=3, visible=True, probe=Probe("training", {"loss": "squares"}))
+@train.case(points=2, visible=True, probe=Probe("training", {"loss": "squares"}))
 def two_examples(rng):
     """One linear neuron with w = 1 and b = 0, two batches of one example, one epoch: the losses are 4 and 4.84."""
     return [[[[1.0]], [0.0]]], [[[[1.0]], [[3.0]]], [[[2.0]], [[1.0]]]], 0.1, 1
+
+
+@train.case(points=1, visible=True, probe=Probe("training", {"loss": "squares"}))
+def two_epochs_of_two_batches(rng):
+    """Two epochs of a batch of two examples and a batch of one. All inputs are 0, so that only the bias moves: from 0 to 0.5,
+    1.75, 1.375 and 2.1875."""
+    return [[[[1.0]], [0.0]]], [[[[0.0], [0.0]], [[1.0], [1.0]]], [[[0.0]], [[3.0]]]], 0.25, 2
 
 
 @train.case(points=5, probe=Probe("training", {"loss": "linex", "activation": "tanh"}))
@@ -687,9 +721,9 @@ def a_frozen_layer(rng):
     return layers(rng, 2, 4, 1), [[normal(rng, 5, 2), normal(rng, 5, 1)], [normal(rng, 3, 2), normal(rng, 3, 1)]], 0.2, 2
 
 
-@train.case(points=1, probe=Probe("training", {"loss": "squares"}))
+@train.case(points=1, probe=Probe("training", {"loss": "squares", "penalty": 0.2}))
 def one_batch(rng):
-    """A single batch: an epoch is one step."""
+    """A single batch: an epoch is one step. The layer has a weight penalty, which is no part of the loss."""
     return layers(rng, 3, 2), [[normal(rng, 5, 3), normal(rng, 5, 2)]], number(rng, 0.1, 0.2), 3
 
 
@@ -708,6 +742,18 @@ def last_loss_of_the_epoch(model, batches, loss_fn, learning_rate, epochs):
 def first_batch_only(model, batches, loss_fn, learning_rate, epochs):
     """Only the first batch is learnt from: an epoch goes through all of them."""
     return lesson.train(model, batches[:1], loss_fn, learning_rate, epochs)
+
+
+@train.misconception
+def stops_after_one_epoch(model, batches, loss_fn, learning_rate, epochs):
+    """Your training ends after one epoch, however many there are: is the `return` inside the loop?"""
+    return lesson.train(model, batches, loss_fn, learning_rate, 1)
+
+
+@train.misconception
+def reverses_the_batches(model, batches, loss_fn, learning_rate, epochs):
+    """Your epochs begin with the last batch: go through the batches in the order given."""
+    return lesson.train(model, batches[::-1], loss_fn, learning_rate, epochs)
 
 
 @train.misconception
@@ -814,6 +860,34 @@ def forgets_that_it_trains(model, batches, loss_fn, learning_rate, epochs):
 def swaps_targets_and_predictions(model, batches, loss_fn, learning_rate, epochs):
     """Targets and predictions have changed places: call `loss_fn(targets, predictions)`."""
     return lesson.train(model, batches, lambda targets, predictions: loss_fn(predictions, targets), learning_rate, epochs)
+
+
+@train.misconception
+def adds_the_penalties(model, batches, loss_fn, learning_rate, epochs):
+    """Your loss holds the model's weight penalties too: it is what `loss_fn` gives and nothing else."""
+
+    def step(x, y):
+        return lesson.gradient_step(model.trainable_variables, lambda: loss_fn(y, model(x, training=True)) + sum(model.losses),
+                                    learning_rate)
+
+    return [np.mean([float(step(x, y)) for x, y in batches]) for _ in range(epochs)]
+
+
+@train.misconception
+def moves_frozen_layers(model, batches, loss_fn, learning_rate, epochs):
+    """A layer that is not trainable moves: only the variables in `model.trainable_variables` take a step."""
+    history = []
+    for _ in range(epochs):
+        losses = []
+        for x, y in batches:
+            with tf.GradientTape() as tape:
+                loss = loss_fn(y, model(x, training=True))
+            for variable, gradient in zip(model.weights, tape.gradient(loss, model.weights)):
+                if gradient is not None:  # what a normalisation counts has no gradient
+                    variable.assign_sub(learning_rate * gradient)
+            losses.append(float(loss))
+        history.append(np.mean(losses))
+    return history
 
 
 @train.misconception

@@ -32,8 +32,8 @@ relu = Question(lesson.relu, forbid=[
 
 @relu.case(points=2, visible=True)
 def four_numbers(rng):
-    """Two numbers below zero, zero itself, and one above."""
-    return [-2.0, -0.5, 0.0, 3.5],
+    """A number below zero, zero itself, and two above."""
+    return [-2.0, 0.0, 0.5, 9.0],
 
 
 @relu.case(points=3)
@@ -175,6 +175,12 @@ def one_minus_sigmoid(z):
 
 
 @sigmoid_prime.misconception
+def one_plus_sigmoid(z):
+    """Your slope grows with z and passes 1/4, which it never does: look at the sign in the second factor."""
+    return tf.sigmoid(z) * (1 + tf.sigmoid(z))
+
+
+@sigmoid_prime.misconception
 def sign_reversed(z):
     """Your slope is negative: the sigmoid rises everywhere."""
     return -lesson.sigmoid_prime(z)
@@ -228,10 +234,10 @@ def two_cubes(rng):
     return "sum of cubes", np.array([1.0, 2.0])
 
 
-@numerical_gradient.case(points=1, visible=True)
+@numerical_gradient.case(points=1, visible=True, probe=own.differentiated(observe="bits"))
 def square_and_product(rng):
-    """f(x) = x₀² x₁ at (3, 2), with the usual h: nearly (12, 9)."""
-    return "first squared times second", np.array([3.0, 2.0])
+    """f(x) = x₀₀² x₀₁ + x₁₀ x₁₁ at ((3, 2), (1, 4)): nearly ((12, 9), (4, 1)); and x is the same afterwards, bit for bit."""
+    return "square and product", np.array([[3.0, 2.0], [1.0, 4.0]])
 
 
 @numerical_gradient.case(points=4)
@@ -330,6 +336,17 @@ def moves_all_entries(f, x, h=1e-5, once=False):
 
 
 @numerical_gradient.misconception
+def moves_whole_rows(f, x, h=1e-5):
+    """All entries of a row move at once: where x has two axes, x[i] is a row. Move every entry on its own."""
+    gradient = np.zeros(x.shape)
+    for i in range(len(x)):
+        step = np.zeros(x.shape)
+        step[i] = h
+        gradient[i] = (f(x + step) - f(x - step)) / (2 * h)
+    return gradient
+
+
+@numerical_gradient.misconception
 def moves_nothing(f, x, h=1e-5):
     """All your slopes are 0, as if f had been asked at one and the same place: a second name for an array is no copy of it."""
     return np.zeros(x.shape)
@@ -408,8 +425,8 @@ relative_error = Question(lesson.relative_error, probe=probes.call(inputs_as="nu
 
 @relative_error.case(points=2, visible=True)
 def four_entries(rng):
-    """Four entries: their errors are 3/15, 3/5, 0 and, where the signs differ, 7/7."""
-    return np.array([[9.0, -4.0], [0.0, -2.0]]), np.array([[6.0, -1.0], [0.0, 5.0]])
+    """Four entries: their errors are 7/7, where the signs differ, 3/15, 3/5 and 0."""
+    return np.array([[-2.0, 9.0], [-4.0, 0.0]]), np.array([[5.0, 6.0], [-1.0, 0.0]])
 
 
 @relative_error.case(points=1, visible=True)
@@ -592,6 +609,12 @@ def not_divided_by_the_batch(x, y, weights, biases):
 
 
 @backprop.misconception
+def divided_by_the_batch_twice(x, y, weights, biases):
+    """Your gradients are divided by the batch twice: line 1 pays the 1/B, and lines 3 and 4 are sums."""
+    return [[g / len(x) for g in part] for part in lesson.backprop(x, y, weights, biases)]
+
+
+@backprop.misconception
 def divided_by_the_outputs(x, y, weights, biases):
     """Your gradients are too small by the number of outputs: the cost is a mean over the examples, and a sum over the outputs."""
     return [[g / y.shape[1] for g in part] for part in lesson.backprop(x, y, weights, biases)]
@@ -757,9 +780,9 @@ def weight_gradients_transposed(x, y, weights, biases):
     return [tf.transpose(g) for g in dws], dbs
 
 
-@backprop.misconception
-def biases_not_summed(x, y, weights, biases):
-    """Your db have a row for each example: a bias is shared by all of them, so sum over the batch."""
+@backprop.misconception(variants=[{"over_units": True}])
+def biases_not_summed(x, y, weights, biases, over_units=False):
+    """Your db keep the examples apart: a bias is shared by all of them, so sum over the batch, and over nothing else."""
     zs, activations = [], [x]
     for w, b in zip(weights, biases):
         zs.append(activations[-1] @ w + b)
@@ -770,7 +793,14 @@ def biases_not_summed(x, y, weights, biases):
     for layer in reversed(range(1, len(weights))):
         delta = delta @ tf.transpose(weights[layer]) * lesson.sigmoid_prime(zs[layer - 1])
         dbs.insert(0, delta)
-    return dws, dbs
+    return dws, [tf.reduce_sum(delta, axis=1) for delta in dbs] if over_units else dbs
+
+
+@backprop.misconception
+def biases_keep_an_axis(x, y, weights, biases):
+    """Your db are matrices of one row: they have the shapes of the biases, (outputs,), without an axis for the batch."""
+    dws, dbs = lesson.backprop(x, y, weights, biases)
+    return dws, [g[None, :] for g in dbs]
 
 
 @backprop.misconception
@@ -857,10 +887,10 @@ def three_four_five(rng):
 
 @layer_gradient_norms.case(points=2, visible=True)
 def two_tanh_layers(rng):
-    """Two layers, the hidden one tanh, two examples and two outputs; too long for paper, short enough to print."""
-    weights, biases = network(rng, 3, 2, 2)
-    return *(np.round(part, 1) for part in examples(rng, 2, 3, 2)), [np.round(w, 1) for w in weights], \
-        [np.round(b, 1) for b in biases], "tanh"
+    """Two layers, the hidden one tanh, four examples and three outputs; too long for paper, short enough to print."""
+    x, y = np.array([[1.0, 0.0], [0.5, -1.0], [-1.0, 2.0], [0.0, 1.0]]), np.array([[1.0, 0, 0], [0, 1, 0], [0, 0, 1], [1, 1, 0]])
+    weights = [np.array([[1.0, 0.5], [-1.0, 2.0]]), np.array([[0.5, 1.5, -1.0], [-2.0, 1.0, 0.5]])]
+    return x, y, weights, [np.array([0.0, 0.5]), np.array([-0.5, 1.0, 0.2])], "tanh"
 
 
 @layer_gradient_norms.case(points=3)
@@ -902,6 +932,12 @@ def seven_layers(rng):
 def last_layer_first(x, y, weights, biases, activation):  # noqa: F811
     """Your list begins with the last layer: the first layer comes first."""
     return list(lesson.layer_gradient_norms(x, y, weights, biases, activation))[::-1]
+
+
+@layer_gradient_norms.misconception
+def one_length_for_all(x, y, weights, biases, activation):
+    """You return one length, of all gradients together: each layer has its own, in a list of one number per layer."""
+    return tf.linalg.global_norm([tf.constant(norm) for norm in lesson.layer_gradient_norms(x, y, weights, biases, activation)])
 
 
 @layer_gradient_norms.misconception
