@@ -7,6 +7,7 @@ import logging
 import os
 import shutil
 import sys
+import tempfile
 from pathlib import Path
 from typing import Annotated
 
@@ -23,6 +24,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn
 from rich.table import Table
 from rich.text import Text
 
+from autograder import audit as auditing
 from autograder import build as building
 from autograder import deliver, samples
 from autograder.batch import Job, find_submissions, grade_all
@@ -88,9 +90,7 @@ def grade(
     course.require([assignment])
     if not submissions.is_dir():
         raise CourseError(f"expected a directory of submissions at {submissions}; found none. Name it with --submissions DIR.")
-    answer_key = load(course.key(assignment))
-    if answer_key.source != building.source_digest(course.solution(assignment)):
-        err.print(f"[yellow]solutions/{assignment} has changed since the key was built: run `autograder build {assignment}`.")
+    answer_key = _key(course, assignment)
     if fresh:
         shutil.rmtree(course.cache(assignment), ignore_errors=True)
     verdicts = grade_class(course, answer_key, submissions, jobs, isolation, course.limits,
@@ -101,6 +101,49 @@ def grade(
             record_class(course, assignment, submissions, verdicts)
     if any(question.status == UNGRADED for verdict in verdicts for question in verdict.questions):
         raise typer.Exit(1)
+
+
+def _key(course: Course, assignment: str) -> Key:
+    """The hidden key, with a warning when the solution has changed since it was built."""
+    answer_key = load(course.key(assignment))
+    if answer_key.source != building.source_digest(course.solution(assignment)):
+        err.print(f"[yellow]solutions/{assignment} has changed since the key was built: run `autograder build {assignment}`.")
+    return answer_key
+
+
+@app.command()
+def audit(
+    assignments: Annotated[list[str] | None, typer.Argument(help="Ids such as a4_cross_entropy; all by default.")] = None,
+    jobs: Annotated[int, typer.Option(min=1, help="How many notebooks to grade at a time.")] = os.cpu_count() or 1,
+):
+    """Grade the reference, a blank notebook and every known mistake: is each worth what it should be, and named rightly?"""
+    course, unfair = find_course(), 0
+    for assignment in course.require(assignments or []):
+        answer_key, made = _key(course, assignment), auditing.notebooks(course, assignment)
+        with tempfile.TemporaryDirectory() as folder, _progress() as progress:
+            samples.write_class(made, Path(folder), assignment)
+            task = progress.add_task(f"auditing {assignment}", total=len(made))
+            job = _job(course, answer_key, course.limits, choose("auto"), None)
+            verdicts = grade_all(find_submissions(Path(folder), assignment)[0], job, jobs,
+                                 lambda _, task=task: progress.advance(task))
+        if len(verdicts) < len(made):
+            _fail("stopped before all notebooks were graded", 1)
+        found = list(auditing.problems(made, verdicts, answer_key))
+        unfair += len(found)
+        points = sum(question.max_score for question in answer_key.questions)
+        out.print(f"[red]✗[/red] {assignment}: {len(found)} of {len(made)} notebooks do not get what they should" if found else
+                  f"[green]✓[/green] {assignment}: reference {points}, blank 0, {len(made) - 2} mistakes lose points and are "
+                  "named", soft_wrap=True)
+        for line in found:
+            out.print(Text(f"  {line}"), soft_wrap=True)
+    if unfair:
+        raise typer.Exit(1)
+
+
+def _job(course: Course, answer_key: Key, limits: Limits, isolation: str, cache: Path | None) -> Job:
+    assignment = answer_key.assignment
+    return Job(answer_key, course.skeleton(assignment), tuple(course.released_files(assignment)), limits, isolation,
+               (course.root,), cache)
 
 
 def record_class(course: Course, assignment: str, submissions: Path, verdicts: list[Verdict]) -> None:
@@ -180,8 +223,7 @@ def grade_class(course: Course, answer_key: Key, submissions: Path, jobs: int, i
     if isolation == "process":
         err.print(f"[yellow]isolation: process. Student code can read this account's files: {obstacle()}. "
                   "Run `autograder doctor` for more.", soft_wrap=True)
-    job = Job(answer_key, course.skeleton(assignment), tuple(course.released_files(assignment)), limits, isolation,
-              (course.root,), course.cache(assignment))
+    job = _job(course, answer_key, limits, isolation, course.cache(assignment))
     with _progress() as progress:
         task = progress.add_task(f"grading {assignment}", total=len(handed_in))
         verdicts = grade_all(handed_in, job, jobs, done=lambda verdict: progress.advance(task))

@@ -16,7 +16,7 @@ LEVELS = [
     {"__main__"},
     {"cli"},
     {"deliver"},
-    {"ci", "export", "gradescope", "nbgrader.gradebook"},
+    {"ci", "export", "gradescope", "audit", "nbgrader.gradebook"},
     {"nbgrader"},
     {"nbgrader.autograde"},
     {"samples", "check", "batch", "leaks", "wheel", "collect", "report.html", "report.json", "report.terminal", "report.lms",
