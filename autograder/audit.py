@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 from autograder import samples
 from autograder.course import Course
-from autograder.grade import QuestionVerdict, Verdict
+from autograder.grade import RULED_OUT, QuestionVerdict, Verdict
 from autograder.key import Key
 
 
@@ -46,6 +46,6 @@ def problems(made: list[samples.Sample], verdicts: list[Verdict], key: Key) -> I
 def _mistake(sample: samples.Sample, judged: QuestionVerdict) -> Iterator[str]:
     if judged.score == judged.max_score:
         yield f"{sample.student}: expected {sample.question} to lose points. Received: all {judged.max_score}"
-    elif judged.misconception != sample.misconception:
+    elif judged.misconception != sample.misconception and not judged.message.endswith(RULED_OUT):
         yield f"{sample.student}: expected the name {sample.misconception}. Received: " \
             f"{judged.misconception or 'no name'} ({judged.message})"

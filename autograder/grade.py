@@ -21,6 +21,7 @@ from autograder.watch import OPERATIONS
 PASSED, PARTIAL, FAILED, MISSING, CRASHED, TIMEOUT, UNGRADED, MANUAL = (
     "passed", "partial", "failed", "missing", "crashed", "timeout", "ungraded", "manual")
 MAX_DEATHS = 2  # of one question's cases, after which its other cases are lost without being run
+RULED_OUT = ", which this question rules out. Build it from simpler operations."
 
 
 @dataclass(frozen=True)
@@ -145,7 +146,7 @@ def breaks_a_rule(question: QuestionKey, name: str, line: str) -> QuestionVerdic
     """The verdict on an answer that uses what its question rules out."""
     what = f"the TensorFlow operation `{name.removeprefix(OPERATIONS)}`" if name.startswith(OPERATIONS) else f"`{name}`"
     where = f" at `{line}`" if line else ""
-    return _lost(question, FAILED, f"It uses {what}{where}, which this question rules out. Build it from simpler operations.")
+    return _lost(question, FAILED, f"It uses {what}{where}{RULED_OUT}")
 
 
 # ---------------------------------------------------------------------------------------------------- exercise

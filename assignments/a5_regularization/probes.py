@@ -28,13 +28,13 @@ def split_properties(answer, inputs, *, observe):
     splits = [_split(answer, x, y, fraction, seed + i) for i in range(SEEDS)]
     again = _split(answer, x, y, fraction, seed)
     parts, n = splits[0], len(x)
-    train, val = _row_numbers(parts["x_train"], x), _row_numbers(parts["x_val"], x)
+    numbers = [[_row_numbers(split[name], x) for name in ("x_train", "x_val")] for split in splits]
     held_back = [frozenset(_row_numbers(split["x_val"], x)) for split in splits]
     ends = [frozenset(range(len(part))) for part in held_back], [frozenset(range(n - len(part), n)) for part in held_back]
     properties = {
         "number of rows in each part": np.array([len(parts[name]) if parts[name].ndim else 0 for name in PARTS]),
-        "are rows lost?": bool(set(range(n)) - set(train) - set(val)),  # not how many: that may be chance
-        "are rows in both parts?": bool(set(train) & set(val) - {-1}),
+        "are rows lost?": any(set(range(n)) - set(train) - set(val) for train, val in numbers),  # not how many: that is chance
+        "are rows in both parts?": any(set(train) & set(val) - {-1} for train, val in numbers),
         "does every row keep its own y?": all(_paired(parts[f"x_{name}"], parts[f"y_{name}"], x, y) for name in ("train", "val")),
         "are the validation rows chosen by chance?": held_back not in ends,
         "does one seed always give the same split?": all(np.array_equal(parts[name], again[name]) for name in PARTS),

@@ -165,7 +165,7 @@ plot_fractions()
 # 3. in the meantime training went on: `train_loss[e + patience] < train_loss[e]`. If both losses rise, the network does
 #    not overfit: it diverges.
 #
-# The answer is the *first* such epoch; `None` when there is none. What happens later does not count.
+# The answer is the *first* such epoch; `None` when there is none. What happens after epoch $e$ + `patience` does not count.
 #
 # | name | shape | |
 # | --- | --- | --- |
@@ -370,7 +370,7 @@ def plot_bends():
         axis.set(title=f"$\\lambda$ = {lam:g}: $\\Sigma w^2$ = {total:.2g}", xlabel="x", ylim=(-2, 2),
                  xticks=[-1, -0.5, 0, 0.5, 1])
     axes[0].set_ylabel("y")
-    axes[0].legend(loc="upper left")
+    axes[2].legend(loc="upper left")
     plt.show()
 
 
@@ -378,7 +378,8 @@ plot_bends()
 
 # %% [markdown]
 # With $\lambda = 0$ the polynomial goes through all twelve points, the squares of its coefficients sum to $6 \cdot 10^9$,
-# and between the points it leaves the page. A price of 0.001 brings the sum down to 7.5 and the curve close to the truth;
+# and between the points it leaves the page. A price of 0.001 brings the sum down to 7.5 and the curve close to the truth
+# wherever there are points (beyond the last one, at 0.6, nobody has told it anything);
 # the mean squared error on the points is now 0.0134, and most of that is noise that was not worth fitting. A price of 1
 # is too high: the sum is 0.098, the curve nearly flat, and it misses even the points it was given (0.355). That is
 # *underfitting*.
@@ -481,9 +482,9 @@ plot_two_wishes()
 #
 # $$w \;\leftarrow\; w - \eta \left( \frac{\partial C_0}{\partial w} + 2 \lambda w \right),$$
 #
-# with the *same* $w$ on both sides of the sum: the gradient is taken first, then everything moves at once. Sort the terms
-# differently, $(1 - 2\eta\lambda)\, w - \eta\, \partial C_0/\partial w$, and you see why the method is also called *weight
-# decay*.
+# in which the gradient of $C_0$ and $2 \lambda w$ are both taken at the old $w$; then everything moves at once. Sort the
+# terms differently, $(1 - 2\eta\lambda)\, w - \eta\, \partial C_0/\partial w$, and you see why the method is also called
+# *weight decay*.
 #
 # | name | shape | |
 # | --- | --- | --- |
@@ -907,9 +908,9 @@ def plot_bumps():
 plot_bumps()
 
 # %% [markdown]
-# On the left, twelve bumps stand side by side, each at the height of $f$ in its middle. On the right, from 40 hidden
-# units on, twice the units make half the error, as $L/(2n)$ promises: 0.0249, 0.0122, 0.0061 and so on (with a
-# steepness of $50n$; another one changes the last digits).
+# On the left, twelve bumps stand side by side, each at the height of $f$ in its middle. On the right, from 40 hidden units
+# on, twice the units make half the error, as $L/(2n)$ promises: 0.0249, 0.0122, 0.0061 and so on (between 0.1 and 0.9, with
+# a steepness of $50n$; with $1000n$ they are a tenth larger, with $10n$ a third smaller or more).
 #
 # The picture in the middle shows why the theorem speaks of an interval that is *closed and bounded*. Beyond it the
 # network has nothing to say: each of its finitely many sigmoids is saturated there, and the output is constant for ever
