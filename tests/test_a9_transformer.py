@@ -122,7 +122,8 @@ def test_layer_norm_by_hand():
     x = [[1.0, 3.0], [-2.0, 2.0], [7.0, 5.0]]
     result = LESSON.layer_norm(tf.constant(x), [1.0, 10.0], [0.0, 5.0])
     np.testing.assert_allclose(result, [[-1, 15], [-1, 15], [1, -5]], atol=1e-4)
-    np.testing.assert_allclose(LESSON.layer_norm(tf.constant(x[:1]), [1.0, 1.0], [0.0, 0.0], 3.0), [[-0.5, 0.5]], atol=1e-6)
+    row = tf.constant([[4095.0, 4097.0]])
+    np.testing.assert_allclose(LESSON.layer_norm(row, [1.0, 1.0], [0.0, 0.0], 3.0), [[-0.5, 0.5]], atol=1e-6)
 
 
 def test_layer_norm_forgets_shift_and_scale(rng):
@@ -206,6 +207,8 @@ def test_perplexity_at_its_ends_and_by_hand():
     assert float(LESSON.perplexity(tf.constant([0, 4]), tf.zeros((2, 7)))) == pytest.approx(7)
     assert float(LESSON.perplexity(tf.constant([2, 0]), tf.constant([[0.0, 0.0, 90.0], [90.0, 0.0, 0.0]]))) == pytest.approx(1)
     assert float(LESSON.perplexity(tf.constant([1, 0]), tf.constant([[0.0, 0.0], [0.0, math.log(7)]]))) == pytest.approx(4)
+    (die,) = [case for case in QUESTIONS["perplexity"].cases if case.name == "a_fair_die"]
+    assert outcome(LESSON.perplexity, die)["output"] == pytest.approx(math.sqrt(12))
 
 
 # ---------------------------------------------------------------------------------------------------- supplied layers
@@ -285,6 +288,14 @@ def test_the_block_agrees_with_keras(rng, causal, mask_shape):
         mask = tf.constant(mask)
     expected = keras_block(block, x, None if mask is None else tf.broadcast_to(mask, (2, 5, 5)))
     np.testing.assert_allclose(block(x, mask=mask), expected, rtol=1e-3, atol=1e-4)
+
+
+@pytest.mark.parametrize("name, expected", [
+    ("one_pass_by_hand", [[1, 2, -2, -1], [1, 0, 2, -1]]),
+    ("a_mask_by_hand", [[1, 2, -2, -1], [1, 2, -2, -1], [1, 0, 2, -1]])])
+def test_the_block_by_hand(name, expected):
+    (case,) = [case for case in QUESTIONS["TransformerBlock"].cases if case.name == name]
+    np.testing.assert_allclose(outcome(LESSON.TransformerBlock, case)["output"], [expected], atol=1e-3)
 
 
 def by_loops(block, x):

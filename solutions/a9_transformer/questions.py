@@ -43,8 +43,8 @@ def gradients_of_a_row(rng):
 
 @layer_norm.case(points=1, visible=True)
 def an_epsilon_you_can_see(rng):
-    """The row (1, 3) with epsilon 3: the variance is 1, and 1 + 3 has a plain root."""
-    return [[1.0, 3.0]], [1.0, 1.0], [0.0, 0.0], 3.0
+    """The row (4095, 4097) with epsilon 3: the variance is 1, and 1 + 3 has a plain root."""
+    return [[4095.0, 4097.0]], [1.0, 1.0], [0.0, 0.0], 3.0
 
 
 @layer_norm.case(points=4)
@@ -111,6 +111,20 @@ def normalises_whole_sequences(x, gamma, beta, epsilon=1e-6):
 
 
 @layer_norm.misconception
+def normalises_over_the_second_axis(x, gamma, beta, epsilon=1e-6):
+    """Your mean is taken over the second axis, which is time where x is (B, T, D); the depth is the last axis, -1."""
+    mean, variance = tf.nn.moments(x, axes=[1], keepdims=True)
+    return gamma * (x - mean) / tf.sqrt(variance + epsilon) + beta
+
+
+@layer_norm.misconception
+def normalises_over_everything(x, gamma, beta, epsilon=1e-6):
+    """Your mean is a single number, taken over all entries of x; every position has a mean of its own."""
+    mean, variance = tf.nn.moments(x, axes=list(range(len(x.shape))))
+    return gamma * (x - mean) / tf.sqrt(variance + epsilon) + beta
+
+
+@layer_norm.misconception
 def takes_the_sample_variance(x, gamma, beta, epsilon=1e-6):
     """Your variance is divided by D - 1, the sample variance; here it is the plain mean of the squares."""
     depth = x.shape[-1]
@@ -170,10 +184,24 @@ def leaves_out_scale_and_offset(x, gamma, beta, epsilon=1e-6):
 
 
 @layer_norm.misconception
+def leaves_out_the_offset(x, gamma, beta, epsilon=1e-6):
+    """Your result is the same whatever beta is; add it to the scaled columns."""
+    mean, variance = tf.nn.moments(x, axes=[-1], keepdims=True)
+    return gamma * (x - mean) / tf.sqrt(variance + epsilon) + 0 * beta
+
+
+@layer_norm.misconception
 def scales_the_offset_too(x, gamma, beta, epsilon=1e-6):
     """Your beta is multiplied by gamma: scale first, then add beta as it is."""
     mean, variance = tf.nn.moments(x, axes=[-1], keepdims=True)
     return gamma * ((x - mean) / tf.sqrt(variance + epsilon) + beta)
+
+
+@layer_norm.misconception
+def holds_mean_and_variance_fixed(x, gamma, beta, epsilon=1e-6):
+    """Your values are right, but the gradient takes mean and variance for constants; they depend on x as well."""
+    mean, variance = tf.nn.moments(tf.stop_gradient(x), axes=[-1], keepdims=True)
+    return gamma * (x - mean) / tf.sqrt(variance + epsilon) + beta
 
 
 @layer_norm.misconception
@@ -269,6 +297,12 @@ def forgets_the_biases(x, w1, b1, w2, b2):
 
 
 @feed_forward.misconception
+def forgets_the_first_bias(x, w1, b1, w2, b2):
+    """Your result is the same whatever b1 is; add it to the hidden layer before the ReLU."""
+    return tf.nn.relu(x @ w1 + 0 * b1) @ w2 + b2
+
+
+@feed_forward.misconception
 def forgets_the_last_bias(x, w1, b1, w2, b2):
     """Your result is the same whatever b2 is; add it at the end."""
     return tf.nn.relu(x @ w1 + b1) @ w2 + 0 * b2
@@ -280,7 +314,7 @@ def adds_the_input(x, w1, b1, w2, b2):
     return x + tf.nn.relu(x @ w1 + b1) @ w2 + b2
 
 
-@feed_forward.misconception(variants=[{"activation": tf.nn.gelu}, {"activation": tf.tanh}])
+@feed_forward.misconception(variants=[{"activation": tf.nn.gelu}, {"activation": tf.tanh}, {"activation": tf.nn.leaky_relu}])
 def takes_another_activation(x, w1, b1, w2, b2, activation=tf.sigmoid):
     """Your hidden layer is activated by another function than ReLU, max(0, ·)."""
     return activation(x @ w1 + b1) @ w2 + b2
@@ -313,29 +347,42 @@ def block_inputs(rng, shape, num_heads, d_ff, causal=False, scale=1.0, **options
     return {"config": config, "weights": block_weights(rng, shape[-1], d_ff, scale), "call": [x], "options": options}
 
 
-@TransformerBlock.case(points=2, visible=True)
-def one_pass_by_hand(rng):
-    """Two positions of depth 4, one head. Query and key kernels are 0, so each position looks at both alike; value and output
-    kernels copy."""
+def weights_by_hand():
+    """Weights of a block of depth 4 with one head, for pen and paper."""
     eye, none, zero, one = np.eye(4, dtype="float32"), np.zeros((4, 4), "float32"), np.zeros(4, "float32"), np.ones(4, "float32")
-    weights = {
+    return {
         "attention/query_dense/kernel": none, "attention/query_dense/bias": zero,
         "attention/key_dense/kernel": none, "attention/key_dense/bias": zero,
         "attention/value_dense/kernel": eye, "attention/value_dense/bias": zero,
         "attention/output_dense/kernel": eye, "attention/output_dense/bias": zero,
         "norm1/gamma": one, "norm1/beta": zero,
         "dense1/kernel": np.array([[1, 0], [0, 1], [0, 0], [0, 0]], "float32"), "dense1/bias": np.zeros(2, "float32"),
-        "dense2/kernel": np.array([[0, 2, 0, 2], [4, 0, 0, 0]], "float32"), "dense2/bias": zero,
+        "dense2/kernel": np.array([[0, 2, 0, -2], [2, -2, 0, 0]], "float32"), "dense2/bias": zero,
         "norm2/gamma": np.array([1, 1, 2, 1], "float32"), "norm2/beta": np.array([0, 1, 0, 0], "float32")}
-    x = np.array([[[2, 0, 0, 2], [0, 2, 2, 0]]], "float32")
-    return {"config": {"d_model": 4, "num_heads": 1, "d_ff": 2}, "weights": weights, "call": [x], "options": {}}
 
 
-@TransformerBlock.case(points=2, visible=True, probe=Probe("influence"))
+@TransformerBlock.case(points=2, visible=True)
+def one_pass_by_hand(rng):
+    """Two positions of depth 4, one head. Query and key kernels are 0, so each position looks at both alike; value and output
+    kernels copy."""
+    x = np.array([[[4, 0, 0, 4], [0, 4, 4, 0]]], "float32")
+    return {"config": {"d_model": 4, "num_heads": 1, "d_ff": 2}, "weights": weights_by_hand(), "call": [x], "options": {}}
+
+
+@TransformerBlock.case(points=1, visible=True, probe=Probe("influence"))
 def the_future_changes_nothing(rng):
     """A causal block: one position of the input is replaced at a time. Outputs may change from there on, and not before."""
     config = {"d_model": 6, "num_heads": 2, "d_ff": 8, "causal": True}
     return {"config": config, "x": normal(rng, 1, 4, 6), "other": normal(rng, 1, 4, 6)}
+
+
+@TransformerBlock.case(points=2, visible=True)
+def a_mask_by_hand(rng):
+    """The same weights in a causal block, three positions, and a mask of whole numbers that hides the middle one: so the first
+    two look at the first alone, and the last at the first and itself."""
+    x = np.array([[[1, 0, 0, 1], [20, 0, 0, 20], [0, 4, 4, 0]]], "float32")
+    return {"config": {"d_model": 4, "num_heads": 1, "d_ff": 2, "causal": True}, "weights": weights_by_hand(), "call": [x],
+            "options": {"mask": np.array([[[1, 0, 1]]], "int32")}}
 
 
 @TransformerBlock.case(points=4)
@@ -363,11 +410,11 @@ def a_square_mask(rng):
     return block_inputs(rng, (2, 5, 8), 4, 6, mask=mask.astype("int32"))
 
 
-@TransformerBlock.case(points=3, visible=True)
+@TransformerBlock.case(points=2)
 def causal_and_padded(rng):
     """A causal block with a padding mask as 0 and 1 in floats: both have to allow."""
-    mask = (np.arange(4)[None, None, :] < np.array([3, 2])[:, None, None]).astype("float32")
-    return block_inputs(rng, (2, 4, 4), 2, 3, causal=True, mask=mask)
+    mask = (np.arange(7)[None, None, :] < np.array([5, 3])[:, None, None]).astype("float32")
+    return block_inputs(rng, (2, 7, 6), 2, 9, causal=True, mask=mask)
 
 
 @TransformerBlock.case(points=2, rtol=1e-3, atol=2e-3)
@@ -470,6 +517,17 @@ class normalises_with_one_layer(lesson.TransformerBlock):
 
 
 @TransformerBlock.misconception
+class swaps_its_norms(lesson.TransformerBlock):
+    """Your norms have changed places: norm1 follows the attention's sum, norm2 the feed-forward network's."""
+
+    def call(self, x, mask=None):
+        allowed = lesson.causal_mask(x.shape[1]) | (not self.causal)
+        mask = allowed if mask is None else allowed & tf.cast(mask, tf.bool)
+        x = self.norm2(x + self.attention(x, x, mask=mask))
+        return self.norm1(x + self.dense2(self.dense1(x)))
+
+
+@TransformerBlock.misconception
 class normalises_only_at_the_end(lesson.TransformerBlock):
     """Your block normalises once; there is a norm after the attention's sum as well."""
 
@@ -509,6 +567,24 @@ class leaves_out_the_activation(lesson.TransformerBlock):
     def __init__(self, d_model, num_heads, d_ff, causal=False, **kwargs):
         super().__init__(d_model, num_heads, d_ff, causal, **kwargs)
         self.dense1 = keras.layers.Dense(d_ff)
+
+
+@TransformerBlock.misconception
+class activates_both_dense_maps(lesson.TransformerBlock):
+    """Your dense2 is activated, so that nothing negative is ever added; ReLU belongs to dense1 alone."""
+
+    def __init__(self, d_model, num_heads, d_ff, causal=False, **kwargs):
+        super().__init__(d_model, num_heads, d_ff, causal, **kwargs)
+        self.dense2 = keras.layers.Dense(d_model, activation="relu")
+
+
+@TransformerBlock.misconception
+class attends_with_one_head(lesson.TransformerBlock):
+    """Your attention has one head whatever num_heads is; hand the number on to it."""
+
+    def __init__(self, d_model, num_heads, d_ff, causal=False, **kwargs):
+        super().__init__(d_model, num_heads, d_ff, causal, **kwargs)
+        self.attention = lesson.MultiHeadAttention(d_model, 1)
 
 
 @TransformerBlock.misconception
@@ -553,19 +629,19 @@ class looks_at_the_future_only(lesson.TransformerBlock):
 
 
 @TransformerBlock.misconception
-class drops_the_mask(lesson.TransformerBlock):
-    """Your block gives the same result with and without a mask; hand it on to the attention."""
-
-    def call(self, x, mask=None):
-        return super().call(x)
-
-
-@TransformerBlock.misconception
 class drops_the_mask_when_causal(lesson.TransformerBlock):
     """Your causal block forgets the mask it is given; a position may be looked at only where both allow it."""
 
     def call(self, x, mask=None):
         return super().call(x, None if self.causal else mask)
+
+
+@TransformerBlock.misconception
+class drops_the_mask(lesson.TransformerBlock):
+    """Your block gives the same result with and without a mask; hand it on to the attention."""
+
+    def call(self, x, mask=None):
+        return super().call(x)
 
 
 @TransformerBlock.misconception
@@ -614,8 +690,9 @@ def likely(rng, *shape):
 
 @perplexity.case(points=2, visible=True)
 def a_half_and_an_eighth(rng):
-    """Two characters: the softmax of (0, 0) gives the first label 1/2, that of (0, ln 7) gives the second 1/8."""
-    return [1, 0], [[0.0, 0.0], [0.0, float(np.log(7))]]
+    """Two characters: the softmax of (0, 0) gives the first label 1/2, that of (0, ln 7) gives the second 1/8. The first row is
+    shifted by 500 and the second by -300, which softmax does not notice."""
+    return [1, 0], [[500.0, 500.0], [-300.0, float(np.log(7)) - 300]]
 
 
 @perplexity.case(points=1, visible=True)
@@ -632,7 +709,7 @@ def single_characters(rng):
     return likely(rng, 9, 5)
 
 
-@perplexity.case(points=3)
+@perplexity.case(points=2)
 def whole_sequences(rng):
     """Labels of shape (B, T): the mean is over all of them."""
     return likely(rng, 4, 6, 5)
@@ -643,6 +720,15 @@ def shifted_scores(rng):
     """Rows shifted by 900 up or down: a softmax followed by a logarithm would not survive."""
     labels, logits = likely(rng, 3, 7, 4)
     return labels, logits + rng.choice([-900, 900], size=(3, 7, 1)).astype("float32")
+
+
+@perplexity.case(points=1)
+def sure_and_wrong_once(rng):
+    """A label that is 120 below the other scores: its probability is smaller than any float32 above 0, its surprise is not
+    infinite."""
+    labels, logits = likely(rng, 5, 6, 4)
+    logits[2, 3, labels[2, 3]] -= 120
+    return labels, logits
 
 
 @perplexity.case(points=1)
@@ -721,6 +807,14 @@ def takes_the_logarithm_of_a_naive_softmax(labels, logits, added=0.0):
     return tf.exp(-tf.reduce_mean(tf.math.log(tf.gather(shares, labels, batch_dims=len(labels.shape)) + added)))
 
 
+@perplexity.misconception(variants=[{"added": 1e-12}, {"added": 1e-7}])
+def takes_the_logarithm_of_softmax(labels, logits, added=0.0):
+    """Where your model is sure and wrong, the softmax of the label is rounded to 0, or to the small number that is added to it,
+    and its logarithm is far off. A cross-entropy that takes logits, or a log-softmax, never computes that probability."""
+    shares = tf.gather(tf.nn.softmax(logits), labels, batch_dims=len(labels.shape))
+    return tf.exp(-tf.reduce_mean(tf.math.log(shares + added)))
+
+
 # ---------------------------------------------------------------------------------------------------- the language model
 
 LanguageModel = Question(lesson.LanguageModel, forbid=ATTENTION_LAYERS, uses=("TransformerBlock",))
@@ -732,18 +826,30 @@ def model_inputs(vocabulary_size, blocks, max_length, ids, d_model=8, num_heads=
     return {"config": config, "ids": ids}
 
 
-@LanguageModel.case(points=2, visible=True, probe=Probe("logits"))
+@LanguageModel.case(points=1, visible=True, probe=Probe("logits"))
 def logits_for_every_position(rng):
     """A model of 7 characters and up to 5 positions: the shapes of what it returns, and whether these are scores, which may be
     negative and sum to anything."""
     return model_inputs(7, 1, 5, [rng.integers(0, 7, size=(2, 5)), rng.integers(0, 7, size=(3, 4))])
 
 
-@LanguageModel.case(points=2, visible=True, probe=Probe("influence"))
+@LanguageModel.case(points=1, visible=True, probe=Probe("influence"))
 def the_future_is_hidden(rng):
     """One character is replaced at a time: the logits change from there on, and not before."""
     inputs = model_inputs(7, 1, 5, None)
     return {"config": inputs["config"], "x": np.array([[0, 1, 2, 3]]), "other": np.array([[4, 5, 6, 0]])}
+
+
+@LanguageModel.case(points=1, visible=True, probe=Probe("order"))
+def it_knows_who_came_first(rng):
+    """Of the characters 0 1 2 3 the first and the third change places, then 0 is repeated: the logits notice both."""
+    return model_inputs(6, 1, 5, np.array([[0, 1, 2, 3]]))
+
+
+@LanguageModel.case(points=1, visible=True, probe=Probe("blocks"))
+def one_block_and_two(rng):
+    """How many blocks' worth of trainable weights are there when 1 and 2 are asked for, and does every weight matrix learn?"""
+    return model_inputs(4, 1, 5, np.array([[0, 1, 2, 3, 0], [3, 3, 1, 0, 2]]))
 
 
 @LanguageModel.case(points=4, probe=Probe("influence"))
@@ -809,11 +915,27 @@ class adds_positions_after_the_blocks(lesson.LanguageModel):
 
 @LanguageModel.misconception
 class sees_the_future(lesson.LanguageModel):
-    """Your model sees the characters it should guess: its blocks have to be causal."""
+    """Your model sees the characters it should guess: its blocks have to be causal, and a causal block has to hide what comes
+    later."""
 
     def __init__(self, vocabulary_size, d_model, num_heads, d_ff, blocks, max_length, **kwargs):
         super().__init__(vocabulary_size, d_model, num_heads, d_ff, blocks, max_length, **kwargs)
         self.blocks = [lesson.TransformerBlock(d_model, num_heads, d_ff) for _ in range(blocks)]
+
+
+@LanguageModel.misconception
+class sees_the_future_only(lesson.LanguageModel):
+    """Your model sees each character and the later ones, not the earlier: the mask of its blocks is the wrong way round."""
+
+    def __init__(self, vocabulary_size, d_model, num_heads, d_ff, blocks, max_length, **kwargs):
+        super().__init__(vocabulary_size, d_model, num_heads, d_ff, blocks, max_length, **kwargs)
+        self.blocks = [lesson.TransformerBlock(d_model, num_heads, d_ff) for _ in range(blocks)]
+
+    def call(self, ids):
+        x = self.embedding(ids) * self.scale + self.positions[:ids.shape[1]]
+        for block in self.blocks:
+            x = block(x, mask=tf.transpose(lesson.causal_mask(ids.shape[1])))
+        return self.to_logits(x)
 
 
 @LanguageModel.misconception
