@@ -690,8 +690,7 @@ def two_examples(rng):
 
 @train.case(points=1, visible=True, probe=Probe("training", {"loss": "squares"}))
 def two_epochs_of_two_batches(rng):
-    """Two epochs of a batch of two examples and a batch of one. All inputs are 0, so that only the bias moves: from 0 to 0.5,
-    1.75, 1.375 and 2.1875."""
+    """Two epochs of a batch of two examples and a batch of one. All inputs are 0, so that only the bias moves."""
     return [[[[1.0]], [0.0]]], [[[[0.0], [0.0]], [[1.0], [1.0]]], [[[0.0]], [[3.0]]]], 0.25, 2
 
 
