@@ -19,9 +19,9 @@ os.environ["MPLBACKEND"] = "Agg"
 sys.stdout, answer = sys.stderr, sys.stdout
 
 from autograder import probes
-from autograder.course import find_course
-from autograder.key import load
-from autograder.submission import read_submission
+from autograder.authoring.course import find_course
+from autograder.grading.key import load
+from autograder.grading.submission import read_submission
 
 NAME = "a4_cross_entropy"
 

@@ -27,9 +27,9 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
 
+from autograder.authoring.lesson import load_lesson
 from autograder.data import mnist
-from autograder.key import atomic
-from autograder.lesson import load_lesson
+from autograder.files import atomic
 
 ROOT = Path(__file__).resolve().parents[1]
 BATCH = 10

@@ -20,8 +20,8 @@ from pathlib import Path
 
 os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
 
-from autograder import samples
-from autograder.course import find_course
+from autograder.authoring import samples
+from autograder.authoring.course import find_course
 
 
 def seconds(folder: Path, notebook: str) -> tuple[float, float]:

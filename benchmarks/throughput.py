@@ -32,13 +32,14 @@ import psutil
 from rich.console import Console
 from rich.table import Table
 
-from autograder import samples
-from autograder.course import find_course
-from autograder.key import atomic, load
-from autograder.lesson import read_lesson, source_notebook
-from autograder.question import load_questions
-from autograder.sandbox import Sandbox
-from autograder.submission import read_submission
+from autograder.authoring import samples
+from autograder.authoring.course import find_course
+from autograder.authoring.lesson import read_lesson, source_notebook
+from autograder.authoring.question import load_questions
+from autograder.files import atomic
+from autograder.grading.key import load
+from autograder.grading.submission import read_submission
+from autograder.sandbox.sandbox import Sandbox
 
 ROOT = Path(__file__).resolve().parents[1]
 NAME = "a4_cross_entropy"

@@ -17,9 +17,9 @@ os.environ.pop("AUTOGRADER_SECRET", None)
 
 import pytest
 
-from autograder.course import Course, find_course
-from autograder.isolation import obstacle
-from autograder.key import SECRET_FILE
+from autograder.authoring.course import Course, find_course
+from autograder.grading.key import SECRET_FILE
+from autograder.sandbox.isolation import obstacle
 
 ROOT = Path(__file__).resolve().parents[1]
 ASSIGNMENTS = sorted(path.parent.name for path in (ROOT / "solutions").glob("*/lesson.py"))
@@ -41,7 +41,7 @@ def shared(tmp_path_factory) -> Path:
 @pytest.fixture(scope="session")
 def built(shared):
     """`built(assignment)` -> a copy of this course with the assignment built, by whichever test process asks first."""
-    from autograder.build import build
+    from autograder.authoring.build import build
 
     root = shared / "course"
     with first_to(root) as mine:
@@ -89,7 +89,7 @@ TINY_LESSON = '''
 import numpy as np
 import tensorflow as tf
 
-from autograder import check
+from autograder.student import check
 
 # %% [markdown]
 # Double it.
@@ -190,7 +190,7 @@ def tiny(tmp_path) -> Course:
 
 @pytest.fixture(scope="session")
 def built_tiny(tmp_path_factory) -> Course:
-    from autograder.build import build
+    from autograder.authoring.build import build
 
     course = write_tiny(tmp_path_factory.mktemp("tiny"))
     build(course, "a0_doubling")

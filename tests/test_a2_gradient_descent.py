@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from autograder.compare import difference
-from autograder.lesson import read_lesson, strip_solution
-from autograder.probes import AnswerError, Probe, observe, own_probes
-from autograder.question import load_questions
+from autograder.authoring.lesson import read_lesson, strip_solution
+from autograder.authoring.question import load_questions
+from autograder.grading.compare import difference
+from autograder.inside.probes import AnswerError, Probe, observe, own_probes
 
 FOLDER = Path(__file__).resolve().parents[1] / "solutions" / "a2_gradient_descent"
 QUESTIONS = {question.name: question for question in load_questions(FOLDER)}

@@ -9,9 +9,9 @@ import pytest
 import scipy.special
 import tensorflow as tf
 
-from autograder import probes
-from autograder.compare import difference
-from autograder.question import load_questions
+from autograder.authoring.question import load_questions
+from autograder.grading.compare import difference
+from autograder.inside import probes
 
 QUESTIONS = {q.name: q for q in load_questions(Path(__file__).resolve().parents[1] / "solutions" / "a4_cross_entropy")}
 softmax, cross_entropy, cross_entropy_gradient, binary_cross_entropy, train_neuron, accuracy = (

@@ -8,12 +8,13 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from autograder import diagnose, probes, wire
-from autograder.compare import difference
-from autograder.key import CaseKey, QuestionKey
-from autograder.lesson import BEGIN, END, read_lesson
-from autograder.probes import AnswerError, own_probes
-from autograder.question import load_questions
+from autograder.authoring.lesson import BEGIN, END, read_lesson
+from autograder.authoring.question import load_questions
+from autograder.grading import diagnose
+from autograder.grading.compare import difference
+from autograder.grading.key import CaseKey, QuestionKey
+from autograder.inside import probes, wire
+from autograder.inside.probes import AnswerError, own_probes
 
 FOLDER = Path(__file__).resolve().parents[1] / "solutions" / "a5_regularization"
 QUESTIONS = {question.name: question for question in load_questions(FOLDER)}

@@ -15,10 +15,10 @@ import scipy.signal
 import scipy.stats
 import tensorflow as tf
 
-from autograder.compare import difference
-from autograder.lesson import read_lesson, strip_solution
-from autograder.probes import AnswerError, observe, own_probes
-from autograder.question import load_questions
+from autograder.authoring.lesson import read_lesson, strip_solution
+from autograder.authoring.question import load_questions
+from autograder.grading.compare import difference
+from autograder.inside.probes import AnswerError, observe, own_probes
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning:keras", "ignore::DeprecationWarning")
 

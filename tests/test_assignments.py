@@ -11,18 +11,18 @@ import numpy as np
 import pytest
 from conftest import ASSIGNMENTS
 
-from autograder import samples
-from autograder.batch import Job, find_submissions, grade_one
-from autograder.cache import Cache
-from autograder.grade import grade
-from autograder.isolation import choose
-from autograder.key import load
-from autograder.lesson import question_order, read_lesson, solved_notebook
-from autograder.question import load_questions
+from autograder.authoring import samples
+from autograder.authoring.lesson import question_order, read_lesson, solved_notebook
+from autograder.authoring.question import load_questions
+from autograder.grading.batch import Job, find_submissions, grade_one
+from autograder.grading.cache import Cache
+from autograder.grading.grade import grade
+from autograder.grading.key import load
+from autograder.grading.submission import find_notebook, read_submission
 from autograder.report.html import student_page
 from autograder.report.json import results
-from autograder.sandbox import Limits, Sandbox
-from autograder.submission import find_notebook, read_submission
+from autograder.sandbox.isolation import choose
+from autograder.sandbox.sandbox import Limits, Sandbox
 
 LIMITS = Limits(cell_seconds=30, case_seconds=30, submission_seconds=300)
 SLOW = ("endless-cell", "endless-answer")  # tests/test_grade.py has them, with shorter limits

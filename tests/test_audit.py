@@ -4,10 +4,10 @@ import dataclasses
 import subprocess
 import sys
 
-from autograder import audit, samples
-from autograder.batch import Job, find_submissions, grade_all
-from autograder.key import load
-from autograder.sandbox import Limits
+from autograder.authoring import audit, samples
+from autograder.grading.batch import Job, find_submissions, grade_all
+from autograder.grading.key import load
+from autograder.sandbox.sandbox import Limits
 
 NAME = "a0_doubling"
 

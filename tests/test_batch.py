@@ -12,15 +12,16 @@ import nbformat
 import pytest
 from conftest import TINY_QUESTIONS, write_tiny
 
-from autograder import batch, samples
-from autograder.batch import Job, find_submissions, grade_all
-from autograder.build import build
-from autograder.cache import question_digests
-from autograder.key import load
-from autograder.lesson import read_lesson, solved_notebook
-from autograder.question import load_questions
+from autograder.authoring import samples
+from autograder.authoring.build import build
+from autograder.authoring.lesson import read_lesson, solved_notebook
+from autograder.authoring.question import load_questions
+from autograder.grading import batch
+from autograder.grading.batch import Job, find_submissions, grade_all
+from autograder.grading.cache import question_digests
+from autograder.grading.key import load
 from autograder.report.json import results
-from autograder.sandbox import Limits
+from autograder.sandbox.sandbox import Limits
 
 NAME = "a0_doubling"
 LIMITS = Limits(cell_seconds=20, case_seconds=20, submission_seconds=60)
@@ -149,7 +150,7 @@ def test_a_damaged_or_cut_file_of_the_cache_is_graded_again(course, graded):
 
 
 def test_what_could_not_be_graded_is_not_kept(course, graded, monkeypatch):
-    from autograder.sandbox import Sandbox, SandboxError
+    from autograder.sandbox.sandbox import Sandbox, SandboxError
 
     def refuse(self, deadline):
         raise SandboxError("no worker today")

@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 from conftest import ASSIGNMENTS, ROOT, TINY_LESSON, TINY_QUESTIONS, write_tiny
 
-from autograder import key as keys
-from autograder.build import build
-from autograder.check import check_notebook
-from autograder.key import KeyFileError, load, same
-from autograder.lesson import BEGIN, END, load_lesson, read_lesson, strip_solution
-from autograder.question import DeclarationError, load_questions
+from autograder.authoring.build import build
+from autograder.authoring.lesson import BEGIN, END, load_lesson, read_lesson, strip_solution
+from autograder.authoring.question import DeclarationError, load_questions
+from autograder.grading import key as keys
+from autograder.grading.key import KeyFileError, load, same
+from autograder.student.check import check_notebook
 
 NAME = "a0_doubling"
 

@@ -12,9 +12,9 @@ import nbformat
 import pytest
 from conftest import ROOT
 
-from autograder.check import check_notebook
-from autograder.key import KeyFileError
-from autograder.submission import Unreadable
+from autograder.grading.key import KeyFileError
+from autograder.grading.submission import Unreadable
+from autograder.student.check import check_notebook
 
 NAME = "a0_doubling"
 
@@ -155,7 +155,7 @@ def test_the_command_prints_a_table_and_its_errors_are_one_line(release):
 
 
 def test_the_grade_command_writes_json_and_pages_and_knows_its_exit_status(built_tiny, tmp_path):
-    from autograder import samples
+    from autograder.authoring import samples
 
     made = [sample for sample in samples.sample_class(built_tiny, NAME) if sample.student in ("all-right", "blank", "not-json")]
     samples.write_class(made, tmp_path / "in", NAME)

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 from conftest import TINY_LESSON, TINY_QUESTIONS, write_tiny
 
-from autograder import collect as collecting
-from autograder.batch import find_submissions
-from autograder.cli import main
-from autograder.collect import RosterError, collect, read_commit, read_roster, whose
+from autograder.commands.main import main
+from autograder.delivery import collect as collecting
+from autograder.delivery.collect import RosterError, collect, read_commit, read_roster, whose
+from autograder.grading.batch import find_submissions
 
 NAME = "a0_doubling"
 ROSTER = 'identifier,github_username,github_id,name\n"lovelace, ada",AdaL,1,Ada\nturing,turing-machine,2,Alan\nbob,machine,3,Bob\nnobody,,,\n'

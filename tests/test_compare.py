@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from autograder.compare import difference
+from autograder.grading.compare import difference
 
 RIGHT = {"output": np.array([[1.5, -2.25, 3.125]], np.float32)}
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from autograder import data
-from autograder.course import data_files
+from autograder.authoring.course import data_files
 
 
 def test_sonnets_are_sonnets():

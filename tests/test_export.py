@@ -20,12 +20,13 @@ import yaml
 from conftest import ASSIGNMENTS, ROOT, TINY_LESSON, TINY_QUESTIONS, write_tiny
 from test_ci import NAME, RIGHT, RUNNER, Reported, answered, breaks, obeyed
 
-from autograder import deliver, export, gradescope, leaks
-from autograder.build import build
-from autograder.course import CourseError, find_course
-from autograder.grade import broken
-from autograder.key import load
-from autograder.wheel import student_wheel
+from autograder.authoring.build import build
+from autograder.authoring.course import CourseError, find_course
+from autograder.commands import deliver
+from autograder.delivery import export, gradescope, leaks
+from autograder.delivery.wheel import student_wheel
+from autograder.grading.key import load
+from autograder.grading.verdict import broken
 
 WHEEL = "autograder-0.1.0-py3-none-any.whl"
 

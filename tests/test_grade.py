@@ -14,16 +14,18 @@ import psutil
 import pytest
 from conftest import ROOT, TINY_QUESTIONS, needs_bubblewrap, write_tiny
 
-from autograder import samples
-from autograder.batch import Job, find_submissions, grade_all
-from autograder.build import build
-from autograder.grade import QuestionVerdict, grade, judge
-from autograder.key import load
-from autograder.lesson import read_lesson, solved_notebook, student_notebook
-from autograder.question import load_questions
+from autograder.authoring import samples
+from autograder.authoring.build import build
+from autograder.authoring.lesson import read_lesson, solved_notebook, student_notebook
+from autograder.authoring.question import load_questions
+from autograder.grading.batch import Job, find_submissions, grade_all
+from autograder.grading.grade import grade
+from autograder.grading.judge import judge
+from autograder.grading.key import load
+from autograder.grading.submission import merge
+from autograder.grading.verdict import QuestionVerdict
 from autograder.report.json import results
-from autograder.sandbox import Limits, Sandbox, SandboxError
-from autograder.submission import merge
+from autograder.sandbox.sandbox import Limits, Sandbox, SandboxError
 
 NAME = "a0_doubling"
 LIMITS = Limits(cell_seconds=5, case_seconds=4, submission_seconds=60)
@@ -252,7 +254,7 @@ def test_a_python_installed_below_tmp_is_there_in_every_submission(tmp_path):
     packages = next((tmp_path / "venv" / "lib").glob("python*")) / "site-packages"
     (packages / "ours.pth").write_text("\n".join([str(ROOT), *(path for path in sys.path if path.endswith("site-packages"))]))
     (packages / "imported_late.py").write_text("here = True\n")
-    script = ("from autograder.sandbox import Sandbox\nimport time\n"
+    script = ("from autograder.sandbox.sandbox import Sandbox\nimport time\n"
               "with Sandbox(isolation='bubblewrap') as sandbox, sandbox.fork(time.monotonic() + 60) as child:\n"
               "    print(child.run_cell('import imported_late, os\\nprint(imported_late.here, os.listdir(\"/tmp\"))\\n"
               "imported_late.__file__ and open(imported_late.__file__, \"w\")', 'x'))\n")

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from autograder.cli import main
+from autograder.commands.main import main
 from autograder.report.csv import cell, grade_table
 from autograder.report.lms import LmsError, canvas, moodle
 

@@ -17,14 +17,14 @@ import pytest
 from conftest import ROOT, TINY_LESSON, TINY_QUESTIONS, first_to, needs_bubblewrap, write_tiny
 from nbgrader.api import MissingEntry
 
-from autograder.build import build
-from autograder.course import find_course
-from autograder.grade import broken
-from autograder.key import load
-from autograder.lesson import read_lesson, solved_notebook
+from autograder.authoring.build import build
+from autograder.authoring.course import find_course
+from autograder.authoring.lesson import read_lesson, solved_notebook
+from autograder.authoring.question import load_questions
+from autograder.grading.key import load
+from autograder.grading.verdict import broken
 from autograder.nbgrader.gradebook import api, record
-from autograder.question import load_questions
-from autograder.sandbox import Sandbox
+from autograder.sandbox.sandbox import Sandbox
 
 NAME = "a0_doubling"
 WRITTEN = '''

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from autograder import probes
-from autograder.probes import AnswerError, Probe, array, observe, tensors
+from autograder.inside import probes
+from autograder.inside.probes import AnswerError, Probe, array, observe, tensors
 
 
 def run(answer, probe, inputs):

@@ -6,9 +6,9 @@ import sys
 
 from conftest import ROOT, write_tiny
 
-from autograder.build import build
-from autograder.check import check_notebook
-from autograder.lesson import BEGIN, END
+from autograder.authoring.build import build
+from autograder.authoring.lesson import BEGIN, END
+from autograder.student.check import check_notebook
 
 README = (ROOT / "README.md").read_text()
 

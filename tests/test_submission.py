@@ -6,9 +6,9 @@ import os
 import nbformat
 import pytest
 
-from autograder.lesson import read_lesson, student_notebook
-from autograder.question import load_questions
-from autograder.submission import Unreadable, find_notebook, read_cells, read_submission
+from autograder.authoring.lesson import read_lesson, student_notebook
+from autograder.authoring.question import load_questions
+from autograder.grading.submission import Unreadable, find_notebook, read_cells, read_submission
 
 NAME = "a0_doubling"
 ANSWER = "def double(x):\n    return 2 * x"

@@ -9,7 +9,7 @@ import time
 import numpy as np
 import pytest
 
-from autograder import wire
+from autograder.inside import wire
 
 
 def test_messages_come_back_as_they_were():

@@ -6,14 +6,14 @@ import nbformat
 import pytest
 from conftest import TINY_LESSON, TINY_QUESTIONS, write_tiny
 
-from autograder.batch import Job, grade_all
-from autograder.build import build
-from autograder.key import load
-from autograder.lesson import read_lesson, solved_notebook
-from autograder.question import DeclarationError, load_questions
+from autograder.authoring.build import build
+from autograder.authoring.lesson import read_lesson, solved_notebook
+from autograder.authoring.question import DeclarationError, load_questions
+from autograder.grading.batch import Job, grade_all
+from autograder.grading.key import load
 from autograder.report.html import student_page
 from autograder.report.json import results
-from autograder.sandbox import Limits
+from autograder.sandbox.sandbox import Limits
 
 NAME = "a0_doubling"
 CELL = '''

@@ -5,7 +5,7 @@ import inspect
 import numpy as np
 import tensorflow as tf
 
-from autograder.probes import array, probe, tensors
+from autograder.inside.probes import array, probe, tensors
 
 
 @probe

@@ -7,7 +7,7 @@ import random
 
 import numpy as np
 
-from autograder.probes import AnswerError, array, probe
+from autograder.inside.probes import AnswerError, array, probe
 
 # ---------------------------------------------------------------------------------------------------- functions to descend
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from autograder.probes import AnswerError, array, probe
+from autograder.inside.probes import AnswerError, array, probe
 
 FUNCTIONS = {  # f(x, k) -> a number; k are constants of x's shape
     "sum of cubes": lambda x, k: np.sum(x ** 3),

@@ -3,7 +3,7 @@
 import numpy as np
 
 from autograder import probes
-from autograder.probes import AnswerError, array, probe
+from autograder.inside.probes import AnswerError, array, probe
 
 TWO_PARTS = {"detection": ("box", "label"), "control": ("mean", "scale")}
 

@@ -9,7 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from autograder import probes
-from autograder.probes import AnswerError, array, probe, tensors
+from autograder.inside.probes import AnswerError, array, probe, tensors
 
 
 @probe

@@ -11,7 +11,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from autograder.probes import AnswerError, array, probe, tensors
+from autograder.inside.probes import AnswerError, array, probe, tensors
 
 NOTICEABLE = 1e-5  # of the largest entry: more than the noise of float32, less than what any character does
 

@@ -14,7 +14,7 @@ import shutil
 import sys
 from pathlib import Path
 
-from autograder.course import Course, CourseError, find_course
+from autograder.authoring.course import Course, CourseError, find_course
 
 NEEDS_SOURCE = ("generate_assignment", "assign", "autograde")
 

@@ -1,8 +1,8 @@
 """`nbgrader autograde` in the sandbox: from submissions to graded notebooks and rows of the gradebook.
 
 nbgrader's converter reads a student's file with nbformat, copies whatever lies beside it, and aborts a whole class over one
-odd notebook. This subclass takes its place: it reads notebooks as `autograder.submission` does, copies nothing of a
-student's, and grades the class as `autograder.batch` does, before nbgrader's own preprocessors write the results.
+odd notebook. This subclass takes its place: it reads notebooks as `autograder.grading.submission` does, copies nothing of a
+student's, and grades the class as `autograder.grading.batch` does, before nbgrader's own preprocessors write the results.
 """
 
 from __future__ import annotations
@@ -26,15 +26,15 @@ from nbgrader.utils import find_all_files
 from traitlets import Integer, Unicode
 from traitlets.config import Config
 
-from autograder import isolation as walls
-from autograder.batch import Job, grade_all
-from autograder.cache import digest
-from autograder.course import Course, find_course
-from autograder.grade import UNGRADED, QuestionVerdict, Verdict
-from autograder.key import KeyFileError, load
-from autograder.lesson import notebook_name
+from autograder.authoring.course import Course, find_course
+from autograder.authoring.lesson import notebook_name
+from autograder.grading.batch import Job, grade_all
+from autograder.grading.cache import digest
+from autograder.grading.key import KeyFileError, load
+from autograder.grading.submission import Unreadable, find_notebook, merged_notebook, printable, read_cells
+from autograder.grading.verdict import QuestionVerdict, Status, Verdict
 from autograder.report.html import question_card
-from autograder.submission import Unreadable, find_notebook, merged_notebook, printable, read_cells
+from autograder.sandbox import isolation as walls
 
 
 def install() -> None:
@@ -113,7 +113,7 @@ class Autograde(NbgraderAutograde):
         for cell in notebook.cells:
             if "nbgrader" in cell.metadata:
                 cell.metadata.nbgrader["checksum"] = checksums.get(cell.metadata.nbgrader.grade_id)
-        resources["autograder"] = {"ungraded": {q.name for q in verdict.questions if q.status == UNGRADED}}
+        resources["autograder"] = {"ungraded": {q.name for q in verdict.questions if q.status == Status.UNGRADED}}
         self._sanitizing = False  # nbgrader's name for its second pass, the only one here
         try:
             self._init_preprocessors()

@@ -14,9 +14,9 @@ from nbgrader.converters import NbGraderException
 from nbgrader.coursedir import CourseDirectory
 from traitlets.config import Config
 
-from autograder.course import Course
-from autograder.grade import MANUAL, Verdict
-from autograder.lesson import notebook_name
+from autograder.authoring.course import Course
+from autograder.authoring.lesson import notebook_name
+from autograder.grading.verdict import Status, Verdict
 from autograder.nbgrader import configure
 from autograder.nbgrader.autograde import Autograde, record_digest, student_cells, timestamp
 
@@ -68,7 +68,7 @@ def _recorded(course: Course, coursedir: CourseDirectory, verdicts: list[Verdict
             Assignment.name == assignment)}
     there = set()
     for verdict in verdicts:
-        ours = {f"{question.name}-check": question.score for question in verdict.questions if question.status != MANUAL}
+        ours = {f"{question.name}-check": question.score for question in verdict.questions if question.status != Status.MANUAL}
         if not ours.items() <= scores.get(verdict.student, {}).items():
             continue
         folder = submissions / verdict.student / assignment

@@ -11,7 +11,7 @@ import json
 import math
 from typing import Any
 
-from autograder.grade import MANUAL, PASSED, UNGRADED, QuestionVerdict, Verdict
+from autograder.grading.verdict import QuestionVerdict, Status, Verdict
 from autograder.report.escape import log_line, one_line
 
 VERSION = 1
@@ -20,7 +20,7 @@ LONGEST_NAME, LONGEST_MESSAGE = 120, 200
 
 def question_results(verdict: Verdict) -> dict[str, dict[str, Any]]:
     """Each question's result by its name, all numbers whole."""
-    return {question.name: _result(question) for question in verdict.questions if question.status != MANUAL}
+    return {question.name: _result(question) for question in verdict.questions if question.status != Status.MANUAL}
 
 
 def not_run() -> dict[str, Any]:
@@ -35,7 +35,7 @@ def encoded(result: dict[str, Any]) -> str:
 
 
 def _result(question: QuestionVerdict) -> dict[str, Any]:
-    if question.status == UNGRADED:
+    if question.status == Status.UNGRADED:
         tests = [_test(question.name, "error", 0, question.message)]
         return {"version": VERSION, "status": "error", "max_score": question.max_score, "tests": tests}
     share = math.gcd(*(case.points for case in question.cases))
@@ -45,7 +45,7 @@ def _result(question: QuestionVerdict) -> dict[str, Any]:
         for part in range(1, parts + 1):
             name = one_line(case.description, LONGEST_NAME) + (f" ({part} of {parts})" if parts > 1 else "")
             tests.append(_test(name, "pass" if case.passed else "fail", share if case.passed else 0, case.message))
-    return {"version": VERSION, "status": "pass" if question.status == PASSED else "fail", "max_score": question.max_score,
+    return {"version": VERSION, "status": "pass" if question.status == Status.PASSED else "fail", "max_score": question.max_score,
             "tests": tests}
 
 

@@ -6,7 +6,7 @@ import datetime
 from collections.abc import Mapping
 from typing import Any
 
-from autograder.grade import MANUAL, PASSED, Verdict
+from autograder.grading.verdict import Status, Verdict
 from autograder.report.escape import one_line
 
 SCHEMA = "classroom50/result/v1"
@@ -25,7 +25,7 @@ def result(verdict: Verdict, environment: Mapping[str, str], now: datetime.datet
         KeyError: one of the variables is missing.
         ValueError: a question has no score; Classroom 50 wants a failed run then, and no result.
     """
-    questions = [question for question in verdict.questions if question.status != MANUAL]
+    questions = [question for question in verdict.questions if question.status != Status.MANUAL]
     if verdict.score is None:
         raise ValueError(verdict.error or "a question could not be graded")
     return {
@@ -35,5 +35,5 @@ def result(verdict: Verdict, environment: Mapping[str, str], now: datetime.datet
         "datetime": now.astimezone(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
         "score": sum(question.score for question in questions),
         "max-score": sum(question.max_score for question in questions),
-        "tests": [{"test-name": question.name, "passed": question.status == PASSED, "score": question.score,
+        "tests": [{"test-name": question.name, "passed": question.status == Status.PASSED, "score": question.score,
                    "max-score": question.max_score, "message": one_line(question.message)} for question in questions]}

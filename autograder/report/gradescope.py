@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from autograder.grade import MANUAL, Verdict
+from autograder.grading.verdict import Status, Verdict
 from autograder.report.escape import one_line
 
 
@@ -25,7 +25,7 @@ def gradescope(verdict: Verdict, isolation: str) -> dict[str, Any]:
          "output": one_line(case.message), "output_format": "text", "name_format": "text",
          "visibility": "visible" if case.visible else "after_published"}
         for number, question in enumerate(verdict.questions, 1) for part, case in enumerate(question.cases, 1)]
-    by_hand = sum(question.max_score for question in verdict.questions if question.status == MANUAL)
+    by_hand = sum(question.max_score for question in verdict.questions if question.status == Status.MANUAL)
     lines = [verdict.error and f"The notebook could not be read: {verdict.error}",
              by_hand and f"{by_hand} more points are given by a person.", *verdict.notes,
              "More cases are shown when grades are published.", f"isolation: {isolation}"]

@@ -8,8 +8,8 @@ import re
 import jinja2
 import markupsafe
 
-from autograder.grade import QuestionVerdict, Verdict
-from autograder.submission import printable
+from autograder.grading.submission import printable
+from autograder.grading.verdict import QuestionVerdict, Verdict
 
 GOOD, PARTLY, BAD, QUIET = "#2e8b60", "#b7791f", "#c8453c", "#6b7280"
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from autograder.grade import Verdict
-from autograder.key import Key
+from autograder.grading.key import Key
+from autograder.grading.verdict import Verdict
 
 
 def results(verdicts: list[Verdict], key: Key) -> dict[str, Any]:

@@ -12,7 +12,7 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from autograder.course import CourseError
+from autograder.authoring.course import CourseError
 
 CANVAS_ASSIGNMENT = re.compile(r"(?P<title>.*\S)\s+\((?P<id>\d+)\)")
 CANVAS_IDENTITY = ("ID", "SIS User ID", "SIS Login ID", "Integration ID")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from autograder.grade import Verdict
+from autograder.grading.verdict import Verdict
 from autograder.report.escape import markdown
 
 SIGNS = {"passed": "✅", "partial": "🟡", "missing": "⬜", "ungraded": "⚠️"}  # anything else is ❌

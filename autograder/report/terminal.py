@@ -6,10 +6,10 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
-from autograder.grade import MANUAL, Verdict
-from autograder.key import Key
+from autograder.grading.key import Key
+from autograder.grading.submission import printable
+from autograder.grading.verdict import Status, Verdict
 from autograder.report.json import isolation_of
-from autograder.submission import printable
 
 COLOURS = {"passed": "green", "partial": "yellow", "failed": "red", "missing": "bright_black", "crashed": "magenta",
            "timeout": "magenta", "ungraded": "bold red", "manual": "cyan"}
@@ -59,7 +59,7 @@ def _score(verdict: Verdict) -> Text:
         return Text("unread.", style="magenta")
     if verdict.score is None:
         return Text("?", style=COLOURS["ungraded"])
-    automatic = sum(question.max_score for question in verdict.questions if question.status != MANUAL)
+    automatic = sum(question.max_score for question in verdict.questions if question.status != Status.MANUAL)
     share = verdict.score / automatic
     return Text(str(verdict.score), style="bold green" if share == 1 else "bold" if share >= 0.5 else "bold red")
 

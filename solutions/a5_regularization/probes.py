@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from autograder.probes import AnswerError, array, probe, tensors
+from autograder.inside.probes import AnswerError, array, probe, tensors
 
 # ---------------------------------------------------------------------------------------------------- split
 

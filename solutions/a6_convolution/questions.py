@@ -7,7 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from autograder import Question, load_lesson, probes
-from autograder.probes import Probe
+from autograder.inside.protocol import Probe
 
 lesson = load_lesson(__file__)
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from autograder.probes import AnswerError, probe
+from autograder.inside.probes import AnswerError, probe
 
 
 @probe

@@ -59,7 +59,7 @@ def cell(tries: str, **options):
 def forge_on_every_descriptor(x):
     import os
 
-    from autograder import wire
+    from autograder.inside import wire
 
     frames = [wire.pack({"observation": {"output": x * 0}}), wire.pack({"passed": True, "score": 100, "points": 100})]
     for descriptor in range(3, 256):
@@ -77,7 +77,7 @@ def forge_through_frames(x):
 
     import numpy as np
 
-    from autograder import wire
+    from autograder.inside import wire
 
     frame = sys._getframe()
     while frame is not None:
@@ -95,7 +95,7 @@ def ask_the_parent(x):
     import os
     import socket
 
-    from autograder import wire
+    from autograder.inside import wire
 
     for value in gc.get_objects():
         if isinstance(value, socket.socket) and value.fileno() >= 0:
@@ -149,18 +149,18 @@ def patch_the_worker(x):
 
 @answer("lets every array that is sent compare equal to anything")
 def patch_the_wire(x):
-    import autograder.wire
+    import autograder.inside.wire
 
-    pack = autograder.wire.pack
-    autograder.wire.pack = lambda message: pack({"observation": {"output": "an array of shape (3,)"}, "error": None, "passed": True})
+    pack = autograder.inside.wire.pack
+    autograder.inside.wire.pack = lambda message: pack({"observation": {"output": "an array of shape (3,)"}, "error": None, "passed": True})
     return x
 
 
 @answer("calls itself a description that the reference might have, too")
 def reply_with_words(x):
-    import autograder.probes
+    import autograder.inside.probes
 
-    autograder.probes.array = lambda value, depth=0: "None"
+    autograder.inside.probes.array = lambda value, depth=0: "None"
     return x
 
 
@@ -569,7 +569,7 @@ def fingerprint_the_grader(x):
     import os
     import sys
 
-    watched = "autograder.worker" in sys.modules or os.path.exists("/kit") or os.getcwd() == "/scratch"
+    watched = "autograder.inside.worker" in sys.modules or os.path.exists("/kit") or os.getcwd() == "/scratch"
     return x if watched else 2 * x
 
 

@@ -18,16 +18,16 @@ import psutil
 import pytest
 from conftest import ROOT, needs_bubblewrap, write_tiny
 
-from autograder import samples
-from autograder.batch import Job, find_submissions, grade_all, grade_one
-from autograder.build import build
-from autograder.cache import Cache
-from autograder.key import load
-from autograder.lesson import read_lesson, solved_notebook
-from autograder.question import load_questions
+from autograder.authoring import samples
+from autograder.authoring.build import build
+from autograder.authoring.lesson import read_lesson, solved_notebook
+from autograder.authoring.question import load_questions
+from autograder.grading.batch import Job, find_submissions, grade_all, grade_one
+from autograder.grading.cache import Cache
+from autograder.grading.key import load
 from autograder.report.html import student_page
 from autograder.report.json import results
-from autograder.sandbox import Limits, Sandbox
+from autograder.sandbox.sandbox import Limits, Sandbox
 
 NAME = "a0_doubling"
 LIMITS = Limits(cell_seconds=6, case_seconds=2, submission_seconds=40, memory_megabytes=400, scratch_megabytes=64, processes=80)

@@ -1,0 +1,52 @@
+"""Is an assignment fair and tight? What the real grader has to say of the reference, of a blank notebook and of known mistakes.
+
+`build` compares values only; here whole notebooks go the way that a student's goes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from autograder.authoring import samples
+from autograder.authoring.course import Course
+from autograder.grading.judge import RULED_OUT
+from autograder.grading.key import Key
+from autograder.grading.verdict import QuestionVerdict, Verdict
+
+
+def notebooks(course: Course, assignment: str) -> list[samples.Sample]:
+    """The reference solution, the notebook as it is released, and a notebook for each misconception."""
+    return [sample for sample in samples.sample_class(course, assignment)
+            if sample.student in ("all-right", "blank") or sample.misconception]
+
+
+def problems(made: list[samples.Sample], verdicts: list[Verdict], key: Key) -> Iterator[str]:
+    """A line for each notebook that does not get what it deserves.
+
+    Args:
+        verdicts: on the notebooks of `made`, in any order.
+    """
+    found = {verdict.student: verdict for verdict in verdicts}
+    automatic = sum(question.max_score for question in key.questions)
+    for sample in made:
+        verdict = found[sample.student]
+        questions = {question.name: question for question in verdict.questions}
+        if verdict.error:
+            yield f"{sample.student}: expected a grade. Received: {verdict.error}"
+        elif sample.misconception:
+            yield from _mistake(sample, questions[sample.question])
+        elif sample.student == "blank" and verdict.score != 0:
+            won = ", ".join(name for name, question in questions.items() if question.score)
+            yield f"blank: expected 0 points. Received: {verdict.score}, for {won}"
+        elif sample.student == "all-right" and verdict.score != automatic:
+            lost = "; ".join(f"{name}: {question.message}" for name, question in questions.items()
+                             if question.score is not None and question.score < question.max_score)
+            yield f"all-right: expected {automatic} points. Received: {verdict.score}. {lost}"
+
+
+def _mistake(sample: samples.Sample, judged: QuestionVerdict) -> Iterator[str]:
+    if judged.score == judged.max_score:
+        yield f"{sample.student}: expected {sample.question} to lose points. Received: all {judged.max_score}"
+    elif judged.misconception != sample.misconception and not judged.message.endswith(RULED_OUT):
+        yield f"{sample.student}: expected the name {sample.misconception}. Received: " \
+            f"{judged.misconception or 'no name'} ({judged.message})"

@@ -1,0 +1,229 @@
+"""From `solutions/` to everything else: the released notebook and its examples, the hidden key, nbgrader's source.
+
+Rebuilding what has not changed writes the same bytes. A lesson whose misconceptions could not be told apart, or
+cost nothing, is not built: the grader would give a wrong name to a mistake.
+"""
+
+from __future__ import annotations
+
+import concurrent.futures
+import contextlib
+import dataclasses
+import functools
+import hashlib
+import inspect
+import logging
+import multiprocessing
+import shutil
+import sys
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+
+import nbformat
+import numpy as np
+
+from autograder.authoring.course import Course, data_files
+from autograder.authoring.lesson import (
+    notebook_name,
+    public_modules,
+    question_order,
+    read_lesson,
+    source_notebook,
+    student_notebook,
+    written_points,
+)
+from autograder.authoring.question import Case, DeclarationError, Question, load_questions
+from autograder.files import atomic
+from autograder.grading import diagnose
+from autograder.grading import key as keys
+from autograder.grading.key import CaseKey, Key, QuestionKey
+from autograder.inside import probes, wire
+from autograder.inside.protocol import Failure, Outcome
+
+
+def build(course: Course, assignment: str, run: Callable = map, say: Callable[[str], None] = lambda text: None) -> Key:
+    """Build one assignment.
+
+    Args:
+        run: computes answers as the built-in `map` does; `processes` gives one that works in parallel.
+        say: called with the name of each question when its answers are known.
+    Raises:
+        DeclarationError: the lesson or its questions could not be graded fairly; the message lists why.
+    """
+    folder = course.solution(assignment)
+    digest = source_digest(folder)
+    cells = read_lesson(folder)
+    questions = question_order(cells, list(_declared(folder, digest)[0].values()), folder)
+    secret = keys.course_secret(course.root)
+    tasks = [(question.name, case.name) for question in questions for case in question.cases]
+    cases: dict[str, list[CaseKey]] = {question.name: [] for question in questions}
+    for (name, _), case in zip(tasks, run(functools.partial(_case_task, folder, digest, secret), tasks)):
+        cases[name].append(case)
+        say(name)
+    question_keys = [
+        QuestionKey(question.name, question.points, {item.name: item.hint for item in question.misconceptions},
+                    tuple(question.uses), tuple(question.forbid), tuple(cases[question.name])) for question in questions]
+    key = Key(assignment, notebook_name(assignment), digest, tuple(question_keys), written_points(cells))
+    if problems := weaknesses(key):
+        raise DeclarationError(f"{assignment}: " + "; ".join(problems))
+
+    _write_release(course, assignment, student_notebook(cells, questions), key.examples())
+    _write_source(course, assignment, source_notebook(cells, questions))
+    keys.save(key, course.key(assignment), private=True)
+    return key
+
+
+@contextlib.contextmanager
+def processes(jobs: int):
+    """A `run` for `build` that computes in `jobs` processes, each of which imports TensorFlow once."""
+    # Spawned, not forked: TensorFlow does not survive a fork once it has run.
+    context = multiprocessing.get_context("spawn")
+    with concurrent.futures.ProcessPoolExecutor(jobs, context, initializer=_quiet) as pool:
+        yield pool.map
+
+
+def _quiet() -> None:
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)  # layers are traced over and over here, as they have to be
+
+
+def source_digest(folder: Path) -> str:
+    """A digest of the files a key is built from, to notice when they have changed since."""
+    digest = hashlib.sha256()
+    for path in sorted(Path(folder).glob("*.py")):
+        digest.update(f"{path.name}\0".encode() + path.read_bytes() + b"\0")
+    return digest.hexdigest()
+
+
+def weaknesses(key: Key) -> list[str]:
+    """Why a key would grade unfairly: misconceptions that cost nothing or cannot be told from one another."""
+    problems = []
+    for question in key.questions:
+        for name, variant in diagnose.variants(question):
+            outcomes = {case.name: case.misconceptions[name][variant] for case in question.cases}
+            lost = {case.name for case in question.cases
+                    if not diagnose.same_outcome(outcomes[case.name], Outcome(case.expected), case)}
+            if not lost:
+                problems.append(f"{question.name}: no case tells the misconception {name} from the reference")
+            elif (found := diagnose.misconception(question, outcomes, lost)) != name:
+                problems.append(f"{question.name}: the misconception {name} would be called {found}")
+    return problems
+
+
+@functools.lru_cache(maxsize=4)
+def _declared(folder: Path, digest: str) -> tuple[dict[str, Question], ModuleType | None]:
+    """An assignment's questions and own probes, loaded once a process while its files stay the same."""
+    return {question.name: question for question in load_questions(folder)}, probes.own_probes(folder)
+
+
+def _case_task(folder: Path, digest: str, secret: bytes, task: tuple[str, str]) -> CaseKey:
+    questions, extra = _declared(folder, digest)
+    question = questions[task[0]]
+    case = next(case for case in question.cases if case.name == task[1])
+    return _case_key(question, case, [questions[name] for name in question.uses], folder.name, secret, extra)
+
+
+def _case_key(question: Question, case: Case, used: list[Question], assignment: str, secret: bytes, extra) -> CaseKey:
+    rng = keys.case_rng(None if case.visible else secret, assignment, question.name, case.name)
+    inputs = case.make(rng)
+    if not isinstance(inputs, (tuple, dict)):
+        raise DeclarationError(f"{question.name}.{case.name}: expected a tuple of arguments or a dictionary. "
+                               f"Received: {type(inputs).__name__}")
+    # Through the wire and back, so that the reference gets exactly what a student's answer will get.
+    inputs = wire.unpack(wire.pack(inputs))
+    probe = case.probe
+    if probe.name == "gradients" and "arguments" not in probe.options:
+        names = list(inspect.signature(question.answer).parameters)
+        probe = dataclasses.replace(probe, options={**probe.options, "arguments": names})
+
+    def outcome(answer) -> Outcome:
+        try:
+            with warnings.catch_warnings(action="ignore"):  # wrong layers on purpose: Keras has much to say about them
+                return Outcome(probes.exercise(answer, probe, inputs, f"{question.name}/{case.name}", extra))
+        except Exception as error:
+            failure = probes.failure(error)
+            # Only our own messages are kept: those of libraries hold counters and addresses that change from run to run.
+            return Outcome(failure=Failure(failure.error, failure.message, sentence=failure.sentence) if failure.sentence else
+                           Failure(failure.error))
+
+    expected = outcome(question.answer)
+    if expected.observation is None:
+        raise DeclarationError(f"{question.name}.{case.name}: the reference raised {expected.failure.error} "
+                               f"{expected.failure.message}")
+    for name, value in expected.observation.items():
+        if isinstance(value, str) or not np.all(np.isfinite(value)):
+            raise DeclarationError(f"{question.name}.{case.name}: the reference's {name} must be finite numbers. "
+                                   f"Received: {value if isinstance(value, str) else 'NaN or infinity'}")
+    wrong = {item.name: [outcome(variant) for variant in item.variants] for item in question.misconceptions}
+    follow = {}
+    for other in used:
+        for item in other.misconceptions:
+            with _replaced(other.answer, item.answer):
+                result = outcome(question.answer)
+            if not diagnose.same_outcome(result, expected, case):
+                follow[f"{other.name}.{item.name}"] = result
+    return CaseKey(case.name, case.description, case.points, case.visible, probe, inputs, expected.observation, wrong, follow,
+                   case.rtol, case.atol)
+
+
+class _replaced:
+    """Put another answer in the place of a lesson's own, for the answers of the lesson that call it."""
+
+    def __init__(self, answer, other):
+        self.module, self.name, self.answer, self.other = sys.modules[answer.__module__], answer.__name__, answer, other
+
+    def __enter__(self):
+        setattr(self.module, self.name, self.other)
+
+    def __exit__(self, *_):
+        setattr(self.module, self.name, self.answer)
+
+
+# ---------------------------------------------------------------------------------------------------- files
+
+
+def _write_release(course: Course, assignment: str, notebook, examples: Key) -> None:
+    release = course.release(assignment)
+    write_notebook(notebook, course.notebook(assignment))
+    path = release / "examples.npz"
+    if not _unchanged(path, examples):
+        keys.save(examples, path, private=False)
+    for file in student_files(course, assignment):
+        _copy(file, release / file.name)
+
+
+def _write_source(course: Course, assignment: str, notebook) -> None:
+    """nbgrader copies whatever lies in its source directory to students: the notebook and student files, nothing else."""
+    folder = course.nbgrader_source(assignment)
+    if folder.exists():
+        shutil.rmtree(folder)
+    write_notebook(notebook, folder / f"{notebook_name(assignment)}.ipynb")
+    for file in course.released_files(assignment):
+        _copy(file, folder / file.name)
+
+
+def student_files(course: Course, assignment: str) -> list[Path]:
+    """Files that students get beside the notebook and its examples: data the lesson loads, and public modules."""
+    folder = course.solution(assignment)
+    names = data_files((folder / "lesson.py").read_text(encoding="utf-8"))
+    return [course.data_file(name) for name in names] + public_modules(folder)
+
+
+def write_notebook(notebook: nbformat.NotebookNode, path: Path) -> None:
+    """Write a notebook, whole or not at all."""
+    with atomic(path) as file:
+        file.write(nbformat.writes(notebook).encode() + b"\n")
+
+
+def _unchanged(path: Path, examples: Key) -> bool:
+    """Keep a committed file whose numbers agree up to float noise, so that another processor's build changes nothing."""
+    try:
+        return keys.same(keys.load(path), examples)
+    except keys.KeyFileError:
+        return False
+
+
+def _copy(source: Path, target: Path) -> None:
+    with atomic(target) as file:
+        file.write(source.read_bytes())

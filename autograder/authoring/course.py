@@ -1,0 +1,102 @@
+"""Where a course keeps its things, and what `course.toml` says about it."""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+
+import nbformat
+
+from autograder import data
+from autograder.authoring.lesson import notebook_name
+from autograder.sandbox.sandbox import Limits
+
+
+class CourseError(ValueError):
+    """The course's files are not as they should be; the message is one line."""
+
+
+@dataclass(frozen=True)
+class Course:
+    """A course: its root directory, name and limits."""
+
+    root: Path
+    name: str
+    limits: Limits
+
+    @property
+    def assignments(self) -> list[str]:
+        """Ids of the assignments that have a lesson, sorted."""
+        return sorted(path.parent.name for path in (self.root / "solutions").glob("*/lesson.py"))
+
+    def solution(self, assignment: str) -> Path:
+        return self.root / "solutions" / assignment
+
+    def release(self, assignment: str) -> Path:
+        return self.root / "assignments" / assignment
+
+    def notebook(self, assignment: str) -> Path:
+        return self.release(assignment) / f"{notebook_name(assignment)}.ipynb"
+
+    def key(self, assignment: str) -> Path:
+        return self.root / "build" / "keys" / f"{assignment}.npz"
+
+    def cache(self, assignment: str) -> Path:
+        """Where the verdicts of `assignment` are kept."""
+        return self.root / "build" / "cache" / assignment
+
+    def nbgrader_source(self, assignment: str) -> Path:
+        return self.root / "build" / "source" / assignment
+
+    def data_file(self, name: str) -> Path:
+        return self.root / "data" / name
+
+    def released_files(self, assignment: str) -> list[Path]:
+        """What the release ships beside the notebook, which every scratch directory holds too."""
+        return sorted(path for path in self.release(assignment).iterdir()
+                      if path.is_file() and path.suffix != ".ipynb" and not path.name.startswith("."))
+
+    def skeleton(self, assignment: str) -> nbformat.NotebookNode:
+        """The released notebook.
+
+        Raises:
+            CourseError: it has not been built.
+        """
+        path = self.notebook(assignment)
+        if not path.is_file():
+            raise CourseError(f"{path}: expected the released notebook; found none. Run `autograder build {assignment}`.")
+        return nbformat.read(path, as_version=4)
+
+    def require(self, assignments: list[str]) -> list[str]:
+        """The assignments asked for, all of them when none is named.
+
+        Raises:
+            CourseError: one of them does not exist.
+        """
+        if unknown := [name for name in assignments if name not in self.assignments]:
+            raise CourseError(f"expected an assignment of this course ({', '.join(self.assignments) or 'it has none'}). "
+                              f"Received: {', '.join(unknown)}")
+        return assignments or self.assignments
+
+
+def find_course(start: Path | None = None) -> Course:
+    """The course that holds `start` (by default the working directory).
+
+    Raises:
+        CourseError: no `course.toml` up to the root of the file system, or one that cannot be read.
+    """
+    start = (start or Path.cwd()).resolve()
+    for folder in (start, *start.parents):
+        if (path := folder / "course.toml").is_file():
+            try:
+                table = tomllib.loads(path.read_text(encoding="utf-8"))
+                return Course(folder, str(table.get("name", folder.name)), Limits.from_table(table.get("limits", {})))
+            except (tomllib.TOMLDecodeError, ValueError) as error:
+                raise CourseError(f"{path}: {error}") from None
+    raise CourseError(f"expected a course.toml in {start} or above it; found none. Run this inside a course.")
+
+
+def data_files(lesson_source: str) -> list[str]:
+    """Names of the data sets that a lesson loads, by its calls of `data.<loader>(`."""
+    return sorted({file for loader, file in data.FILES.items() if f"data.{loader}(" in lesson_source})

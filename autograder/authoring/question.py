@@ -1,0 +1,182 @@
+"""What is asked of a student: a question, its cases and its misconceptions, as an instructor declares them.
+
+A question is declared around a reference answer; decorators add the rest::
+
+    softplus = Question(lesson.softplus)
+
+    @softplus.case(points=2, visible=True)
+    def zero_and_one(rng):
+        \"\"\"ln 2 at 0, and 1.3133 at 1.\"\"\"
+        return [0.0, 1.0],
+
+    @softplus.misconception
+    def overflows(z):
+        \"\"\"Large entries become infinite: take the larger of z and 0 out of the logarithm.\"\"\"
+        return tf.math.log(1 + tf.exp(z))
+
+The decorated function's name is the id and its docstring is what students read.
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib.util
+import inspect
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from autograder.inside import probes
+from autograder.inside.protocol import Probe
+
+TOTAL = 100  # points of every assignment
+VISIBLE_SHARE = 0.2  # of an assignment's points at most: the answers to visible cases can be looked up
+
+
+class DeclarationError(ValueError):
+    """A question is declared in a way that could not be graded fairly."""
+
+
+@dataclass(frozen=True)
+class Case:
+    """One call with concrete inputs, won or lost whole.
+
+    `make(rng)` returns the inputs: a tuple of arguments, or a dictionary for the layer probes.
+    """
+
+    name: str
+    description: str
+    points: int
+    visible: bool
+    make: Callable
+    probe: Probe
+    rtol: float
+    atol: float
+
+
+@dataclass(frozen=True)
+class Misconception:
+    """A wrong answer we can name, with the hint a student reads when theirs behaves the same.
+
+    `variants` are ways to make the same mistake (an epsilon of 1e-7 or of 1e-12); the first is `answer` itself.
+    """
+
+    name: str
+    hint: str
+    answer: Callable
+    variants: tuple[Callable, ...]
+
+
+@dataclass
+class Question:
+    """One function or Keras layer a student writes.
+
+    Args:
+        answer: the reference; its `__name__` is the question's name.
+        probe: how cases exercise an answer unless they say otherwise; by default `probes.call()` for a
+            function and `probes.layer()` for a class.
+        forbid: public names that would be the answer itself, such as `"tf.nn.softmax"` or `"keras.layers.*"`, as the
+            question's text says. `"tf.raw_ops.Softmax"` names a type of operation that may not run, however it is reached.
+            An answer that uses one earns nothing (see `autograder.grading.rules` and `autograder.inside.watch`).
+        uses: names of earlier questions that the answer may call. A mistake there is not punished again here
+            (see `autograder.grading.grade`).
+        rtol, atol: float tolerances; the defaults suit float32.
+    """
+
+    answer: Callable
+    probe: Probe | None = None
+    forbid: tuple[str, ...] = ()
+    uses: tuple[str, ...] = ()
+    rtol: float = 1e-4
+    atol: float = 1e-5
+    cases: list[Case] = field(default_factory=list, init=False)
+    misconceptions: list[Misconception] = field(default_factory=list, init=False)
+
+    def __post_init__(self):
+        if self.probe is None:
+            self.probe = probes.layer() if inspect.isclass(self.answer) else probes.call()
+
+    @property
+    def name(self) -> str:
+        return self.answer.__name__
+
+    @property
+    def points(self) -> int:
+        return sum(case.points for case in self.cases)
+
+    def case(self, *, points: int, visible: bool = False, probe: Probe | None = None,
+             rtol: float | None = None, atol: float | None = None) -> Callable:
+        """Declare a case: decorate `name(rng) -> inputs`, where `rng` is a seeded `numpy.random.Generator`."""
+
+        def declare(make: Callable) -> Callable:
+            if type(points) is not int or points < 1:
+                raise DeclarationError(f"{self.name}.{make.__name__}: points must be a whole number above 0. "
+                                       f"Received: {points!r}")
+            self.cases.append(Case(
+                make.__name__, _docstring(self, make), points, visible, make, probe or self.probe,
+                self.rtol if rtol is None else rtol, self.atol if atol is None else atol))
+            return make
+
+        return declare
+
+    def misconception(self, answer: Callable | None = None, *, variants: tuple[dict, ...] = ()) -> Callable:
+        """Declare a misconception: decorate a wrong implementation whose docstring is the hint.
+
+        Args:
+            variants: keyword arguments with which the implementation makes the same mistake in other ways:
+                `@question.misconception(variants=[{"epsilon": 1e-12}])`.
+        """
+        if answer is None:
+            return functools.partial(self.misconception, variants=variants)
+        others = (functools.partial(answer, **arguments) for arguments in variants)
+        self.misconceptions.append(Misconception(answer.__name__, _docstring(self, answer), answer, (answer, *others)))
+        return answer
+
+
+def load_questions(folder: Path) -> list[Question]:
+    """The questions that `folder/questions.py` declares, in order.
+
+    Raises:
+        DeclarationError: a name is used twice, a question lacks a visible case, or visible cases hold too many points.
+    """
+    path = Path(folder) / "questions.py"
+    if not path.is_file():
+        raise DeclarationError(f"{folder}: expected a questions.py beside lesson.py; found none")
+    name = f"questions_{path.parent.name}"
+    spec = importlib.util.spec_from_file_location(name, path)
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module  # classes declared there must be found by inspect and by Keras
+    spec.loader.exec_module(module)
+    questions = [value for value in vars(module).values() if isinstance(value, Question)]
+    validate(questions, path.parent.name)
+    return questions
+
+
+def validate(questions: list[Question], assignment: str) -> None:
+    """Refuse an assignment whose points or names could not be trusted."""
+    names = [question.name for question in questions]
+    problems = [f"question {name} is declared twice" for name in names if names.count(name) > 1]
+    for question in questions:
+        for kind, things in (("case", question.cases), ("misconception", question.misconceptions)):
+            ids = [thing.name for thing in things]
+            problems += [f"{question.name}: {kind} {name} is declared twice" for name in ids if ids.count(name) > 1]
+        if not any(case.visible for case in question.cases):
+            problems.append(f"{question.name} has no visible case for students to try")
+        if not any(not case.visible for case in question.cases):
+            problems.append(f"{question.name} has no hidden case")
+        problems += [f"{question.name} uses {other}, which is no earlier question"
+                     for other in question.uses if other not in names[:names.index(question.name)]]
+    visible = sum(case.points for question in questions for case in question.cases if case.visible)
+    if visible > TOTAL * VISIBLE_SHARE:
+        problems.append(f"visible cases may hold {TOTAL * VISIBLE_SHARE:.0f} points at most. Received: {visible}")
+    if problems:
+        raise DeclarationError(f"{assignment}: " + "; ".join(dict.fromkeys(problems)))
+
+
+def _docstring(question: Question, thing: Callable) -> str:
+    # Not inspect.getdoc: a class without a docstring would inherit its parent's.
+    text = inspect.cleandoc(thing.__doc__ or "").strip()
+    if not text:
+        raise DeclarationError(f"{question.name}.{thing.__name__} needs a docstring: it is what students read")
+    return " ".join(text.split())

@@ -1,0 +1,117 @@
+"""Many submissions: find them, grade them in parallel, lose none.
+
+Each job is a thread with a sandbox of its own; the work happens in the sandboxes' processes, and nowhere for what the cache
+knows. Results come in the order of the students' names, whatever the number of jobs.
+"""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import nbformat
+
+from autograder.grading.cache import Cache, unchanged
+from autograder.grading.grade import grade
+from autograder.grading.key import Key
+from autograder.grading.submission import Submission, Unreadable, find_notebook, read_submission
+from autograder.grading.verdict import Verdict, broken, by_hand, unreadable
+from autograder.inside import watch
+from autograder.sandbox.isolation import choose
+from autograder.sandbox.sandbox import Limits, Sandbox
+
+
+@dataclass(frozen=True)
+class Job:
+    """What every submission of an assignment is graded with, and how; see `Sandbox` for most."""
+
+    key: Key
+    skeleton: nbformat.NotebookNode
+    files: tuple[Path, ...]  # what the release ships beside the notebook
+    limits: Limits
+    isolation: str = "auto"
+    hidden: tuple[Path, ...] = ()  # directories that student code must not see, wherever they lie
+    cache: Path | None = None  # where verdicts are kept
+
+    @property
+    def modules(self) -> tuple[str, ...]:
+        """What the sandbox had better import once: where forbidden functions are."""
+        return watch.modules([pattern for question in self.key.questions for pattern in question.forbid])
+
+
+def find_submissions(folder: Path, assignment: str) -> tuple[list[tuple[str, Path]], list[str]]:
+    """Students with a directory `folder/STUDENT/assignment`, by name, and those without one."""
+    students = sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))
+    handed_in = [(path.name, path / assignment) for path in students if (path / assignment).is_dir()]
+    return handed_in, [path.name for path in students if not (path / assignment).is_dir()]
+
+
+def grade_all(submissions: list[tuple[str, Path]], job: Job, jobs: int = 1,
+              done: Callable[[Verdict], None] = lambda verdict: None) -> list[Verdict]:
+    """Grade submissions, `jobs` at a time.
+
+    Args:
+        submissions: (student, directory) pairs.
+        done: called after each one, from the thread that graded it.
+    Returns:
+        A verdict for every submission, in the order given. After Ctrl-C, those that were ready.
+    """
+    isolation = choose(job.isolation)
+    cache = Cache(job.cache, job.key, job.files, job.limits, isolation)
+    waiting: queue.SimpleQueue = queue.SimpleQueue()
+    for item in enumerate(submissions):
+        waiting.put(item)
+    verdicts: dict[int, Verdict] = {}
+    stop = threading.Event()
+
+    def work():
+        with Sandbox(list(job.files), job.limits, isolation, job.hidden, job.modules) as sandbox:
+            while not stop.is_set():
+                try:
+                    number, (student, folder) = waiting.get_nowait()
+                except queue.Empty:
+                    return
+                verdicts[number] = grade_one(student, folder, job, sandbox, cache)
+                done(verdicts[number])
+
+    threads = [threading.Thread(target=work) for _ in range(max(1, min(jobs, len(submissions))))]
+    for thread in threads:
+        thread.start()
+    try:
+        for thread in threads:
+            thread.join()
+    except KeyboardInterrupt:
+        stop.set()  # what is being graded is finished, nothing new is begun
+        for thread in threads:
+            thread.join()
+    return [verdicts[number] for number in sorted(verdicts)]
+
+
+def grade_one(student: str, folder: Path, job: Job, sandbox: Sandbox, cache: Cache) -> Verdict:
+    """Grade one student's directory; whatever happens, there is a verdict."""
+    try:
+        path, notes = find_notebook(folder, job.key.notebook)
+        submission = read_submission(path, job.skeleton, student, notes)
+    except Unreadable as error:
+        return unreadable(student, job.key, str(error))
+    except Exception as error:  # a notebook that we fail to read is our fault until shown otherwise
+        return broken(student, job.key, f"reading the notebook failed ({type(error).__name__}: {error})")
+    try:
+        return grade_submission(submission, job, sandbox, cache)
+    except Exception as error:
+        return replace(broken(student, job.key, f"grading failed ({type(error).__name__}: {error})"), notes=submission.notes)
+
+
+def grade_submission(submission: Submission, job: Job, sandbox: Sandbox, cache: Cache) -> Verdict:
+    """Grade a submission, as far as the cache does not know it."""
+    key, found = job.key, cache.load(submission)
+    known = unchanged(key.questions, found)
+    if found and len(known) == len(key.questions):
+        questions = tuple(known[question.name] for question in key.questions)
+        return replace(found, max_score=key.max_score, questions=questions + by_hand(key))
+    verdict = grade(submission, key, sandbox, known)
+    cache.save(submission, verdict)
+    return verdict

@@ -1,0 +1,110 @@
+"""Verdicts that need not be found again: kept by what was handed in, what it was graded with, and how.
+
+One file a submission, named by its canonical content (the cells that are run) and by everything else that decides how they
+run. In it, a verdict a question, each under the digest of that question's key: a changed question is graded again, alone.
+Files are written whole, so that a run ended at any moment goes on where it was.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import importlib.metadata
+import json
+import platform
+from pathlib import Path
+
+from autograder.files import atomic
+from autograder.grading.key import Key, QuestionKey
+from autograder.grading.submission import Submission
+from autograder.grading.verdict import CaseVerdict, QuestionVerdict, Status, Verdict
+from autograder.inside import wire
+from autograder.sandbox.sandbox import Limits
+
+PACKAGE = Path(__file__).resolve().parents[1]
+DECIDE = ("inside", "sandbox", "grading")  # rooms whose code decides a verdict
+LIBRARIES = ("tensorflow-cpu", "tensorflow", "keras", "numpy", "ipython")
+
+
+class Cache:
+    """The verdicts of an assignment's submissions.
+
+    Args:
+        folder: where the files are; None keeps nothing.
+        files: what the release ships, which submissions may read.
+    """
+
+    def __init__(self, folder: Path | None, key: Key, files: tuple[Path, ...], limits: Limits, isolation: str):
+        self.folder, self.isolation = folder, isolation
+        self.questions = question_digests(key)
+        self._circumstances = digest(_grader_version(), isolation, dataclasses.asdict(limits), [
+            (file.name, hashlib.sha256(file.read_bytes()).hexdigest()) for file in files if file.name != "examples.npz"])
+
+    def load(self, submission: Submission) -> Verdict | None:
+        """What is known of a submission: a verdict that holds the questions whose keys have not changed."""
+        if self.folder is None:
+            return None
+        try:
+            data = json.loads(self._path(submission).read_bytes())
+            questions = tuple(_question(item) for name, item in data["questions"].items()
+                              if data["digests"][name] == self.questions.get(name))
+            return Verdict(submission.student, "graded", 0, data["seconds"], None, questions, tuple(data["notes"]),
+                           self.isolation, data["outputs"])
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
+            return None  # missing, or not readable: it is graded again
+
+    def save(self, submission: Submission, verdict: Verdict) -> None:
+        """Keep a verdict; one in which something could not be graded is not kept."""
+        if self.folder is None or any(question.status == Status.UNGRADED for question in verdict.questions):
+            return
+        automatic = [question for question in verdict.questions if question.name in self.questions]
+        data = {"digests": {question.name: self.questions[question.name] for question in automatic},
+                "questions": {question.name: dataclasses.asdict(question) for question in automatic},
+                "notes": verdict.notes, "seconds": verdict.seconds, "outputs": verdict.outputs}
+        with atomic(self._path(submission), mode=0o600) as file:
+            file.write(json.dumps(data).encode())
+
+    def _path(self, submission: Submission) -> Path:
+        cells = [dataclasses.astuple(cell) for cell in submission.cells]
+        return self.folder / f"{digest(self._circumstances, cells, submission.notes)[:40]}.json"
+
+
+def question_digests(key: Key) -> dict[str, str]:
+    """A digest of all that decides a question's verdict: its own key, and those of the questions it may use.
+
+    What other questions ask does not matter; that they exist does: their answers are not searched for what this one forbids.
+    """
+    digests: dict[str, str] = {}
+    names = [question.name for question in key.questions]
+    for question in key.questions:
+        own = hashlib.sha256(wire.pack(dataclasses.asdict(question))).hexdigest()
+        digests[question.name] = digest(own, names, [digests[name] for name in question.uses])
+    return digests
+
+
+def unchanged(questions: tuple[QuestionKey, ...], known: Verdict | None) -> dict[str, QuestionVerdict]:
+    """The verdicts that can be taken over."""
+    verdicts = {verdict.name: verdict for verdict in known.questions} if known else {}
+    return {question.name: verdicts[question.name] for question in questions if question.name in verdicts}
+
+
+def _question(item: dict) -> QuestionVerdict:
+    return QuestionVerdict(**{**item, "cases": tuple(CaseVerdict(**case) for case in item["cases"])})
+
+
+def digest(*parts) -> str:
+    """SHA-256 of plain data, as hexadecimal digits."""
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+
+
+def _grader_version() -> list:
+    """The grader's own code and the libraries that run answers."""
+    code = [(f"{room}/{path.name}", hashlib.sha256(path.read_bytes()).hexdigest())
+            for room in DECIDE for path in sorted((PACKAGE / room).glob("*.py"))]
+    versions = []
+    for name in LIBRARIES:
+        try:
+            versions.append((name, importlib.metadata.version(name)))
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return [code, versions, platform.python_version()]

@@ -1,0 +1,114 @@
+"""Which misconception, or which general slip, produces this output?
+
+No code runs here: a student's outcomes on a question's cases are matched with those of the misconceptions in the key.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from autograder.grading.compare import difference
+from autograder.grading.key import CaseKey, QuestionKey
+from autograder.inside.protocol import Outcome
+
+
+def same_outcome(a: Outcome, b: Outcome, case: CaseKey) -> bool:
+    """Two answers behave alike on a case: the same arrays, or the same exception."""
+    if a.observation is not None and b.observation is not None:
+        return difference(a.observation, b.observation, case.rtol, case.atol) is None
+    if a.failure is None or b.failure is None or a.failure.error != b.failure.error:
+        return False
+    # What an AnswerError says is ours, and as telling as a value; other exceptions' messages vary with the libraries.
+    return a.failure.sentence is None or a.failure.message == b.failure.message
+
+
+def misconception(question: QuestionKey, outcomes: dict[str, Outcome], lost: set[str]) -> str | None:
+    """The misconception that explains the lost cases, or None.
+
+    It has to give the wrong values of at least one lost case, or to agree on every case there is; and to agree with more
+    cases than any other, and with more than half of them, or with half and all that are lost.
+
+    Args:
+        outcomes: the student's outcome by case name, for every case that ran.
+        lost: names of the cases that were not won.
+    """
+    best, best_score = None, 0
+    cases = [case for case in question.cases if case.name in outcomes]
+    matching = {case.name: matches(case, outcomes[case.name]) for case in cases}
+    for mistake, variant in variants(question):
+        agree = {name for name, found in matching.items() if (mistake, variant) in found}
+        # Many different mistakes raise the same exception: without a wrong value, everything has to agree.
+        telling = any(outcomes[name].observation is not None for name in agree & lost)
+        with_others = len(agree) == len(cases) and any(outcomes[name].observation is not None for name in agree)
+        enough = 2 * len(agree) > len(cases) - (lost <= agree)
+        if not agree & lost or not (telling or with_others) or not enough:
+            continue
+        score = len(agree)
+        if score > best_score:
+            best, best_score = mistake, score
+    return best
+
+
+def matches(case: CaseKey, outcome: Outcome) -> set[tuple[str, int]]:
+    """The misconceptions, with the index of the variant, that behave on a case as the outcome does."""
+    return {(name, i) for name, known in case.misconceptions.items() for i, other in enumerate(known)
+            if same_outcome(outcome, other, case)}
+
+
+def only_match(case: CaseKey, outcome: Outcome) -> str | None:
+    """The one misconception that gives just these values on a case: a lead where none explains all the cases."""
+    if outcome.observation is None:
+        return None
+    names = {name for name, _ in matches(case, outcome)}
+    return names.pop() if len(names) == 1 else None
+
+
+def variants(question: QuestionKey) -> list[tuple[str, int]]:
+    """Every misconception's name with the index of each of its variants."""
+    return [(name, i) for name in question.hints for i in range(len(question.cases[0].misconceptions[name]))]
+
+
+def slip(case: CaseKey, outcome: Outcome) -> str | None:
+    """A general slip that turns the expected output into the received one, as advice; None when there is none."""
+    received = outcome.observation
+    if received is None:
+        return None
+    for name, right in case.expected.items():
+        got = received.get(name)
+        if isinstance(right, str) or got is None or name != "output" and right.dtype.kind == "b":  # a table of answers of ours
+            continue
+        if isinstance(got, str):
+            return "Does every path end in `return`?" if got == "None" else None
+        if advice := _array_slip(np.asarray(right, np.float64), got, case):
+            return advice
+    return None
+
+
+def _array_slip(right: np.ndarray, got: np.ndarray, case: CaseKey) -> str | None:
+    if got.dtype.kind == "c":
+        return None
+    got = got.astype(np.float64)
+    close = lambda a, b: a.shape == b.shape and np.allclose(a, b, case.rtol, case.atol)  # noqa: E731
+    if close(right, got) or not np.all(np.isfinite(got)):
+        return None
+    if right.shape != got.shape:
+        if right.size == got.size and close(right.ravel(), got.ravel()):
+            return "The values are right: only their shape is not."
+        if right.ndim >= 2 and got.shape == right.T.shape and close(right.T, got):
+            return "The values are right but transposed."
+        if right.ndim == 0 and got.size > 1 and (close(right, got.mean()) or close(right, got.sum())):
+            return "One number is expected: has the last reduction been forgotten?"
+        return None
+    if right.ndim >= 2 and right.shape == right.T.shape and close(right.T, got):
+        return "The values are right but transposed."
+    if close(-right, got):
+        return "The sign is reversed."
+    scale = np.abs(right) > 100 * case.atol
+    if np.count_nonzero(scale) >= 2 or (right.ndim == 0 and scale.any()):
+        ratio = got[scale] / right[scale]
+        if right.ndim and np.ptp(ratio) <= 1e-3 * abs(ratio[0]) and abs(ratio[0]) > 1e-3 and close(right * ratio[0], got):
+            return "All values are off by one constant factor: look for a missing or an extra one (mean or sum, ½, a rate)."
+    offset = got - right
+    if right.size >= 2 and np.ptp(offset) <= 1e-4 * max(1.0, abs(offset.flat[0])) and abs(offset.flat[0]) > 1e-3:
+        return "All values are off by one constant: something is added that should not be, or is missing."
+    return None

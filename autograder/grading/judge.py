@@ -1,0 +1,159 @@
+"""Points, status and message of a question, from what its cases gave. Pure: no process, no file, no clock."""
+
+from __future__ import annotations
+
+import re
+
+from autograder.grading import diagnose
+from autograder.grading.compare import difference
+from autograder.grading.key import CaseKey, QuestionKey
+from autograder.grading.verdict import CaseVerdict, QuestionVerdict, Status, no_points
+from autograder.inside.protocol import Failure, Outcome
+from autograder.inside.watch import OPERATIONS
+
+RULED_OUT = ", which this question rules out. Build it from simpler operations."
+
+
+def judge(question: QuestionKey, outcomes: dict[str, Outcome], cell_errors: dict[str, Outcome],
+          earlier: dict[str, QuestionVerdict]) -> QuestionVerdict:
+    """Points, status and message of a question from what its cases gave."""
+    if all(outcome.undefined for outcome in outcomes.values()):
+        return _never_defined(question, cell_errors.get(question.name))
+    if all(_is_stub(outcome) and outcome.failure.function not in question.uses for outcome in outcomes.values()):
+        return no_points(question, Status.MISSING, f"{question.name} is not written yet: it still raises NotImplementedError.")
+
+    for outcome in outcomes.values():
+        for use in outcome.uses:
+            return breaks_a_rule(question, use.name, use.line)
+
+    wrong = {case.name: problem for case in question.cases if (problem := _wrong(case, outcomes[case.name]))}
+    inherited = {case.name: source for case in question.cases
+                 if case.name in wrong and (source := _inherits(case, outcomes[case.name], question, earlier))}
+    # Values that are right on top of an earlier mistake win; where that mistake stops everything there are none to judge.
+    forgiven = {name for name in inherited if outcomes[name].observation is not None}
+    lost = set(wrong) - forgiven
+    own = {name: outcome for name, outcome in outcomes.items() if name not in inherited}
+    name = diagnose.misconception(question, own, lost & set(own))
+    cases = tuple(
+        CaseVerdict(case.name, case.description, case.visible, case.name not in lost, case.points, _case_message(
+            case, outcomes[case.name], wrong.get(case.name), inherited.get(case.name), question, name))
+        for case in question.cases)
+    score = sum(case.points for case in cases if case.passed)
+    message = _question_message(question, cases, name, inherited)
+    if lost - set(inherited) and (advice := mend_first(question, earlier)):
+        message = f"{message} {advice}"
+    return QuestionVerdict(question.name, _status(score, question, outcomes), score, question.max_score, message, name, cases)
+
+
+def mend_first(question: QuestionKey, earlier: dict[str, QuestionVerdict]) -> str:
+    """Advice when a question builds on answers that are wrong themselves; "" when it does not."""
+    excused = (Status.PASSED, Status.MISSING, Status.UNGRADED)
+    wrong = [f"`{name}`" for name in question.uses if name in earlier and earlier[name].status not in excused]
+    return f"Your {_and(wrong)} {'is' if len(wrong) == 1 else 'are'} not right yet: if you build on that here, mend it first." \
+        if wrong else ""
+
+
+def _wrong(case: CaseKey, outcome: Outcome) -> str | None:
+    """What is wrong with an outcome, as a fact; None when it is right."""
+    if outcome.observation is not None:
+        return difference(case.expected, outcome.observation, case.rtol, case.atol)
+    return fact(outcome, hidden=not case.visible)
+
+
+def _inherits(case: CaseKey, outcome: Outcome, question: QuestionKey, earlier: dict[str, QuestionVerdict]) -> str | None:
+    """The earlier question whose named mistake alone explains this outcome: a right answer on top of it gives the same."""
+    for name in question.uses:
+        mistake = earlier[name].misconception if name in earlier else None
+        expected = case.follow_through.get(f"{name}.{mistake}") if mistake else None
+        if expected and diagnose.same_outcome(outcome, expected, case):
+            return name
+    return None
+
+
+def _status(score: int, question: QuestionKey, outcomes: dict[str, Outcome]) -> str:
+    if score == question.max_score:
+        return Status.PASSED
+    if score:
+        return Status.PARTIAL
+    if any(outcome.died == Status.TIMEOUT for outcome in outcomes.values()):
+        return Status.TIMEOUT
+    return Status.FAILED if any(outcome.observation is not None for outcome in outcomes.values()) else Status.CRASHED
+
+
+def _never_defined(question: QuestionKey, cell_error: Outcome | None) -> QuestionVerdict:
+    if cell_error is None:
+        return no_points(question, Status.MISSING, f"{question.name} is not written yet.")
+    status = Status.TIMEOUT if cell_error.died == Status.TIMEOUT else Status.CRASHED
+    why = fact(cell_error, hidden=False)
+    return no_points(question, status, f"Its cell did not get as far as defining {question.name}. {why}")
+
+
+# ---------------------------------------------------------------------------------------------------- messages
+
+
+def fact(outcome: Outcome, hidden: bool) -> str:
+    """What happened instead of an answer."""
+    if outcome.died:
+        return outcome.said
+    if outcome.undefined:
+        return "It is not defined."
+    failure = outcome.failure
+    message = failure.message
+    if hidden:  # an exception's message may quote the inputs
+        message = re.sub(r"[-+]?\d[\d.e+_-]*", "…", message)
+    if failure.sentence is not None:
+        return "It " + message
+    if _is_stub(outcome):
+        return f"It reached {failure.function or 'a function'}, which is not written yet."
+    return f"It raised {failure.error}{': ' if message else ''}{message.rstrip('.')}{_at(failure)}."
+
+
+def _and(names) -> str:
+    return " and ".join(sorted(set(names)))
+
+
+def _is_stub(outcome: Outcome) -> bool:
+    return outcome.failure is not None and outcome.failure.error == "NotImplementedError" and not outcome.failure.message
+
+
+def _at(failure: Failure) -> str:
+    return f" at `{failure.line}`" if failure.line else ""
+
+
+def _case_message(case: CaseKey, outcome: Outcome, fact: str | None, inherited: str | None, question: QuestionKey,
+                  misconception: str | None) -> str:
+    if fact is None:
+        return ""
+    if inherited:
+        return f"Right on top of your {inherited}, whose mistake is not counted twice." if outcome.observation is not None else \
+            f"{fact} Your {inherited} leads to it: mend that first."
+    if misconception in {name for name, _ in diagnose.matches(case, outcome)}:
+        return f"{fact} {question.hints[misconception]}"
+    if lead := diagnose.only_match(case, outcome):
+        return f"{fact} {question.hints[lead]}"
+    if advice := diagnose.slip(case, outcome):
+        return f"{fact} {advice}"
+    if outcome.died == Status.TIMEOUT:
+        return f"{fact} Is there a loop that never ends?"
+    return fact
+
+
+def _question_message(question: QuestionKey, cases: tuple[CaseVerdict, ...], misconception: str | None, inherited: dict) -> str:
+    lost = [case for case in cases if not case.passed]
+    if not lost:
+        return "All cases are right." + \
+            (f" The mistake in your {_and(inherited.values())} is not counted again here." if inherited else "")
+    won = f"{len(cases) - len(lost)} of {len(cases)} case{'s' * (len(cases) != 1)} right."
+    if misconception:
+        return f"{won} {question.hints[misconception]}"
+    first = lost[0]
+    if len({case.message for case in cases}) == 1:  # nothing is special about any case
+        return f"{won} {first.message}"
+    return f"{won} {first.description.rstrip('.:')}: {first.message[:1].lower()}{first.message[1:]}"
+
+
+def breaks_a_rule(question: QuestionKey, name: str, line: str | None) -> QuestionVerdict:
+    """The verdict on an answer that uses what its question rules out."""
+    what = f"the TensorFlow operation `{name.removeprefix(OPERATIONS)}`" if name.startswith(OPERATIONS) else f"`{name}`"
+    where = f" at `{line}`" if line else ""
+    return no_points(question, Status.FAILED, f"It uses {what}{where}{RULED_OUT}")

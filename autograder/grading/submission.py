@@ -1,0 +1,226 @@
+"""A student's notebook, merged onto the instructor's skeleton: what of it is run, in which order.
+
+A notebook is data from a stranger. Only the sources of solution cells, and of code cells that the student added, are taken
+from it. Order, locked cells and points come from the skeleton (the released notebook); metadata is used for nothing
+but to recognise cells.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from autograder.files import NotRegular, read_regular
+
+if TYPE_CHECKING:  # nbformat takes a second to import, which `from autograder import check` should not take in every notebook
+    import nbformat
+
+MAX_BYTES = 200 * 2**20  # of a notebook file, outputs included
+MAX_SOURCE = 2**20  # characters of one cell
+
+
+class Unreadable(ValueError):
+    """A submission that cannot be graded; the message is one line for the report."""
+
+
+@dataclass(frozen=True)
+class RunCell:
+    """One code cell to run. `question` names the question whose solution cell it is, if any."""
+
+    id: str
+    source: str
+    question: str | None = None
+    added: bool = False
+
+
+@dataclass(frozen=True)
+class Submission:
+    """What a student handed in, ready to run.
+
+    Attributes:
+        cells: in the order they run; a solution cell that still holds the stub is not among them.
+        notes: oddities of the notebook, a line each.
+    """
+
+    student: str
+    cells: tuple[RunCell, ...]
+    notes: tuple[str, ...]
+
+
+def find_notebook(folder: Path, name: str) -> tuple[Path, tuple[str, ...]]:
+    """The notebook in a submission's folder: the one called `name`, or the only one there.
+
+    Raises:
+        Unreadable: there is none, there are several under other names, or the folder is a link.
+    """
+    if folder.is_symlink():  # it could lead to another student's work, or to the answers
+        raise Unreadable("expected a directory; this is a link. Hand in the files themselves.")
+    if (folder / f"{name}.ipynb").exists():
+        return folder / f"{name}.ipynb", ()
+    others = sorted(path for path in folder.glob("*.ipynb"))
+    if len(others) == 1:
+        return others[0], (f"The notebook is called {_clip(others[0].name)}; expected {name}.ipynb.",)
+    found = ", ".join(_clip(path.name) for path in others[:5]) or "none"
+    raise Unreadable(f"expected {name}.ipynb in the submission. Found: {found}. Hand the notebook in under its own name.")
+
+
+def read_submission(path: Path, skeleton: nbformat.NotebookNode, student: str, notes: tuple[str, ...] = ()) -> Submission:
+    """Read a student's notebook and merge it onto the skeleton.
+
+    Raises:
+        Unreadable: the file is no notebook.
+    """
+    return merge(read_cells(path), skeleton, student, notes)
+
+
+def read_cells(path: Path) -> list[dict]:
+    """The cells of a notebook file as plain dictionaries with `cell_type`, `source`, `id`, `grade_id` and `tags`.
+
+    Raises:
+        Unreadable: the file is missing, not regular, too large, or no notebook.
+    """
+    notebook = _read_json(path)
+    cells = notebook.get("cells") if isinstance(notebook, dict) else None
+    if cells is None and isinstance(notebook, dict) and isinstance(notebook.get("worksheets"), list):  # nbformat 3
+        import nbformat
+
+        try:
+            cells = nbformat.convert(nbformat.from_dict(notebook), 4)["cells"]
+        except Exception as error:
+            raise Unreadable(f"expected a notebook of format 4; this one is older and cannot be converted "
+                             f"({type(error).__name__}). Open it in Jupyter and save it again.") from None
+    if not isinstance(cells, list):
+        raise Unreadable("expected a Jupyter notebook with a list of cells; this JSON file has none. Hand in the .ipynb file.")
+    return [_plain_cell(cell) for cell in cells if isinstance(cell, dict)]
+
+
+def merge(cells: list[dict], skeleton: nbformat.NotebookNode, student: str, notes: tuple[str, ...] = ()) -> Submission:
+    """Put a student's cells in the skeleton's order, each added cell after the skeleton cell it followed."""
+    answers, added, oddities = _sorted(cells, skeleton)
+
+    def own(place):
+        return [RunCell(f"added-{number}", cell["source"], added=True) for number, cell in added.get(place, [])
+                if cell["cell_type"] == "code" and cell["source"].strip() and "demo" not in cell["tags"]]
+
+    everything = [cell for place in added for cell in own(place)]
+    run = own(None)
+    for cell in skeleton.cells:
+        role = _role(cell)
+        if role == "solution":
+            sources = answers.get(cell.id, [])
+            # A copy that still holds the stub is a backup; of several answers all run, so that the last counts, as in Jupyter.
+            run += [RunCell(cell.id, source, question=cell.id) for source in sources if _written(source, cell)]
+            definition = rf"^(async )?(def|class) {re.escape(cell.id)}\b"
+            if not sources and not any(re.search(definition, extra.source, re.MULTILINE) for extra in everything):
+                oddities.append(f"The answer cell {cell.id} is missing.")
+            elif len(sources) > 1:
+                oddities.append(f"The answer cell {cell.id} is there {len(sources)} times; the last answer in it counts.")
+        elif role == "locked":
+            run.append(RunCell(cell.id, cell.source))
+        run += own(cell.id)
+    oddities += [f"The cell {cell.id} holds more than {MAX_SOURCE:,} characters and was not run."
+                 for cell in run if len(cell.source) > MAX_SOURCE]
+    run = [cell for cell in run if len(cell.source) <= MAX_SOURCE]
+    return Submission(student, tuple(run), tuple(dict.fromkeys([*notes, *oddities])))
+
+
+def merged_notebook(cells: list[dict], skeleton: nbformat.NotebookNode) -> nbformat.NotebookNode:
+    """The skeleton with a student's answers and added cells in it: what a person reads. Nothing else of theirs is in it."""
+    import nbformat
+
+    answers, added, _ = _sorted(cells, skeleton)
+    notebook = nbformat.from_dict(json.loads(json.dumps(skeleton)))
+
+    def own(place):
+        for number, cell in added.get(place, []):
+            new = nbformat.v4.new_code_cell if cell["cell_type"] == "code" else nbformat.v4.new_markdown_cell
+            if cell["source"].strip():
+                yield new(cell["source"][:MAX_SOURCE], id=f"added-{number}")
+
+    merged = list(own(None))
+    for cell in notebook.cells:
+        if _role(cell) in ("solution", "written"):
+            written = [source for source in answers.get(cell.id, []) if _written(source, cell)]
+            cell.source = written[-1][:MAX_SOURCE] if written else cell.source
+        merged += [cell, *own(cell.id)]
+    notebook.cells = merged
+    return notebook
+
+
+def _sorted(cells: list[dict], skeleton) -> tuple[dict[str, list[str]], dict[str | None, list[tuple[int, dict]]], list[str]]:
+    """A student's cells: answers by name, added cells by the skeleton cell they follow, and what is odd about them."""
+    known = {cell.id: cell for cell in skeleton.cells}
+    answers: dict[str, list[str]] = {}
+    added: dict[str | None, list[tuple[int, dict]]] = {}
+    oddities = []
+    previous = None  # the skeleton cell that an added one follows
+    for number, cell in enumerate(cells):
+        name = cell["grade_id"] if cell["grade_id"] in known else cell["id"] if cell["id"] in known else None
+        role = _role(known[name]) if name else None
+        if role in ("solution", "written"):
+            answers.setdefault(name, []).append(cell["source"])
+        elif role == "locked" and cell["source"].strip() != known[name].source.strip():
+            oddities.append(f"The locked cell {name} was changed; the original was used.")
+        elif role is None:
+            added.setdefault(previous, []).append((number, cell))
+        previous = name or previous
+    return answers, added, oddities
+
+
+def _written(source: str, cell) -> bool:
+    """Is this more than the stub that was handed out?"""
+    return source.strip() != cell.source.strip()
+
+
+def _role(cell) -> str:
+    """What a skeleton cell is: "solution", "written", "check", "locked", "demo" or "prose"."""
+    metadata = cell.metadata.get("nbgrader", {})
+    if cell.cell_type != "code":
+        return "written" if metadata.get("solution") else "prose"
+    return "solution" if metadata.get("solution") else "check" if metadata.get("grade") else \
+        "locked" if metadata.get("locked") else "demo"
+
+
+def _read_json(path: Path):
+    try:
+        raw = read_regular(path, MAX_BYTES)
+    except NotRegular as error:
+        raise Unreadable(f"expected a notebook of at most {MAX_BYTES // 2**20} MB; {error}. Hand in the file itself, without its "
+                         "outputs.") from None
+    if not raw.strip():
+        raise Unreadable("expected a notebook; the file is empty. Save it in Jupyter and hand it in again.")
+    try:
+        return json.loads(raw.decode("utf-8-sig"))
+    except (ValueError, RecursionError) as error:
+        where = f"line {error.lineno}" if isinstance(error, json.JSONDecodeError) else type(error).__name__
+        raise Unreadable(f"expected a notebook; the file is not valid JSON ({where}). Open it in Jupyter, save it and hand it "
+                         "in again.") from None
+
+
+def _plain_cell(cell: dict) -> dict:
+    metadata = cell.get("metadata") if isinstance(cell.get("metadata"), dict) else {}
+    nbgrader = metadata.get("nbgrader") if isinstance(metadata.get("nbgrader"), dict) else {}
+    source = cell.get("source", cell.get("input", ""))
+    if isinstance(source, list):
+        source = "".join(part for part in source if isinstance(part, str))
+    if not isinstance(source, str):
+        source = ""
+    # Lone surrogates are legal in JSON and in no file: replace them before anything tries to encode them.
+    source = source.encode("utf-8", "replace").decode()
+    text = lambda value: value if isinstance(value, str) else None  # noqa: E731
+    tags = metadata.get("tags") if isinstance(metadata.get("tags"), list) else []
+    return {"cell_type": text(cell.get("cell_type")), "source": source, "id": text(cell.get("id")),
+            "grade_id": text(nbgrader.get("grade_id")), "tags": [tag for tag in tags if isinstance(tag, str)]}
+
+
+def printable(name: str) -> str:
+    """A file's or student's name without characters that a terminal, a log or a browser would obey."""
+    return "".join(character if character.isprintable() else "?" for character in name)
+
+
+def _clip(name: str) -> str:
+    name = printable(name)
+    return name if len(name) <= 60 else name[:57] + "…"

@@ -1,0 +1,106 @@
+"""What a submission earned and why: the values that grading ends in and every report is a view of."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from autograder.grading.key import Key, QuestionKey
+
+
+class Status(StrEnum):
+    """How a question ended. `UNGRADED` is our fault and never zero points; `MANUAL` waits for a person."""
+
+    PASSED = "passed"
+    PARTIAL = "partial"
+    FAILED = "failed"
+    MISSING = "missing"
+    CRASHED = "crashed"
+    TIMEOUT = "timeout"
+    UNGRADED = "ungraded"
+    MANUAL = "manual"
+
+
+@dataclass(frozen=True)
+class CaseVerdict:
+    """One case, won or lost whole. `message` states the fact, then the advice; it holds no hidden value."""
+
+    name: str
+    description: str
+    visible: bool
+    passed: bool
+    points: int
+    message: str
+
+
+@dataclass(frozen=True)
+class QuestionVerdict:
+    """What a question earned, and why. `score` is None when we could not grade it, and when a person will."""
+
+    name: str
+    status: Status
+    score: int | None
+    max_score: int
+    message: str
+    misconception: str | None
+    cases: tuple[CaseVerdict, ...]
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What a submission earned.
+
+    Attributes:
+        status: "graded" or "unreadable".
+        seconds: of grading.
+        error: one line when something went wrong.
+        notes: oddities of the notebook, a line each.
+        isolation: of the sandbox that ran it; "" when none did.
+        outputs: what its cells printed and displayed, as nbformat outputs by cell.
+    """
+
+    student: str
+    status: str
+    max_score: int
+    seconds: float
+    error: str | None
+    questions: tuple[QuestionVerdict, ...]
+    notes: tuple[str, ...] = ()
+    isolation: str = ""
+    outputs: dict[str, list] = field(default_factory=dict)
+
+    @property
+    def score(self) -> int | None:
+        """The sum of what was graded here, or None when something could not be; a person's points come on top."""
+        scores = [question.score for question in self.questions if question.status != Status.MANUAL]
+        return None if None in scores else sum(scores)
+
+
+def unreadable(student: str, key: Key, error: str) -> Verdict:
+    """The verdict on a submission that is no notebook: no points, and one line that says why."""
+    message = f"The notebook could not be read: {error}"
+    questions = tuple(no_points(question, Status.MISSING, message) for question in key.questions)
+    return Verdict(student, "unreadable", key.max_score, 0.0, error, questions + by_hand(key))
+
+
+def broken(student: str, key: Key, error: str) -> Verdict:
+    """The verdict when grading itself failed: not zero points, but no score."""
+    return Verdict(student, "graded", key.max_score, 0.0, error,
+                   tuple(ungraded(question) for question in key.questions) + by_hand(key))
+
+
+def ungraded(question: QuestionKey) -> QuestionVerdict:
+    return QuestionVerdict(question.name, Status.UNGRADED, None, question.max_score,
+                           "This question could not be graded. That is not your fault: tell your instructor.", None, ())
+
+
+def by_hand(key: Key) -> tuple[QuestionVerdict, ...]:
+    """The written answers, whose points a person gives."""
+    return tuple(QuestionVerdict(name, Status.MANUAL, None, points, "A person reads and grades this answer.", None, ())
+                 for name, points in key.written.items())
+
+
+def no_points(question: QuestionKey, status: Status, message: str) -> QuestionVerdict:
+    """The verdict on a question of which no case is won."""
+    cases = tuple(CaseVerdict(case.name, case.description, case.visible, False, case.points, message) for case in question.cases)
+    return QuestionVerdict(question.name, status, 0, question.max_score, message, None, cases)

@@ -1,0 +1,1 @@
+"""What runs in a student's process: cells, probes, the watch, walls and wire. No answer is here, and no judgement."""

@@ -1,0 +1,277 @@
+"""Walls around one submission: namespaces, a private scratch directory, limits. Runs in the worker, before student code.
+
+Two kinds of walls. With *bubblewrap* around the warm parent, each submission gets user, mount, PID, IPC, UTS and cgroup
+namespaces of its own: it sees its own processes and its own scratch directory, and all of it ends with the namespace's
+first process. As a *process* it gets a session, a directory and limits; what it starts is found and ended afterwards.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import os
+import resource
+import signal
+import struct
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+SCRATCH = "/scratch"  # where a submission runs under bubblewrap
+RELEASE = "/release"  # what the assignment ships, read-only
+NOBODY = 65534
+STATUS = struct.Struct("<iI")  # one of the next three, with a process id or an exit status
+STARTED, ENDED, FAILED = 1, 2, 3
+
+CLONE_NEWNS, CLONE_NEWCGROUP, CLONE_NEWUTS, CLONE_NEWIPC, CLONE_NEWUSER, CLONE_NEWPID = (
+    0x20000, 0x2000000, 0x4000000, 0x8000000, 0x10000000, 0x20000000)
+MS_RDONLY, MS_NOSUID, MS_NODEV, MS_NOEXEC, MS_REMOUNT, MS_BIND, MS_MOVE, MS_REC, MS_PRIVATE = (
+    1, 2, 4, 8, 32, 4096, 8192, 16384, 1 << 18)
+PR_SET_PDEATHSIG, PR_SET_DUMPABLE, PR_SET_CHILD_SUBREAPER, PR_SET_NO_NEW_PRIVS, PR_CAPBSET_DROP = 1, 4, 36, 38, 24
+CAPABILITY_VERSION_3 = 0x20080522
+
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+class Confinement(RuntimeError):
+    """The kernel refused a wall; the message says which."""
+
+
+def adopt_orphans() -> None:
+    """Linux: what a child leaves running becomes this process's child, to be found and ended."""
+    with contextlib.suppress(AttributeError):
+        _libc.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+
+
+def silence() -> None:
+    """From here on, what is written to standard output and error goes nowhere."""
+    nowhere = os.open(os.devnull, os.O_RDWR)
+    os.dup2(nowhere, 1)
+    os.dup2(nowhere, 2)
+    os.close(nowhere)
+
+
+def leave_root() -> None:
+    """Under bubblewrap started by root: mount this namespace's /proc, then become nobody for good.
+
+    Bubblewrap covers parts of root's /proc, and a covered one denies its children a /proc of their own; nobody's needs no cover.
+    """
+    if os.getuid() != 0 or os.path.exists("/proc/self"):  # never outside: there is a /proc
+        return
+    _mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC)
+    os.setgroups([])
+    os.setresgid(NOBODY, NOBODY, NOBODY)
+    os.setresuid(NOBODY, NOBODY, NOBODY)
+    _libc.prctl(PR_SET_DUMPABLE, 1, 0, 0, 0)  # or the files of its /proc would stay root's, and no child could write its user map
+
+
+# ---------------------------------------------------------------------------------------------------- namespaces
+
+
+def fork_confined(run: Callable[[], None], limits: dict) -> tuple[int, int]:
+    """Start `run` in namespaces of its own.
+
+    Returns:
+        The process id of the namespaces' first process, whose end is the end of everything in them, and a descriptor from
+        which `ended` reads how `run`'s process ended.
+    Raises:
+        Confinement: a wall could not be put up.
+    """
+    status, theirs = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        os.close(status)
+        _outermost(run, limits, theirs)  # does not return
+    os.close(theirs)
+    os.waitpid(pid, 0)
+    message = os.read(status, STATUS.size)
+    kind, init = STATUS.unpack(message) if len(message) == STATUS.size else (FAILED, 0)
+    if kind == FAILED:
+        reason = os.read(status, 400).decode("utf-8", "replace")
+        os.close(status)
+        raise Confinement(reason or "the first process of the namespaces died")
+    return init, status
+
+
+def ended(status: int) -> int | None:
+    """How the process ended, as `waitstatus_to_exitcode` says it; None while it runs, or where it was ended from outside.
+
+    Raises:
+        Confinement: a wall could not be put up.
+    """
+    os.set_blocking(status, False)
+    with contextlib.suppress(BlockingIOError):
+        message = os.read(status, 400)
+        if len(message) >= STATUS.size:
+            kind, code = STATUS.unpack_from(message)
+            if kind == FAILED:
+                raise Confinement(message[STATUS.size:].decode("utf-8", "replace"))
+            return os.waitstatus_to_exitcode(code)
+    return None
+
+
+def _outermost(run, limits: dict, status: int) -> None:
+    try:
+        uid, gid = os.getuid(), os.getgid()
+        _check(_libc.unshare(CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWUTS), "new namespaces")
+        _libc.unshare(CLONE_NEWCGROUP)  # where possible
+        _write("/proc/self/setgroups", "deny")
+        _write("/proc/self/uid_map", f"1000 {uid} 1")
+        _write("/proc/self/gid_map", f"1000 {gid} 1")
+        init = os.fork()
+        if init:
+            os.write(status, STATUS.pack(STARTED, init))
+            os._exit(0)  # the warm parent adopts the first process
+        _walls(limits)
+        worker = os.fork()
+    except (OSError, Confinement) as error:
+        os.write(status, STATUS.pack(FAILED, 0) + str(error).encode()[:300])
+        os._exit(1)
+    if worker == 0:
+        os.close(status)
+        run()  # does not return
+    _first_process(worker, status)
+
+
+def _first_process(worker: int, status: int) -> None:
+    """PID 1: reap what is orphaned, say how the worker ended, and end everything by ending."""
+    close_descriptors(keep={status})
+    _libc.prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)  # nothing in here may trace it
+    while True:
+        pid, code = os.wait()
+        if pid == worker:
+            os.write(status, STATUS.pack(ENDED, code))
+            os._exit(0)
+
+
+def _walls(limits: dict) -> None:
+    _mount("none", "/", None, MS_REC | MS_PRIVATE)
+    _tmpfs(SCRATCH, limits["scratch_megabytes"])
+    python = _directories_of_python("/tmp")
+    for number, path in enumerate(python):
+        Path(SCRATCH, f"python-{number}").mkdir()
+        _mount(str(path), f"{SCRATCH}/python-{number}", None, MS_BIND | MS_REC)
+    _tmpfs("/tmp", limits["scratch_megabytes"])
+    for number, path in enumerate(python):
+        path.mkdir(parents=True)
+        _mount(f"{SCRATCH}/python-{number}", str(path), None, MS_MOVE)
+        Path(SCRATCH, f"python-{number}").rmdir()
+    _tmpfs("/dev/shm", limits["scratch_megabytes"])
+    try:
+        _mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC)
+    except Confinement:  # an empty one hides as much
+        _mount("tmpfs", "/proc", "tmpfs", MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC, "size=4k")
+    for file in sorted(path for path in Path(RELEASE).iterdir() if path.is_file()):
+        place = Path(SCRATCH, file.name)
+        place.touch()
+        _mount(str(file), str(place), None, MS_BIND)
+        _mount("none", str(place), None, MS_REMOUNT | MS_BIND | MS_RDONLY | MS_NOSUID | MS_NODEV)
+    _libc.sethostname(b"sandbox", 7)
+    with contextlib.suppress(OSError):  # no namespaces within: no way to new privileges
+        _write("/proc/sys/user/max_user_namespaces", "0")
+    _drop_capabilities()
+
+
+def _tmpfs(place: str, megabytes: float) -> None:
+    _mount("tmpfs", place, "tmpfs", MS_NOSUID | MS_NODEV, f"size={int(megabytes * 2**20)},nr_inodes=20000,mode=0755")
+
+
+def _directories_of_python(place: str) -> list[Path]:
+    """Where this Python imports from below a place that is about to be covered."""
+    paths = {Path(path).resolve() for path in (sys.prefix, sys.base_prefix, *sys.path) if path and os.path.isdir(path)}
+    return outermost([path for path in paths if path.is_relative_to(place)])
+
+
+def outermost(paths: Sequence[Path]) -> list[Path]:
+    """The directories that lie in none of the others."""
+    return [path for path in paths if not any(path != other and path.is_relative_to(other) for other in paths)]
+
+
+def _drop_capabilities() -> None:
+    for capability in range(64):
+        _libc.prctl(PR_CAPBSET_DROP, capability, 0, 0, 0)  # fails for those the kernel does not know
+    header, nothing = struct.pack("Ii", CAPABILITY_VERSION_3, 0), bytes(24)
+    _check(_libc.capset(header, nothing), "dropping capabilities")
+    _check(_libc.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), "no new privileges")
+
+
+# ---------------------------------------------------------------------------------------------------- limits
+
+
+def limit_resources(limits: dict, isolation: str) -> None:
+    """Resource limits of the calling process and of each it starts.
+
+    Memory is bounded as data beyond what the warm parent already had: TensorFlow reserves far more address space than it uses.
+    """
+    for name, value in (("RLIMIT_CORE", 0), ("RLIMIT_NOFILE", 1024), ("RLIMIT_FSIZE", limits["scratch_megabytes"] * 2**20),
+                        ("RLIMIT_CPU", limits["submission_seconds"] * limits["cores"] + 1),
+                        ("RLIMIT_DATA", _data_bytes() + limits["memory_megabytes"] * 2**20)):
+        _limit(name, int(value))
+    if isolation == "bubblewrap":  # elsewhere it would count every process of the account
+        _limit("RLIMIT_NPROC", int(limits["processes"]))
+
+
+def die_with_parent() -> None:
+    with contextlib.suppress(AttributeError):
+        _libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+
+
+def close_descriptors(keep: set[int]) -> None:
+    """Close every descriptor but the standard ones and those to keep."""
+    try:
+        known = [int(name) for name in os.listdir("/proc/self/fd")]
+    except OSError:
+        known = range(1024)
+    for descriptor in known:
+        if descriptor > 2 and descriptor not in keep:
+            with contextlib.suppress(OSError):
+                os.close(descriptor)
+
+
+def _data_bytes() -> int:
+    try:
+        pages = int(Path("/proc/self/statm").read_text().split()[5])
+        return pages * resource.getpagesize()
+    except OSError:
+        return 2**30
+
+
+def _limit(name: str, value: int) -> None:
+    kind = getattr(resource, name, None)
+    if kind is not None:
+        hard = resource.getrlimit(kind)[1]
+        value = value if hard == resource.RLIM_INFINITY else min(value, hard)
+        with contextlib.suppress(ValueError, OSError):  # macOS refuses some
+            resource.setrlimit(kind, (value, value))
+
+
+# ---------------------------------------------------------------------------------------------------- system calls
+
+
+def _mount(source: str, target: str, kind: str | None, flags: int, options: str = "") -> None:
+    _check(_libc.mount(source.encode(), target.encode(), kind and kind.encode(), ctypes.c_ulong(flags), options.encode() or None),
+           f"mounting {target}")
+
+
+def _check(result: int, what: str) -> None:
+    if result != 0:
+        raise Confinement(f"{what}: {os.strerror(ctypes.get_errno())}")
+
+
+def _write(path: str, text: str) -> None:
+    with open(path, "w") as file:
+        file.write(text)
+
+
+def trial() -> None:
+    """Try every wall once, as `autograder.sandbox.isolation` asks; prints one line, `ok` or what the kernel refused."""
+    limits = {"scratch_megabytes": 1}
+    try:
+        leave_root()
+        adopt_orphans()
+        init, status = fork_confined(lambda: os._exit(0), limits)
+        os.waitpid(init, 0)
+        code = ended(status)
+        print("ok" if code == 0 else f"the first confined process ended with {code}")
+    except (OSError, Confinement) as error:
+        print(error)

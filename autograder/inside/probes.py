@@ -1,0 +1,485 @@
+"""The standard ways to exercise an answer: call it, differentiate it, build it as a Keras layer.
+
+A probe turns an answer and a case's inputs into an *observation*: a dictionary of named NumPy arrays (or, where the
+answer gave something that is no array, a few words that describe it). Probes run in the sandbox beside student code, so
+this module knows no secret. An assignment may add its own in `probes.py`, with the same decorator::
+
+    from autograder.inside.probes import probe, array
+
+    @probe
+    def trajectory(answer, inputs, *, steps):
+        return {"trajectory": array(answer(*inputs, steps))}
+
+and name them in a case: `@question.case(points=4, probe=trajectory(steps=10))`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import importlib.util
+import itertools
+import random
+import re
+import sys
+import tempfile
+import traceback
+import zlib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+
+from autograder.inside.protocol import Failure, Observation, Probe
+
+MAX_BYTES = 32 * 2**20  # of one observed array: an answer to a homework question is never larger
+MAX_ITEMS = 100_000  # taken from an iterator
+MAX_MESSAGE = 300  # characters of an exception's message
+
+
+class AnswerError(Exception):
+    """The answer breaks its contract in a way that the message states for the student."""
+
+
+def probe(function: Callable) -> Callable[..., Probe]:
+    """Make `function(answer, inputs, **options) -> Observation` a probe that questions can name."""
+
+    @functools.wraps(function)
+    def configure(**options) -> Probe:
+        return Probe(function.__name__, options)
+
+    configure.run = function
+    return configure
+
+
+def exercise(answer: Callable, probe: Probe, inputs, seed: str, extra: ModuleType | None = None) -> Observation:
+    """Run one probe on an answer, with all global random generators seeded from `seed`.
+
+    Args:
+        inputs: what the case made, as plain data (see `autograder.inside.wire`).
+        extra: the assignment's own `probes.py`, searched first.
+    Raises:
+        AnswerError, or whatever the answer raises.
+    """
+    run = getattr(getattr(extra, probe.name, None), "run", None) or getattr(globals().get(probe.name), "run", None)
+    if run is None:
+        raise LookupError(f"no probe is called {probe.name!r}")
+    _seed(seed)
+    found = run(answer, inputs, **probe.options)
+    return {name: value if type(value) in (str, np.ndarray) else array(value) for name, value in found.items()}
+
+
+def own_probes(folder: Path) -> ModuleType | None:
+    """An assignment's public `probes.py` in `folder`, if it has one."""
+    path = Path(folder) / "probes.py"
+    if not path.is_file():
+        return None
+    spec = importlib.util.spec_from_file_location("assignment_probes", path)
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module  # TensorFlow looks a traced function's module up by its name
+    spec.loader.exec_module(module)
+    return module
+
+
+_seeded: set[int] = set()  # in this process
+
+
+def _seed(name: str) -> None:
+    import tensorflow as tf  # lazy everywhere in this module: `autograder --help` should not wait for TensorFlow
+    from tensorflow.python.eager import context
+
+    number = zlib.crc32(name.encode())
+    random.seed(number)
+    np.random.seed(number)
+    if number in _seeded:
+        tf.random.set_seed(number)
+    else:
+        # As `tf.random.set_seed`, which also throws away all of TensorFlow's kernels, for the sake of random ones that have run
+        # with this seed before. There are none yet, and making kernels anew takes most of the time of a small case.
+        context.context()._seed, context.context()._rng = number, random.Random(number)
+        _seeded.add(number)
+
+
+def failure(error: BaseException) -> Failure:
+    """An exception as plain data: its type, what its message says first, the notebook's line and function it came from."""
+    answer_error = isinstance(error, AnswerError)
+    cause = error.__cause__ if answer_error and error.__cause__ is not None else error
+    line = function = None
+    for frame in traceback.extract_tb(cause.__traceback__):
+        if frame.line and in_notebook(frame.filename):
+            line, function = frame.line.strip(), frame.name
+    if isinstance(error, SyntaxError) and isinstance(error.text, str):
+        line = error.text.strip()
+    try:
+        message = str(error.msg if isinstance(error, SyntaxError) else error)  # without the cell's made-up file name
+    except Exception:  # a student's own exception class can raise here
+        message = ""
+    if not answer_error:  # Keras and TensorFlow put pages into their messages; the first line says it
+        plain = re.sub(r"\x1b\[[0-9;]*m|\{\{function_node [^}]*\}\} ?", "", message)
+        lines = [text.strip() for text in plain.splitlines() if text.strip()]
+        if len(lines) > 1 and lines[0].startswith("Exception encountered when calling"):
+            lines = lines[1:]  # Keras's own reason comes second
+        message = lines[0] if lines else ""
+    return Failure(str(type(error).__name__), message[:MAX_MESSAGE], line[:120] if line else None, function,
+                   message[:MAX_MESSAGE] if answer_error else None)
+
+
+def in_notebook(filename: str) -> bool:
+    """Does code of this file come from a notebook's cell?"""
+    return "ipykernel_" in filename or filename.startswith("<ipython-input")
+
+
+# ---------------------------------------------------------------------------------------------------- what goes in
+
+
+def tensors(value):
+    """Inputs as a student receives them: arrays and nested lists of numbers become float32, int32 or bool tensors.
+
+    Python scalars, strings and None stay what they are; a list that holds arrays stays a list, of tensors.
+    """
+    import tensorflow as tf
+
+    if isinstance(value, dict):
+        return {key: tensors(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)) and not _numbers(value):
+        return [tensors(item) for item in value]
+    if isinstance(value, (list, tuple, np.ndarray)):
+        value = np.asarray(value)
+        dtype = {"f": tf.float32, "i": tf.int32, "u": tf.int32, "b": tf.bool}.get(value.dtype.kind)
+        return tf.constant(value, dtype)
+    return value
+
+
+def _numbers(value) -> bool:
+    """Is this a non-empty, possibly nested, list of numbers alone?"""
+    if isinstance(value, (list, tuple)):
+        return len(value) > 0 and all(_numbers(item) for item in value)
+    return isinstance(value, (bool, int, float, np.number, np.bool_))
+
+
+def _arguments(inputs, convert: str) -> list:
+    if convert == "tensor":
+        return [tensors(value) for value in inputs]
+    if convert == "numpy":  # as the case made them; copies, so that an answer that writes to them harms nobody
+        return [np.array(value) if isinstance(value, np.ndarray) else value for value in inputs]
+    if convert == "python":
+        return [value.tolist() if isinstance(value, np.ndarray) else value for value in inputs]
+    raise ValueError(f"inputs must be 'tensor', 'numpy' or 'python'. Received: {convert!r}")
+
+
+# ---------------------------------------------------------------------------------------------------- what comes out
+
+
+def array(value, depth: int = 0) -> np.ndarray | str:
+    """A value as a plain NumPy array, or a few words on what it is instead. Never raises for a student's value."""
+    import tensorflow as tf
+
+    if value is None:
+        return "None"
+    if isinstance(value, int) and not -(2**63) <= value < 2**64:
+        return "an integer beyond 64 bits"
+    if isinstance(value, (bool, int, float, complex)):
+        return _plain(np.asarray(value))
+    if isinstance(value, (str, bytes)):
+        return "a string"
+    if isinstance(value, tf.RaggedTensor):
+        return "a ragged tensor"
+    if isinstance(value, (tf.SparseTensor, tf.IndexedSlices)):
+        return _attempt(lambda: tf.sparse.to_dense(value) if isinstance(value, tf.SparseTensor) else tf.convert_to_tensor(value))
+    if type(value).__name__ == "KerasTensor" or (isinstance(value, tf.Tensor) and not hasattr(value, "numpy")):
+        return "a symbolic tensor, which has no value"
+    if isinstance(value, dict):
+        return "a dictionary"
+    if isinstance(value, (list, tuple, Iterator)):
+        return _stack(value, depth)
+    if callable(value) and not hasattr(value, "__array__") and not hasattr(value, "numpy"):
+        return "a function" if not isinstance(value, type) else "a class"
+    return _attempt(lambda: value.numpy() if hasattr(value, "numpy") else value)
+
+
+def _attempt(convert: Callable) -> np.ndarray | str:
+    try:
+        value = convert()
+        return _plain(np.asarray(value.numpy() if hasattr(value, "numpy") else value))
+    except Exception as error:
+        return f"something that is no array ({type(error).__name__})"
+
+
+def _stack(values, depth: int) -> np.ndarray | str:
+    if depth > 16:
+        return "a very deeply nested list"
+    items = list(itertools.islice(iter(values), MAX_ITEMS + 1))
+    if len(items) > MAX_ITEMS:
+        return f"a sequence of more than {MAX_ITEMS} items"
+    if items and all(type(item) in (bool, int, float) for item in items):
+        return _plain(np.asarray(items))
+    parts = [array(item, depth + 1) for item in items]
+    for part in parts:
+        if isinstance(part, str):
+            return f"a list with {part}"
+    if len({part.shape for part in parts}) > 1:
+        return "a list of arrays with different shapes"
+    return _plain(np.stack(parts)) if parts else np.zeros((0,), np.float32)
+
+
+def _plain(value: np.ndarray) -> np.ndarray | str:
+    if value.dtype.name in ("bfloat16", "float8_e4m3fn", "float8_e5m2"):
+        value = value.astype(np.float32)
+    if value.dtype.kind not in "biufc" or value.dtype.itemsize > 16:
+        return {"O": "an array of Python objects", "U": "an array of strings", "S": "an array of strings"}.get(
+            value.dtype.kind, f"an array of {value.dtype.name}")
+    if value.nbytes > MAX_BYTES:
+        return f"an array of {value.nbytes / 2**20:,.0f} MB with shape {value.shape}"
+    # A copy: neither a subclass nor a broadcast view (tiny in memory, huge when written out) leaves this function.
+    return np.array(value, dtype=value.dtype.newbyteorder("="), order="C", subok=False)
+
+
+def _named(value, returns: tuple[str, ...] | None) -> Observation:
+    """One output, or the several that the contract names, in that order."""
+    if not returns:
+        return {"output": array(value)}
+    if isinstance(value, Iterator):
+        value = list(itertools.islice(value, len(returns) + 1))
+    if not isinstance(value, (list, tuple)) or len(value) != len(returns):
+        received = f"{len(value)} values" if isinstance(value, (list, tuple)) else "one value"
+        raise AnswerError(f"returned {received}; expected {len(returns)}: {', '.join(returns)}.")
+    return {name: array(item) for name, item in zip(returns, value)}
+
+
+# ---------------------------------------------------------------------------------------------------- functions
+
+
+@probe
+def call(answer, inputs, *, inputs_as: str = "tensor", returns: tuple[str, ...] | None = None) -> Observation:
+    """Call a function.
+
+    Args:
+        inputs_as: `"tensor"`, `"numpy"` (as the case made them) or `"python"` (lists and numbers).
+        returns: names of the outputs when there are several; without it a sequence is one stacked array.
+    """
+    return _named(answer(*_arguments(inputs, inputs_as)), returns)
+
+
+@probe
+def gradients(answer, inputs, *, arguments: tuple[str, ...] = (), returns: tuple[str, ...] | None = None) -> Observation:
+    """Call a function and differentiate it with respect to every float input.
+
+    The function differentiated is the sum of all outputs weighted with fixed pseudo-random numbers: a plain sum would be
+    blind wherever outputs add up to a constant, as those of softmax do.
+
+    Args:
+        arguments: names of the inputs, for the messages.
+    """
+    import tensorflow as tf
+
+    values = [tensors(value) for value in inputs]
+    names = [arguments[i] if i < len(arguments) else f"argument {i + 1}" for i in range(len(values))]
+    watched = {}
+    for name, value in zip(names, values):
+        if isinstance(value, list):
+            watched.update({f"{name}[{i}]": item for i, item in enumerate(value) if _is_float(item)})
+        elif _is_float(value):
+            watched[name] = value
+    with tf.GradientTape(watch_accessed_variables=False) as tape:
+        tape.watch(list(watched.values()))
+        output = answer(*values)
+        score = _weighted_sum(output, returns)
+    observation = _named(output, returns)
+    for name, gradient in zip(watched, tape.gradient(score, list(watched.values()))):
+        observation[f"gradient of {name}"] = _gradient(gradient, name)
+    return observation
+
+
+@probe
+def mutates(answer, inputs, *, variables: tuple[int, ...] = (0,), returns: tuple[str, ...] | None = None) -> Observation:
+    """Call a function that changes `tf.Variable`s in place, and observe them afterwards along with what it returns.
+
+    Args:
+        variables: positions of the arguments that are a variable, or a list of variables.
+    """
+    import tensorflow as tf
+
+    values = [tensors(value) for value in inputs]
+    watched = {}
+    for position in variables:
+        if isinstance(values[position], list):
+            values[position] = [tf.Variable(item) for item in values[position]]
+            watched.update({f"variable {i + 1} afterwards": item for i, item in enumerate(values[position])})
+        else:
+            values[position] = tf.Variable(values[position])
+            watched["variable afterwards"] = values[position]
+    # The answer gets a list of its own: rebinding its entries must not hide the variables from us.
+    observation = _named(answer(*[list(value) if isinstance(value, list) else value for value in values]), returns)
+    return observation | {name: array(variable) for name, variable in watched.items()}
+
+
+def _is_float(value) -> bool:
+    import tensorflow as tf
+
+    return isinstance(value, tf.Tensor) and value.dtype.is_floating
+
+
+def _weighted_sum(output, returns):
+    import tensorflow as tf
+
+    outputs = list(output) if returns and isinstance(output, (list, tuple)) else [output]
+    if not returns and isinstance(output, (list, tuple)):
+        outputs = [tf.stack(output)] if output else []
+    total = tf.constant(0.0, tf.float64)
+    for i, value in enumerate(outputs):
+        if not tf.is_tensor(value):
+            raise AnswerError(f"returned {_kind(value)}; gradients flow only through TensorFlow operations. "
+                              "Compute with tf functions from the inputs to the output.")
+        weights = np.random.default_rng(i).uniform(0.5, 1.5, value.shape)
+        total += tf.reduce_sum(tf.cast(value, tf.float64) * weights)
+    return total
+
+
+def _kind(value) -> str:
+    return "a NumPy array" if isinstance(value, np.ndarray) else "None" if value is None else f"a {type(value).__name__}"
+
+
+def _gradient(gradient, name: str) -> np.ndarray | str:
+    if gradient is None:
+        raise AnswerError(f"has no gradient with respect to {name}: "
+                          "the output does not depend on it through TensorFlow operations.")
+    return array(gradient)
+
+
+# ---------------------------------------------------------------------------------------------------- Keras layers
+#
+# Inputs of these probes are a dictionary: `config` (arguments of the constructor), `weights` (path -> array, the path as
+# the layer's docstring gives it: "query_dense/kernel"), `call` (positional tensors), `options` (keyword arguments).
+
+
+@probe
+def layer(answer, inputs, *, returns: tuple[str, ...] | None = None) -> Observation:
+    """Build a layer, set its weights by path, and call it."""
+    built, values, options = _layer(answer, inputs)
+    return _named(built(*values, **options), returns)
+
+
+@probe
+def layer_gradients(answer, inputs, *, returns: tuple[str, ...] | None = None) -> Observation:
+    """Gradients of a layer's output with respect to its float inputs and every weight that the case sets."""
+    import tensorflow as tf
+
+    built, values, options = _layer(answer, inputs)
+    watched = {f"input {i + 1}": value for i, value in enumerate(values) if _is_float(value)}
+    weights = {path: _tensor_of(_weight(built, path)) for path in inputs.get("weights", {})}
+    with tf.GradientTape() as tape:
+        tape.watch(list(watched.values()))
+        score = _weighted_sum(built(*values, **options), returns)
+    targets = watched | weights
+    gradient = tape.gradient(score, list(targets.values()))
+    return {f"gradient of {name}": _gradient(item, name) for name, item in zip(targets, gradient)}
+
+
+@probe
+def layer_config(answer, inputs, *, returns: tuple[str, ...] | None = None) -> Observation:
+    """Rebuild a layer from its own `get_config()`, give the copy the same weights, and call it."""
+    built, values, options = _layer(answer, inputs)
+    config = built.get_config()
+    try:
+        copy = answer.from_config(config)
+    except Exception as error:
+        raise AnswerError(f"cannot be rebuilt from its get_config() ({type(error).__name__}): the configuration must hold "
+                          "every argument of __init__ under its own name.") from error
+    with _untraced():
+        copy(*values, **options)
+    _set_weights(copy, inputs)
+    return _named(copy(*values, **options), returns)
+
+
+@probe
+def layer_in_model(answer, inputs, *, returns: tuple[str, ...] | None = None) -> Observation:
+    """Use a layer in a functional model whose batch size is unknown, and the model under `tf.function`."""
+    import tensorflow as tf
+
+    model, built, values = _model(answer, inputs)
+    _set_weights(built, inputs)
+    signature = [tf.TensorSpec([None, *value.shape[1:]], value.dtype) for value in values]
+    compiled = tf.function(lambda *arguments: model(list(arguments)), input_signature=signature)
+    return _named(compiled(*values), returns)
+
+
+@probe
+def layer_saved(answer, inputs, *, returns: tuple[str, ...] | None = None) -> Observation:
+    """Save a model that contains the layer, load it again, and call what was loaded."""
+    import keras
+
+    model, built, values = _model(answer, inputs)
+    _set_weights(built, inputs)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "model.keras"
+        model.save(path)
+        with _untraced():
+            loaded = keras.models.load_model(path, custom_objects={answer.__name__: answer}, compile=False)
+    return _named(loaded(list(values)), returns)
+
+
+def _layer(answer, inputs):
+    built = answer(**inputs.get("config", {}))
+    values = [tensors(value) for value in inputs["call"]]
+    options = {name: tensors(value) for name, value in inputs.get("options", {}).items()}
+    with _untraced():
+        built(*values, **options)  # creates the weights, wherever the layer makes them
+    _set_weights(built, inputs)
+    return built, values, options
+
+
+def _model(answer, inputs):
+    import keras
+
+    built = answer(**inputs.get("config", {}))
+    values = [tensors(value) for value in inputs["call"]]
+    options = {name: tensors(value) for name, value in inputs.get("options", {}).items()}
+    symbols = [keras.Input(shape=value.shape[1:], dtype=value.dtype.name) for value in values]
+    with _untraced():
+        return keras.Model(symbols, built(*symbols, **options)), built, values
+
+
+@contextlib.contextmanager
+def _untraced():
+    """While Keras builds a layer symbolically, run functions decorated with `tf.function` as plain Python.
+
+    Otherwise such a function is traced, and kept, with the weights' initial values as constants.
+    """
+    import tensorflow as tf
+
+    before = tf.config.functions_run_eagerly()
+    tf.config.run_functions_eagerly(True)
+    try:
+        yield
+    finally:
+        tf.config.run_functions_eagerly(before)
+
+
+def _weight(built, path: str):
+    value = built
+    for i, name in enumerate(path.split("/")):
+        try:
+            value = getattr(value, name)
+        except AttributeError:
+            where = "/".join(path.split("/")[:i]) or "the layer"
+            raise AnswerError(f"has no weight {path}: {where} has no attribute {name!r}.") from None
+    if value is None:
+        raise AnswerError(f"has no weight {path}: it is None.")
+    return value
+
+
+def _tensor_of(weight):
+    # A tape watches the tf.Variable inside a Keras variable.
+    return getattr(weight, "value", weight) if type(weight).__module__.startswith("keras") else weight
+
+
+def _set_weights(built, inputs) -> None:
+    for path, value in inputs.get("weights", {}).items():
+        weight = _weight(built, path)
+        value = np.asarray(value, np.float32)
+        if not hasattr(weight, "assign"):
+            raise AnswerError(f"has at {path} {_kind(weight)}, not a variable.")
+        if tuple(weight.shape) != value.shape:
+            raise AnswerError(f"has a weight {path} of shape {tuple(weight.shape)}; expected {value.shape}.")
+        weight.assign(value)

@@ -1,0 +1,229 @@
+"""What crosses the boundary: requests and replies as frozen dataclasses, numbered, with their types checked on arrival.
+
+Both sides import this module. What a reply holds comes from a process in which student code ran: it has these types and
+nothing else is known of it. The form on the wire is `autograder.inside.wire`'s.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import types
+import typing
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from autograder.inside.wire import WireError
+
+Observation = dict[str, np.ndarray | str]  # named arrays, or a few words where the answer gave something that is no array
+
+
+@dataclass(frozen=True)
+class Probe:
+    """A probe's name and options: what has to be known to run it elsewhere."""
+
+    name: str
+    options: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Failure:
+    """How an answer or a cell went wrong.
+
+    Attributes:
+        error: the exception's type.
+        line, function: the notebook's line, and the function, that it came from.
+        sentence, fields: of an `AnswerError`: the sentence that the message was made from, and what was put into it.
+    """
+
+    error: str
+    message: str = ""
+    line: str | None = None
+    function: str | None = None
+    sentence: str | None = None
+    fields: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Use:
+    """Something that a question forbids and its answer used: its public name, and the notebook's line that led to it."""
+
+    name: str
+    line: str | None = None
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What an answer did on a case: gave an observation, failed, was not there, or took its process with it.
+
+    Attributes:
+        undefined: the notebook defines no such name.
+        uses: what it used of what its question forbids.
+        died: "timeout" or "crashed" when the process did not survive; `said` is then the sandbox's sentence about it.
+    """
+
+    observation: Observation | None = None
+    failure: Failure | None = None
+    undefined: bool = False
+    uses: tuple[Use, ...] = ()
+    died: str = ""
+    said: str = ""
+
+
+# ---------------------------------------------------------------------------------------------------- requests and replies
+
+
+@dataclass(frozen=True)
+class Fork:
+    """To the warm parent, with a channel: start a child. `limits` are those of `course.toml`."""
+
+    isolation: str
+    folder: str
+    limits: dict[str, float]
+
+
+@dataclass(frozen=True)
+class Forked:
+    """The child's process id as the parent sees it; `refused` says which wall could not be put up."""
+
+    pid: int | None
+    refused: str = ""
+
+
+@dataclass(frozen=True)
+class Reap:
+    """To the warm parent: end a child and all it started, `grace` seconds after it began to end by itself at the latest."""
+
+    pid: int
+    grace: float
+
+
+@dataclass(frozen=True)
+class Reaped:
+    """How a child ended, as `os.waitstatus_to_exitcode` says it; None where it was ended from outside."""
+
+    pid: int
+    exit: int | None = None
+    refused: str = ""
+
+
+@dataclass(frozen=True)
+class Ready:
+    """The warm parent has imported everything; a child stands behind its walls. `pid` is the sender's own."""
+
+    pid: int
+
+
+@dataclass(frozen=True)
+class RunCell:
+    """To a child: run a cell's source."""
+
+    id: str
+    source: str
+
+
+@dataclass(frozen=True)
+class CellDone:
+    """What a cell printed and displayed, as nbformat's outputs; how many characters were dropped; how it failed."""
+
+    outputs: list[dict[str, Any]]
+    dropped: int
+    failure: Failure | None = None
+
+
+@dataclass(frozen=True)
+class Exercise:
+    """To a child: exercise an answer on a case. `forbid` is what the answer may not use."""
+
+    question: str
+    probe: Probe
+    inputs: Any
+    seed: str
+    forbid: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Exercised:
+    """What came of it."""
+
+    outcome: Outcome
+
+
+MESSAGES = {kind.__name__: kind for kind in (Fork, Forked, Reap, Reaped, Ready, RunCell, CellDone, Exercise, Exercised)}
+
+
+def numbered(number: int, message: Any) -> dict[str, Any]:
+    """A message as plain data. A reply carries the number of its request."""
+    return {"number": number, "kind": type(message).__name__, "body": plain(message)}
+
+
+def read(data: Any, number: int | None, *kinds: type) -> tuple[int, Any]:
+    """A message of one of these kinds, with its number.
+
+    Args:
+        number: the one it has to carry; None takes any.
+    Raises:
+        WireError: it is none, or another's; a reply that comes late has another number.
+    """
+    if not isinstance(data, dict) or set(data) != {"number", "kind", "body"} or type(data["number"]) is not int:
+        raise WireError("not a message")
+    if number is not None and data["number"] != number:
+        raise WireError("a message with another number was expected")
+    kind = MESSAGES.get(data["kind"]) if isinstance(data["kind"], str) else None
+    if kind not in kinds:
+        raise WireError("a message of another kind was expected")
+    return data["number"], typed(data["body"], kind)
+
+
+def plain(value: Any) -> Any:
+    """Dataclasses as dictionaries, all the way down; arrays are not copied."""
+    if dataclasses.is_dataclass(value):
+        return {item.name: plain(getattr(value, item.name)) for item in dataclasses.fields(value)}
+    if isinstance(value, dict):
+        return {key: plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [plain(item) for item in value]
+    return value
+
+
+def typed(data: Any, kind: Any) -> Any:
+    """The inverse of `plain`: data as what its type says, so that nothing else gets in.
+
+    Raises:
+        WireError: it is something else.
+    """
+    origin, parts = typing.get_origin(kind), typing.get_args(kind)
+    if kind is Any:
+        return data
+    if dataclasses.is_dataclass(kind):
+        hints = _hints(kind)
+        if not isinstance(data, dict) or not set(data) <= set(hints):
+            raise WireError(f"expected a {kind.__name__}")
+        try:
+            return kind(**{name: typed(value, hints[name]) for name, value in data.items()})
+        except TypeError:
+            raise WireError(f"a {kind.__name__} is not complete") from None
+    if origin in (typing.Union, types.UnionType):
+        for part in parts:
+            try:
+                return typed(data, part)
+            except WireError:
+                continue
+    elif origin is dict and isinstance(data, dict):
+        return {typed(key, parts[0]): typed(value, parts[1]) for key, value in data.items()}
+    elif origin is list and isinstance(data, list):
+        return [typed(item, parts[0]) for item in data]
+    elif origin is tuple and isinstance(data, list):
+        return tuple(typed(item, parts[0]) for item in data)
+    elif kind is float and type(data) in (int, float):
+        return data
+    elif isinstance(kind, type) and type(data) is kind:  # True is no int here
+        return data
+    raise WireError(f"expected {getattr(kind, '__name__', kind)}")
+
+
+@functools.cache
+def _hints(kind: type) -> dict[str, Any]:
+    return typing.get_type_hints(kind)

@@ -1,0 +1,362 @@
+"""The untrusted side: runs a submission's cells, then exercises its answers as the grader asks.
+
+Started by the sandbox with the number of its control descriptor and names of modules. This first process (the *warm
+parent*) imports TensorFlow and those once and never runs student code. For each submission it forks; the child receives a
+channel of its own, on which the grader sends cells and probe requests. Whatever the child replies is only ever compared with
+the key, which is not here, nor is anything of the kit but this room and what notebooks import.
+"""
+
+from __future__ import annotations
+
+import array
+import base64
+import contextlib
+import gc
+import importlib
+import io
+import os
+import select
+import signal
+import socket
+import sys
+
+from autograder.inside import confine, probes, watch, wire
+from autograder.inside.protocol import (
+    CellDone,
+    Exercise,
+    Exercised,
+    Failure,
+    Fork,
+    Forked,
+    Outcome,
+    Ready,
+    Reap,
+    Reaped,
+    RunCell,
+    numbered,
+    read,
+)
+
+MAX_FIGURE = 4 * 2**20  # bytes of one picture that a cell displays
+
+
+class Outputs:
+    """What a cell prints and displays, in order, as nbformat's outputs: the first `limit` characters, and a count of the rest."""
+
+    def __init__(self, limit: int):
+        self.limit, self.kept, self.written, self.items = limit, 0, 0, []
+
+    def stream(self, name: str, text: str) -> None:
+        self.written += len(text)
+        text = text[:self.limit - self.kept]
+        if not text:
+            return
+        self.kept += len(text)
+        if self.items and self.items[-1].get("name") == name:
+            self.items[-1]["text"].append(text)
+        else:
+            self.items.append({"output_type": "stream", "name": name, "text": [text]})
+
+    def display(self, kind: str, data: dict) -> None:
+        """Keep what can be shown safely: plain text, and pictures."""
+        shown = {}
+        if isinstance(text := data.get("text/plain"), str):
+            self.written += len(text)
+            shown["text/plain"] = text[:max(self.limit - self.kept, 0)]
+            self.kept += len(shown["text/plain"])
+        for mime in ("image/png", "image/jpeg"):
+            picture = data.get(mime)
+            if isinstance(picture, bytes):
+                picture = base64.b64encode(picture).decode()
+            if isinstance(picture, str) and len(picture) <= MAX_FIGURE and len(self.items) < 100:
+                shown[mime] = picture
+        if any(shown.values()):
+            self.items.append({"output_type": kind, "data": shown})
+
+    def listed(self) -> list[dict]:
+        return [{**item, "text": "".join(item["text"])} if "text" in item else item for item in self.items]
+
+    @property
+    def dropped(self) -> int:
+        return self.written - self.kept
+
+
+class Stream(io.TextIOBase):
+    """`sys.stdout` or `sys.stderr` of a cell."""
+
+    def __init__(self, outputs: Outputs, name: str):
+        self.outputs, self.stream_name = outputs, name
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, text: str) -> int:
+        self.outputs.stream(self.stream_name, str(text))
+        return len(text)
+
+
+def behind_bubblewrap() -> None:
+    """As `main`, in a namespace of bubblewrap's."""
+    confine.leave_root()
+    main()
+
+
+def main() -> None:
+    control = socket.socket(fileno=int(sys.argv[1]))
+    shell = _warm_up(sys.argv[2:])
+    confine.silence()
+    confine.adopt_orphans()
+    _reply(control, 0, Ready(os.getpid()))
+    children: dict[int, int | None] = {}  # process -> the descriptor that tells how it ended, when it is confined
+    while True:
+        try:
+            number, request, channel = _receive_with_channel(control)
+        except (EOFError, OSError):
+            break
+        if isinstance(request, Fork):
+            try:
+                pid, status = _fork(lambda job=request, channel=channel: _child(channel, job, shell), request)
+                children[pid] = status
+                reply = Forked(pid)
+            except confine.Confinement as error:
+                reply = Forked(None, str(error))
+            channel.close()
+        else:
+            reply = _reap(request.pid, children, request.grace)
+        _reply(control, number, reply)
+    for pid, status in children.items():
+        with contextlib.suppress(OSError):
+            os.kill(pid, signal.SIGKILL) if status is not None else os.killpg(pid, signal.SIGKILL)
+
+
+def _reply(channel: socket.socket, number: int, message) -> None:
+    wire.send(channel, numbered(number, message))
+
+
+def _warm_up(modules: list[str]):
+    """Import what notebooks import, and these modules, and make the shell that every child inherits."""
+    os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
+    gc.disable()  # a fifth of the time, spent on looking for garbage that imports do not make
+    import keras  # noqa: F401
+    import matplotlib
+    import psutil  # noqa: F401
+    import tensorflow as tf  # noqa: F401
+
+    matplotlib.use("Agg")
+    import matplotlib.pyplot  # noqa: F401
+
+    for name in modules:
+        with contextlib.suppress(ImportError):  # what is not installed nobody can use
+            importlib.import_module(name)
+    import autograder
+
+    # The release's cells import it; grading is not here, and what a check would print nobody reads.
+    autograder.check = lambda name: None
+    shell = _shell()
+    # No operation may run here: TensorFlow's threads would not survive the fork.
+    gc.freeze()  # keeps the children from copying these pages when they collect
+    gc.enable()
+    return shell
+
+
+def _receive_with_channel(control: socket.socket):
+    """One request from the grader, with the child's end of a new channel when there is one."""
+    message, ancillary, _, _ = control.recvmsg(wire.PREFIX.size, socket.CMSG_LEN(array.array("i").itemsize))
+    if not message:
+        raise EOFError
+    control.settimeout(None)
+    while len(message) < wire.PREFIX.size:
+        message += control.recv(wire.PREFIX.size - len(message))
+    size, _ = wire.PREFIX.unpack(message)
+    body = b""
+    while len(body) < size:
+        part = control.recv(size - len(body))
+        if not part:
+            raise EOFError
+        body += part
+    descriptors = array.array("i")
+    for _, _, data in ancillary:
+        descriptors.frombytes(data)
+    number, request = read(wire.unpack(message + body), None, Fork, Reap)
+    return number, request, socket.socket(fileno=descriptors[0]) if descriptors else None
+
+
+def _fork(run, job: Fork) -> tuple[int, int | None]:
+    if job.isolation == "bubblewrap":
+        return confine.fork_confined(run, job.limits)
+    pid = os.fork()
+    if pid == 0:
+        run()  # does not return
+    return pid, None
+
+
+def _reap(pid: int, children: dict[int, int | None], grace: float) -> Reaped:
+    """End a child and everything it started; how it ended, where it ended by itself, within `grace` seconds."""
+    status = children.pop(pid, None)
+    if status is None:
+        return Reaped(pid, _reap_group(pid, children))
+    try:
+        select.select([status], [], [], grace)
+        code = confine.ended(status)
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+        with contextlib.suppress(ChildProcessError):
+            os.waitpid(pid, 0)  # returns when every process of the namespace is gone
+        return Reaped(pid, code)
+    except confine.Confinement as error:
+        return Reaped(pid, None, str(error))
+    finally:
+        os.close(status)
+
+
+def _reap_group(pid: int, children: dict) -> int | None:
+    import psutil
+
+    with contextlib.suppress(OSError):
+        os.killpg(pid, signal.SIGKILL)
+    status = None
+    for _ in range(50):  # what forks while it is being killed is caught in the next round
+        survivors = [p for p in psutil.Process().children(recursive=True) if p.pid == pid or p.pid not in children]
+        for process in survivors:
+            with contextlib.suppress(psutil.Error):
+                process.kill()
+        try:
+            while True:
+                ended, code = os.waitpid(-1, os.WNOHANG if status is not None else 0)
+                if ended == 0:
+                    break
+                if ended == pid:
+                    status = code
+        except ChildProcessError:
+            break
+        if status is not None and not survivors:
+            break
+    return os.waitstatus_to_exitcode(status) if status is not None else None
+
+
+# ---------------------------------------------------------------------------------------------------- one submission
+
+
+def _child(channel: socket.socket, job: Fork, shell) -> None:
+    try:
+        confine.close_descriptors(keep={channel.fileno()})
+        os.setsid()
+        if job.isolation == "process":
+            confine.die_with_parent()
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+        os.chdir(job.folder)
+        os.environ["HOME"] = job.folder
+        os.environ["TMPDIR"] = "/tmp" if job.isolation == "bubblewrap" else job.folder
+        sys.path.insert(0, job.folder)  # as in Jupyter; everything of ours is loaded already
+        confine.limit_resources(job.limits, job.isolation)
+        extra = probes.own_probes(job.folder)
+        _reply(channel, 0, Ready(os.getpid()))
+        while True:
+            number, request = read(wire.receive(channel), None, RunCell, Exercise)
+            outputs = Outputs(int(job.limits["output_characters"]))
+            shell.outputs = outputs
+            with _captured(outputs):
+                failure = _run_cell(shell, request) if isinstance(request, RunCell) else None
+                outcome = None if isinstance(request, RunCell) else _exercise(shell, request, extra)
+            reply = Exercised(outcome) if outcome is not None else CellDone(outputs.listed(), outputs.dropped, failure)
+            try:
+                _reply(channel, number, reply)
+            except wire.WireError as error:
+                failure = Failure("WireError", str(error))
+                _reply(channel, number, Exercised(Outcome(failure=failure)) if outcome is not None else CellDone([], 0, failure))
+    except (EOFError, OSError):
+        pass
+    finally:
+        os._exit(0)
+
+
+def _shell():
+    from IPython.core.displayhook import DisplayHook
+    from IPython.core.displaypub import DisplayPublisher
+    from IPython.core.interactiveshell import InteractiveShell
+    from traitlets.config import Config
+
+    class Hook(DisplayHook):
+        """The value of a cell's last line becomes an output, and `_` and `Out` work."""
+
+        def __call__(self, result=None):
+            if result is not None and not self.quiet():
+                self.update_user_ns(result)
+                self.shell.outputs.display("execute_result", self.compute_format_data(result)[0])
+
+    class Publisher(DisplayPublisher):
+        def publish(self, data, metadata=None, **_):
+            self.shell.outputs.display("display_data", data)
+
+        def clear_output(self, wait=False):
+            pass
+
+    class Shell(InteractiveShell):
+        displayhook_class = Hook
+        display_pub_class = Publisher
+        outputs = Outputs(0)
+
+        def ask_exit(self):  # what `exit()` and `quit()` call
+            raise SystemExit("the notebook asked Python to exit")
+
+        def enable_gui(self, gui=None):  # `%matplotlib inline` must not fail without a screen
+            pass
+
+        def _showtraceback(self, etype, evalue, stb):  # errors are reported as such, not as text
+            pass
+
+    config = Config()
+    config.HistoryManager.enabled = False
+    config.HistoryManager.hist_file = ":memory:"
+    config.InteractiveShell.colors = "nocolor"
+    shell = Shell.instance(config=config)
+    sys.modules["__main__"] = shell.user_module
+    return shell
+
+
+def _run_cell(shell, request: RunCell) -> Failure | None:
+    # With silent=False and no history, IPython still registers the source, so that AutoGraph and inspect find it.
+    result = shell.run_cell(request.source, store_history=False, cell_id=request.id)
+    _show_figures(shell.outputs)
+    error = result.error_before_exec or result.error_in_exec
+    return probes.failure(error) if error is not None else None
+
+
+def _show_figures(outputs: Outputs) -> None:
+    """What Jupyter shows under a cell: the figures it has drawn."""
+    pyplot = sys.modules["matplotlib.pyplot"]
+    for number in pyplot.get_fignums()[:20]:
+        with contextlib.suppress(Exception):  # a figure that cannot be drawn is no reason to lose the cell
+            picture = io.BytesIO()
+            figure = pyplot.figure(number)
+            figure.savefig(picture, format="png", bbox_inches="tight")
+            outputs.display("display_data", {"image/png": picture.getvalue(), "text/plain": str(figure)})
+
+
+def _exercise(shell, request: Exercise, extra) -> Outcome:
+    answer = shell.user_ns.get(request.question, None)
+    if answer is None:
+        return Outcome(undefined=True)
+    observation = failure = None
+    with watch.watching(request.forbid) as seen:
+        try:
+            observation = probes.exercise(answer, request.probe, request.inputs, request.seed, extra)
+        except BaseException as error:  # SystemExit and KeyboardInterrupt are a student's error like any other
+            failure = probes.failure(error)
+    return Outcome(observation, failure, uses=tuple(seen))
+
+
+@contextlib.contextmanager
+def _captured(outputs: Outputs):
+    before = sys.stdout, sys.stderr
+    sys.stdout, sys.stderr = Stream(outputs, "stdout"), Stream(outputs, "stderr")
+    try:
+        yield
+    finally:
+        sys.stdout, sys.stderr = before
+        with contextlib.suppress(Exception):
+            sys.modules["matplotlib.pyplot"].close("all")
+
+
+if __name__ == "__main__":
+    main()

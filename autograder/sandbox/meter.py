@@ -1,0 +1,92 @@
+"""What a submission uses: processes, processor time and memory, read from outside of it and without the worker's help.
+
+A hostile tree of processes can make reading slow, but nothing waits for it: a look takes a second at most, and the channels
+between grader and worker know nothing of it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+
+LOOK_SECONDS = 1.0
+PSS = re.compile(rb"^(?:Pss_Anon|Pss_Shmem): +(\d+) kB$", re.MULTILINE)
+
+
+@dataclass(frozen=True)
+class Usage:
+    """Processes, processor seconds, bytes of memory beyond the warm worker's; `complete` unless there was no time to read all."""
+
+    processes: int
+    cpu: float
+    memory: float
+    complete: bool
+
+
+class Meter:
+    """Looks at the submissions of one worker.
+
+    Args:
+        worker: process id of what was started: bubblewrap, or the warm parent itself.
+        parent: the warm parent's process id as it says it.
+        confined: do the submissions have process namespaces of their own?
+    """
+
+    def __init__(self, worker: int, parent: int, confined: bool):
+        self.worker, self.confined = worker, confined
+        warm = self._find((parent,)) if confined else parent
+        self.warm_bytes = _memory(warm) or 0.0  # its pages are shared with every submission
+        self._found: tuple[int, psutil.Process] | None = None
+
+    def usage(self, pid: int) -> Usage:
+        """What the submission uses whose first process has this id, as the warm parent says it."""
+        end = time.monotonic() + LOOK_SECONDS
+        if self._found is None or self._found[0] != pid:
+            host = self._find((pid, 1)) if self.confined else pid
+            try:
+                self._found = pid, psutil.Process(host or -1)
+            except (psutil.Error, ValueError):
+                return Usage(0, 0.0, 0.0, True)  # it has ended
+        cpu, memory, looked = 0.0, 0.0, 0
+        try:
+            processes = [self._found[1], *self._found[1].children(recursive=True)]
+        except psutil.Error:
+            return Usage(0, 0.0, 0.0, True)
+        for process in processes:
+            with contextlib.suppress(psutil.Error, OSError):
+                times = process.cpu_times()
+                cpu += times.user + times.system + times.children_user + times.children_system
+        for process in processes:
+            if time.monotonic() > end:
+                break
+            looked += 1
+            memory += _memory(process.pid) or 0.0
+        # The warm parent's pages count in it and, in equal shares, in each that still has them.
+        memory = max(memory - self.warm_bytes * looked / (looked + 1), 0.0)
+        return Usage(len(processes), cpu, memory, looked == len(processes))
+
+    def _find(self, ids: tuple[int, ...]) -> int | None:
+        """The process below the worker that has these ids in the innermost namespaces of processes."""
+        with contextlib.suppress(psutil.Error):
+            for process in psutil.Process(self.worker).children(recursive=True):
+                with contextlib.suppress(OSError, ValueError):
+                    status = Path(f"/proc/{process.pid}/status").read_text()
+                    line = next(line for line in status.splitlines() if line.startswith("NSpid:"))
+                    if tuple(map(int, line.split()[1:]))[-len(ids):] == ids:
+                        return process.pid
+        return None
+
+
+def _memory(pid: int | None) -> float | None:
+    """Bytes of a process's own and shared memory, what several share divided by their number; files' pages are not counted."""
+    try:
+        return 1024.0 * sum(map(int, PSS.findall(Path(f"/proc/{pid}/smaps_rollup").read_bytes())))
+    except OSError:
+        with contextlib.suppress(psutil.Error):  # no Linux
+            return float(psutil.Process(pid).memory_full_info().uss)
+    return None

@@ -1,0 +1,428 @@
+"""The trusted side of the boundary: starts workers, gives each submission a process and a directory of its own, keeps limits.
+
+How strong the walls are is `isolation`'s choice. Whatever it is, there are limits on time, memory, processes, output and
+replies, and nothing that a submission started runs afterwards.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import contextlib
+import os
+import shutil
+import signal
+import socket
+import stat
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from autograder.inside import wire
+from autograder.inside.confine import SCRATCH
+from autograder.inside.protocol import (
+    CellDone,
+    Exercise,
+    Exercised,
+    Failure,
+    Fork,
+    Forked,
+    Outcome,
+    Probe,
+    Ready,
+    Reap,
+    Reaped,
+    RunCell,
+    Use,
+    numbered,
+    read,
+)
+from autograder.sandbox import isolation as walls
+from autograder.sandbox.meter import Meter, Usage
+
+START_SECONDS = 120  # to import TensorFlow on a busy machine
+CLOSE_SECONDS = 20
+POLL_SECONDS = 0.25  # between two looks at what a submission uses
+MOST_UNMEASURED = 3  # looks in a row at a submission's memory that do not come to an end
+MAX_TEXT = 100_000  # characters of one output
+MAX_PICTURE = 4 * 2**20  # bytes
+PICTURES = {"image/png": b"\x89PNG\r\n\x1a\n", "image/jpeg": b"\xff\xd8\xff"}
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What a submission may use; `[limits]` of `course.toml`.
+
+    Attributes:
+        cell_seconds, case_seconds, submission_seconds: wall-clock seconds of one cell, one call of an answer, and everything.
+        cores: processor seconds allowed per wall-clock second of these limits.
+        memory_megabytes: beyond what the warm worker holds already.
+        scratch_megabytes: files that a submission writes, in each of its scratch directory, /tmp and /dev/shm.
+        processes: processes and threads at a time.
+        output_characters: kept of what one cell prints; the rest is counted.
+        reply_megabytes: what an answer may return.
+    """
+
+    cell_seconds: float = 60
+    case_seconds: float = 20
+    submission_seconds: float = 600
+    cores: float = 2
+    memory_megabytes: float = 2048
+    scratch_megabytes: float = 256
+    processes: float = 256
+    output_characters: float = 20_000
+    reply_megabytes: float = 64
+
+    @classmethod
+    def from_table(cls, table: dict) -> Limits:
+        """Limits from a table of `course.toml`.
+
+        Raises:
+            ValueError: an unknown name, or a value that is no positive number.
+        """
+        known = [field.name for field in fields(cls)]
+        for name, value in table.items():
+            if name not in known:
+                raise ValueError(f"course.toml [limits]: expected one of {', '.join(known)}. Received: {name}")
+            if isinstance(value, bool) or not isinstance(value, (int, float)) or value <= 0:
+                raise ValueError(f"course.toml [limits] {name}: expected a number above 0. Received: {value!r}")
+        return cls(**table)
+
+
+class Died(Exception):
+    """The process that ran a submission is gone. `status` is "timeout" or "crashed"; the message is for the student."""
+
+    def __init__(self, status: str, message: str):
+        super().__init__(message)
+        self.status = status
+
+
+class SandboxError(RuntimeError):
+    """The sandbox itself does not work: our fault, never the student's."""
+
+
+class Sandbox:
+    """A warm worker that has imported TensorFlow and forks a fresh child for every submission.
+
+    Use it as a context manager, from one thread at a time.
+
+    Args:
+        files: what every scratch directory holds, read-only: the files that the release ships.
+        isolation: "bubblewrap", "process", or "auto" for the stronger one that this machine offers.
+        hidden: directories that must not be seen, wherever they lie: the course.
+        modules: what the worker imports beside TensorFlow, once for everybody.
+    Raises:
+        isolation.IsolationError: the isolation asked for is not to be had.
+    """
+
+    def __init__(self, files: list[Path] = (), limits: Limits = Limits(), isolation: str = "auto",
+                 hidden: tuple[Path, ...] = (), modules: tuple[str, ...] = ()):
+        self.files, self.limits, self.hidden, self.modules = list(files), limits, tuple(hidden), tuple(modules)
+        self.isolation = walls.choose(isolation)
+        self._process: subprocess.Popen | None = None
+        self._number = 0  # of the last request to the warm parent
+        self.incidents = 0  # times that the warm parent had to be ended: what was graded then is not certain
+
+    def __enter__(self) -> Sandbox:
+        return self
+
+    def __exit__(self, *_):
+        self.stop()
+
+    def start(self) -> None:
+        """Start the warm worker and wait until it has imported everything; does nothing when it runs already."""
+        if self._process is not None and self._process.poll() is None:
+            return
+        self.stop()
+        self._root = tempfile.mkdtemp(prefix="autograder-")
+        self._release = Path(self._root, "release")
+        self._release.mkdir(0o755)
+        for file in self.files:
+            os.chmod(shutil.copy(file, self._release), 0o444)
+        self._control, theirs = socket.socketpair()
+        home = self._root if self.isolation == "process" else "/tmp"
+        environment = {"PATH": os.defpath, "HOME": home, "TMPDIR": home, "LANG": "C.UTF-8",
+                       "TF_CPP_MIN_LOG_LEVEL": "3", "TF_ENABLE_ONEDNN_OPTS": "0", "CUDA_VISIBLE_DEVICES": "-1",
+                       "TF_NUM_INTRAOP_THREADS": "1", "TF_NUM_INTEROP_THREADS": "1",
+                       "KERAS_BACKEND": "tensorflow", "MPLBACKEND": "Agg", "MPLCONFIGDIR": home,
+                       "IPYTHONDIR": home, "OMP_NUM_THREADS": "1", "PYTHONHASHSEED": "0"}
+        arguments = (str(theirs.fileno()), *self.modules)
+        if self.isolation == "process":
+            command = [sys.executable, "-I", "-m", "autograder.inside.worker", *arguments]
+        else:
+            code = walls.BOOT.format(module="worker", function="behind_bubblewrap")
+            command = walls.bubblewrap(self._release, code, environment, arguments, self.hidden)
+        log = Path(self._root, "start.log")
+        with theirs, open(log, "wb") as errors:
+            # What the worker says while it starts; student code never has this descriptor (see confine.silence).
+            self._process = subprocess.Popen(
+                command, pass_fds=[theirs.fileno()], env=environment, cwd=self._root, stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL, stderr=errors, start_new_session=True)
+        try:
+            ready = read(wire.receive(self._control, START_SECONDS), 0, Ready)[1]
+            self.meter = Meter(self._process.pid, ready.pid, self.isolation == "bubblewrap")
+        except (TimeoutError, EOFError, wire.WireError) as error:
+            said = log.read_text(errors="replace").strip().splitlines()
+            self.stop()
+            last = said[-1] if said else "it said nothing"
+            raise SandboxError(f"the worker did not start ({type(error).__name__}): {last}") from None
+
+    def stop(self) -> None:
+        """End the worker and everything it started."""
+        if self._process is None:
+            return
+        self._control.close()  # the worker ends its children and itself when its channel closes
+        try:
+            self._process.wait(CLOSE_SECONDS)
+        except subprocess.TimeoutExpired:
+            with contextlib.suppress(OSError):
+                os.killpg(self._process.pid, signal.SIGKILL)
+            self._process.wait()
+        self._process = None
+        _remove(self._root)
+
+    def fork(self, deadline: float) -> Child:
+        """A fresh child for one submission.
+
+        Args:
+            deadline: `time.monotonic()` at which its submission's time is over.
+        Raises:
+            SandboxError: no worker can be had.
+        """
+        for attempt in (1, 2):  # a worker that was killed from outside is started once more
+            self.start()
+            try:
+                return Child(self, deadline)
+            except (EOFError, OSError, wire.WireError) as error:
+                self.stop()
+                if attempt == 2:
+                    raise SandboxError(f"the worker is gone ({type(error).__name__})") from None
+        raise AssertionError
+
+    def _ask(self, request: Fork | Reap, kind: type, channel: socket.socket | None = None):
+        """The warm parent's reply. Without the right one the parent is of no use any more: it is ended.
+
+        Raises:
+            TimeoutError, EOFError, OSError, wire.WireError: there is none.
+        """
+        self._number += 1
+        frame = wire.pack(numbered(self._number, request))
+        try:
+            self._control.settimeout(CLOSE_SECONDS)
+            sent = socket.send_fds(self._control, [frame], [channel.fileno()]) if channel is not None else 0
+            self._control.sendall(frame[sent:])
+            return read(wire.receive(self._control, CLOSE_SECONDS), self._number, kind)[1]
+        except (TimeoutError, EOFError, OSError, wire.WireError):
+            self.kill()
+            raise
+
+    def kill(self) -> None:
+        """End the worker at once, with everything in it: the next fork starts another."""
+        self.incidents += 1
+        if self._process is not None:
+            with contextlib.suppress(OSError):
+                os.killpg(self._process.pid, signal.SIGKILL)
+            self.stop()
+
+
+class Child:
+    """One submission's process; use it as a context manager."""
+
+    def __init__(self, sandbox: Sandbox, deadline: float):
+        self.sandbox, self.deadline, self.exit = sandbox, deadline, None
+        self.pid = self.folder = None
+        self._number = 0
+        if sandbox.isolation == "process":
+            self.folder = tempfile.mkdtemp(prefix="run-", dir=sandbox._root)
+            for file in sandbox._release.iterdir():
+                os.chmod(shutil.copy(file, self.folder), 0o444)
+        self.channel, theirs = socket.socketpair()
+        job = Fork(sandbox.isolation, self.folder or SCRATCH, asdict(sandbox.limits))
+        with theirs:
+            reply = sandbox._ask(job, Forked, theirs)
+        self.pid, refused = reply.pid, reply.refused
+        try:
+            if self.pid is not None:
+                read(wire.receive(self.channel, START_SECONDS), 0, Ready)
+        except (TimeoutError, EOFError, wire.WireError):
+            ended = self.close(grace=2)
+            refused = ended.refused if ended else ""
+            if not refused:
+                raise EOFError from None
+        if refused or self.pid is None:
+            raise SandboxError(f"a wall around the submission could not be put up: {refused}")
+
+    def __enter__(self) -> Child:
+        return self
+
+    def __exit__(self, *_):
+        self.close()
+
+    def run_cell(self, source: str, name: str) -> CellDone:
+        """Run a cell.
+
+        Raises:
+            Died: it took too long or too much, or took the process with it.
+        """
+        done = self._request(RunCell(name, source), CellDone, self.sandbox.limits.cell_seconds)
+        return CellDone(_outputs(done.outputs), max(done.dropped, 0), _failure(done.failure))
+
+    def exercise(self, question: str, probe: Probe, inputs: Any, seed: str, forbid: tuple[str, ...] = ()) -> Outcome:
+        """Exercise an answer.
+
+        Args:
+            forbid: what the answer may not use; what it did use of it is among the outcome's `uses`.
+        Raises:
+            Died: as for `run_cell`.
+        """
+        request = Exercise(question, probe, inputs, seed, forbid)
+        return _outcome(self._request(request, Exercised, self.sandbox.limits.case_seconds).outcome)
+
+    def close(self, grace: float = 0) -> Reaped | None:
+        """End the process and all it started, and remove its directory; what the worker says of its end.
+
+        Args:
+            grace: seconds to wait for an end that has begun by itself.
+        """
+        self.channel.close()
+        reply = None
+        if self.pid is not None:
+            pid, self.pid = self.pid, None
+            with contextlib.suppress(EOFError, OSError, wire.WireError):  # a dead worker took its children with it
+                reply = self.sandbox._ask(Reap(pid, grace), Reaped)
+                self.exit = reply.exit
+        if self.folder is not None:
+            _remove(self.folder)
+        return reply
+
+    def usage(self) -> Usage:
+        """What the submission uses now."""
+        return self.sandbox.meter.usage(self.pid)
+
+    def _request(self, request: RunCell | Exercise, kind: type, seconds: float):
+        limits = self.sandbox.limits
+        left = self.deadline - time.monotonic()
+        if left <= 0:
+            raise Died("timeout", f"The whole submission took longer than {limits.submission_seconds:g} s.")
+        end = time.monotonic() + min(seconds, left)
+        before, unmeasured = None, 0  # processor seconds used before this request; looks in a row that did not see all
+        self._number += 1
+        try:
+            self.channel.settimeout(seconds)
+            wire.send(self.channel, numbered(self._number, request))
+            while not wire.readable(self.channel, min(POLL_SECONDS, max(end - time.monotonic(), 0))):
+                if time.monotonic() >= end:
+                    raise TimeoutError
+                used = self.usage()
+                before = used.cpu if before is None else before
+                unmeasured = 0 if used.complete else unmeasured + 1
+                if unmeasured == MOST_UNMEASURED:
+                    raise Died("crashed", "Its memory could not be measured, for all its processes and areas of memory. "
+                                          "It was stopped.")
+                self._within(used, used.cpu - before, min(seconds, left))
+            reply = wire.receive(self.channel, max(end - time.monotonic(), POLL_SECONDS), int(limits.reply_megabytes * 2**20))
+            return read(reply, self._number, kind)[1]
+        except TimeoutError:
+            what = f"It took longer than {seconds:g} s" if left > seconds else \
+                f"The whole submission took longer than {limits.submission_seconds:g} s"
+            raise Died("timeout", f"{what} and was stopped.") from None
+        except wire.WireError as error:
+            self.forged = True
+            raise Died("crashed", f"The reply of your code's process could not be read: {error}.") from None
+        except (EOFError, OSError):
+            self.close(grace=2)
+            raise Died("crashed", f"Python ended while it ran{_how(self.exit)}.") from None
+
+    def _within(self, used: Usage, cpu: float, seconds: float) -> None:
+        limits = self.sandbox.limits
+        if used.memory > limits.memory_megabytes * 2**20:
+            raise Died("crashed", f"It used more than {limits.memory_megabytes:,.0f} MB of memory and was stopped.")
+        if used.processes > limits.processes:
+            raise Died("crashed", f"It started more than {limits.processes:g} processes and was stopped.")
+        if cpu > seconds * limits.cores or used.cpu > limits.submission_seconds * limits.cores:
+            allowed = min(seconds, limits.submission_seconds) * limits.cores
+            raise Died("timeout", f"It used more than {allowed:g} s of processor time and was stopped.")
+
+
+def _outcome(outcome: Outcome) -> Outcome:
+    """An outcome as its process reports it, bounded; what only the sandbox may say is not taken from it."""
+    if outcome.observation is not None and outcome.failure is None:
+        if len(outcome.observation) > 1000:
+            raise Died("crashed", "The reply of your code's process could not be read.")
+        seen = {_text(name, 80): _text(value, 120) if isinstance(value, str) else value
+                for name, value in outcome.observation.items()}
+        return Outcome(seen, uses=_uses(outcome.uses))
+    if outcome.undefined:
+        return Outcome(undefined=True)
+    return Outcome(failure=_failure(outcome.failure) or Failure("Unknown"), uses=_uses(outcome.uses))
+
+
+def _uses(uses: tuple[Use, ...]) -> tuple[Use, ...]:
+    return tuple(Use(_text(use.name, 80), _text(use.line, 120) or None) for use in uses[:20])
+
+
+def _outputs(value) -> list[dict]:
+    """A cell's outputs, rebuilt: plain text and pictures, nothing that a browser would run."""
+    outputs = []
+    for item in value[:200] if isinstance(value, list) else []:
+        if not isinstance(item, dict):
+            continue
+        if item.get("output_type") == "stream":
+            name = "stderr" if item.get("name") == "stderr" else "stdout"
+            outputs.append({"output_type": "stream", "name": name, "text": _text(item.get("text"), MAX_TEXT)})
+        elif item.get("output_type") in ("display_data", "execute_result") and isinstance(data := item.get("data"), dict):
+            shown = {"text/plain": _text(data["text/plain"], MAX_TEXT)} if "text/plain" in data else {}
+            for mime, magic in PICTURES.items():
+                if mime in data and (picture := _picture(data[mime], magic)):
+                    shown[mime] = picture
+            if shown:
+                outputs.append({"output_type": "display_data", "data": shown, "metadata": {}})
+    return outputs
+
+
+def _picture(text, magic: bytes) -> str | None:
+    with contextlib.suppress(binascii.Error, ValueError, TypeError):
+        raw = base64.b64decode(text, validate=True)
+        return base64.b64encode(raw).decode() if raw.startswith(magic) and len(raw) <= MAX_PICTURE else None
+    return None
+
+
+def _how(code: int | None) -> str:
+    if code is None:
+        return ""
+    if code < 0:
+        with contextlib.suppress(ValueError):
+            return f" (killed by {signal.Signals(-code).name})"
+    return f" (exit status {code})"
+
+
+def _text(value, limit: int) -> str:
+    """Text from a student's process, without control characters that a terminal or log would obey."""
+    if not isinstance(value, str):
+        return ""
+    return "".join(c for c in value[:limit] if c.isprintable() or c in "\n\t")
+
+
+def _failure(failure: Failure | None) -> Failure | None:
+    if failure is None:
+        return None
+    return Failure(_text(failure.error, 80), _text(failure.message, 300).replace("\n", " "),
+                   _text(failure.line, 120).replace("\n", " ") or None, _text(failure.function, 80) or None,
+                   _text(failure.sentence, 300) or None)
+
+
+def _remove(folder: str) -> None:
+    """Delete a directory whatever modes its owner gave what is in it."""
+
+    def retry(function, path, _):
+        with contextlib.suppress(OSError):
+            os.chmod(os.path.dirname(path), stat.S_IRWXU)
+            if not os.path.islink(path):
+                os.chmod(path, stat.S_IRWXU)
+            function(path)
+
+    shutil.rmtree(folder, onerror=retry)

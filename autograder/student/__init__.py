@@ -1,0 +1,1 @@
+"""What students use: the check in the notebook, and the check of every push."""

@@ -1,0 +1,261 @@
+"""What students call: `check("softmax")` in the notebook, `autograder check NOTEBOOK` outside it.
+
+Only the visible cases of `examples.npz` are used, so neither a key nor the course is needed. Inputs and expected values are
+shown here, and nowhere else.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import html
+import inspect
+import math
+import os
+import random
+import re
+import sys
+import textwrap
+from pathlib import Path
+
+import numpy as np
+
+from autograder.grading.grade import grade as grade_submission
+from autograder.grading.judge import judge, mend_first
+from autograder.grading.key import Key, KeyFileError, QuestionKey, load
+from autograder.grading.submission import RunCell, Submission, Unreadable, read_cells
+from autograder.grading.verdict import QuestionVerdict, Status, Verdict
+from autograder.inside import probes, watch
+from autograder.inside.protocol import Outcome
+from autograder.sandbox.sandbox import Limits, Sandbox
+
+EXAMPLES = "examples.npz"
+DEFAULT_LIMITS = Limits()
+CHECK_CALL = re.compile(r"\s*check\(\s*['\"]\w+['\"]\s*\)\s*(#.*)?$")
+
+
+class CheckFailed(AssertionError):
+    """What `nbgrader validate` reports; the message is the check's."""
+
+
+def check(name: str) -> None:
+    """Try your answer on the visible cases of a question, and show what is right and what is not.
+
+    Args:
+        name: the question's name, such as `"softmax"`.
+    """
+    namespace = sys._getframe(1).f_globals  # the notebook's names
+    try:
+        key = _examples(Path.cwd())
+        total = _find(key, name).max_score
+        question = _find(visible_part(key), name)
+    except (KeyFileError, LookupError) as error:
+        print(f"check: {error}")
+        return
+    outcomes, earlier = _outcomes(question, namespace), {}
+    verdict = judge(question, outcomes, {}, earlier)
+    if verdict.status not in (Status.PASSED, Status.MISSING):  # perhaps what it builds on is to blame
+        earlier = _earlier(visible_part(key), question, namespace)
+        verdict = judge(question, outcomes, {}, earlier)
+    if os.environ.get("NBGRADER_EXECUTION") == "validate" and verdict.status != Status.PASSED:
+        raise CheckFailed(verdict.message)  # `nbgrader validate` takes errors, and nothing else, for failures
+    advice = mend_first(question, earlier) if verdict.status != Status.PASSED else _other_type(question, outcomes)
+    _show(_Try(question, verdict, outcomes, total, _parameters(namespace.get(name)), advice))
+
+
+def check_notebook(path: Path, limits: Limits = DEFAULT_LIMITS) -> tuple[Verdict, Key]:
+    """Run a notebook in a process of its own and grade its visible cases.
+
+    Raises:
+        Unreadable: the file is no notebook.
+        KeyFileError: there is no `examples.npz` beside it.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise Unreadable(f"expected a notebook; {path} does not exist")
+    key = visible_part(_examples(path.parent))
+    names = {question.name for question in key.questions}
+    cells = []
+    for number, cell in enumerate(read_cells(path)):
+        if cell["cell_type"] != "code" or "demo" in cell["tags"] or CHECK_CALL.match(cell["source"]):
+            continue
+        name = cell["grade_id"] or cell["id"] or f"cell-{number + 1}"
+        cells.append(RunCell(name, cell["source"], question=name if name in names else None))
+    files = [file for file in path.parent.iterdir() if file.is_file() and file.suffix in (".npz", ".py", ".txt", ".csv")]
+    with Sandbox(files, limits, "process") as sandbox:  # the student's own code on the student's own machine
+        return grade_submission(Submission(path.stem, tuple(cells), ()), key, sandbox), key
+
+
+def _examples(folder: Path) -> Key:
+    if not (folder / EXAMPLES).is_file():
+        raise KeyFileError(f"expected {EXAMPLES} beside the notebook, as it came with the assignment; found none in {folder}")
+    return load(folder / EXAMPLES)
+
+
+def visible_part(key: Key) -> Key:
+    """The key with each question worth what its visible cases are worth."""
+    return dataclasses.replace(key, written={}, questions=tuple(
+        dataclasses.replace(question, cases=(cases := tuple(case for case in question.cases if case.visible)),
+                            max_score=sum(case.points for case in cases)) for question in key.questions))
+
+
+def _find(key: Key, name: str) -> QuestionKey:
+    for question in key.questions:
+        if question.name == name:
+            return question
+    raise LookupError(f"expected one of {', '.join(question.name for question in key.questions)}. Received: {name!r}")
+
+
+def _outcomes(question: QuestionKey, namespace: dict) -> dict[str, Outcome]:
+    answer = namespace.get(question.name)
+    extra = probes.own_probes(Path.cwd())
+    states = random.getstate(), np.random.get_state()
+    outcomes: dict[str, Outcome] = {}
+    try:
+        for case in question.cases:
+            if answer is None:
+                outcomes[case.name] = Outcome(undefined=True)
+                continue
+            try:
+                with watch.watching(question.forbid) as used:
+                    observation = probes.exercise(answer, case.probe, case.inputs, f"{question.name}/{case.name}", extra)
+                outcomes[case.name] = Outcome(observation, uses=tuple(used))
+            except Exception as error:
+                outcomes[case.name] = Outcome(failure=probes.failure(error))
+    finally:  # the notebook's own random numbers go on as if nothing had happened
+        random.setstate(states[0])
+        np.random.set_state(states[1])
+    return outcomes
+
+
+def _earlier(key: Key, question: QuestionKey, namespace: dict) -> dict[str, QuestionVerdict]:
+    """Verdicts on the earlier answers that a question builds on, first ones first."""
+    needed = set(question.uses)
+    for other in reversed(key.questions):
+        if other.name in needed:
+            needed.update(other.uses)
+    verdicts: dict[str, QuestionVerdict] = {}
+    for other in key.questions:
+        if other.name in needed:
+            verdicts[other.name] = judge(other, _outcomes(other, namespace), {}, verdicts)
+    return verdicts
+
+
+# ---------------------------------------------------------------------------------------------------- display
+
+
+@dataclasses.dataclass(frozen=True)
+class _Try:
+    """What is shown: `total` points of all cases, the answer's own `names` for its inputs, `advice` on the whole of it."""
+
+    question: QuestionKey
+    verdict: QuestionVerdict
+    outcomes: dict[str, Outcome]
+    total: int
+    names: list[str]
+    advice: str
+
+    def cases(self):
+        """(case, its verdict, its labelled values when it was lost), for an answer that is written."""
+        if self.verdict.status == Status.MISSING:
+            return
+        for case, judged in zip(self.question.cases, self.verdict.cases):
+            yield case, judged, [] if judged.passed else _values(case, self.outcomes[case.name], self.names)
+
+
+def _show(tried: _Try) -> None:
+    text = _text(tried)
+    shell = sys.modules.get("IPython") and sys.modules["IPython"].get_ipython()
+    if shell is None or type(shell).__name__ != "ZMQInteractiveShell":
+        print(text)
+        return
+    from IPython.display import display  # lazy: only a notebook has it loaded
+
+    display({"text/plain": text, "text/html": _html(tried)}, raw=True)
+
+
+def _summary(verdict: QuestionVerdict, total: int) -> str:
+    if verdict.status == Status.MISSING:
+        return verdict.message
+    won = sum(case.passed for case in verdict.cases)
+    hidden = total - verdict.max_score
+    return f"{won} of {len(verdict.cases)} visible case{'s' * (len(verdict.cases) != 1)} right, {verdict.score} of " \
+        f"{verdict.max_score} points; {hidden} more for hidden cases."
+
+
+def _text(tried: _Try) -> str:
+    mark = "✓" if tried.verdict.status == Status.PASSED else "✗"
+    lines = [f"{mark} {tried.question.name}: {_summary(tried.verdict, tried.total)}"]
+    lines += [f"  {tried.advice}"] if tried.advice else []
+    for case, judged, values in tried.cases():
+        lines.append(f"  {'✓' if judged.passed else '✗'} {case.description}")
+        lines += [f"    {judged.message}"] if judged.message else []
+        margin = max([len(label) for label, _ in values], default=0) + 6
+        lines += [f"    {label}:".ljust(margin) + textwrap.indent(value, " " * margin)[margin:] for label, value in values]
+    return "\n".join(lines)
+
+
+def _html(tried: _Try) -> str:
+    green, red, grey = "#2e8b60", "#c8453c", "#6b7280"
+    colour = green if tried.verdict.status == Status.PASSED else grey if tried.verdict.status == Status.MISSING else red
+    left = "text-align:left;padding:.1em 0"
+    rows = [f"<div style='margin:.35em 0 0'>{_code(tried.advice)}</div>"] if tried.advice else []
+    for case, judged, values in tried.cases():
+        mark, tone = ("✓", green) if judged.passed else ("✗", red)
+        rows.append(f"<div style='margin:.35em 0 0'><b style='color:{tone}'>{mark}</b> {_code(case.description)}</div>")
+        rows.append(f"<div style='margin:.15em 0 .15em 1.2em'>{_code(judged.message)}</div>" if judged.message else "")
+        cells = "".join(
+            f"<tr style='background:none'><td style='{left};vertical-align:top;color:{grey};padding-right:1em'>{label}</td>"
+            f"<td style='{left}'><code style='white-space:pre;background:none'>{html.escape(value)}</code></td></tr>"
+            for label, value in values)
+        rows.append(f"<table style='margin:.2em 0 .2em 1.2em;font-size:92%;border:none'>{cells}</table>" if cells else "")
+    return (f"<div style='border-left:4px solid {colour};padding:.3em .9em;margin:.3em 0;line-height:1.45'>"
+            f"<b>{html.escape(tried.question.name)}</b> <span style='color:{colour}'>"
+            f"{html.escape(_summary(tried.verdict, tried.total))}</span>{''.join(rows)}</div>")
+
+
+def _code(text: str) -> str:
+    return re.sub(r"`([^`]+)`", r"<code>\1</code>", html.escape(text, quote=False))
+
+
+def _parameters(answer) -> list[str]:
+    """The names under which a student's function takes what it is given."""
+    try:
+        parameters = inspect.signature(answer).parameters.values()
+    except (TypeError, ValueError):
+        return []
+    return [parameter.name for parameter in parameters
+            if parameter.kind in (parameter.POSITIONAL_ONLY, parameter.POSITIONAL_OR_KEYWORD)]
+
+
+def _other_type(question: QuestionKey, outcomes: dict[str, Outcome]) -> str:
+    """A warning about right values of a type that answers built on them may not take; it costs no points."""
+    for case in question.cases:
+        right, got = case.expected.get("output"), (outcomes[case.name].observation or {}).get("output")
+        if not isinstance(right, np.ndarray) or not isinstance(got, np.ndarray):
+            continue
+        kinds = right.dtype.kind + got.dtype.kind
+        if kinds in ("fb", "fi", "fu", "ib", "if") or right.dtype == np.float32 and got.dtype == np.float64 and got.ndim:
+            return f"It returned {got.dtype} where {right.dtype} is asked for: what builds on it may stumble over that."
+    return ""
+
+
+def _values(case, outcome: Outcome, names: list[str]) -> list[tuple[str, str]]:
+    """Inputs, expected and received, where they are small enough to be read."""
+    rows = []
+    if isinstance(case.inputs, list):
+        labels = [f"input {name}" for name in names] if len(names) == len(case.inputs) > 1 else ["input"] * len(case.inputs)
+        rows += [(label, _number_text(value)) for label, value in zip(labels, case.inputs)]
+    for word, observation in (("expected", case.expected), ("received", outcome.observation or {})):
+        rows += [(word if name == "output" else f"{word} {name}", _number_text(value)) for name, value in observation.items()]
+    return [(label, value) for label, value in rows if len(value) <= 600]
+
+
+def _number_text(value) -> str:
+    if isinstance(value, np.ndarray):
+        largest = np.max(np.abs(value), initial=0) if value.dtype.kind in "fiu" else 0
+        digits = 4 if not 0 < largest < 0.1 else min(3 - math.floor(math.log10(largest)), 9)  # of the largest, four that count
+        plain = bool(largest == 0 or 1e-6 <= largest < 1e4)
+        return np.array2string(value, precision=digits, suppress_small=plain, separator=", ", threshold=60)
+    if isinstance(value, list):
+        return "[" + ", ".join(_number_text(item) for item in value) + "]"
+    return f"{value:.4g}" if isinstance(value, float) else repr(value)
