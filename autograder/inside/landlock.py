@@ -26,6 +26,7 @@ OF_FILES = EXECUTE | WRITE_FILE | READ_FILE | TRUNCATE | IOCTL_DEV  # what can b
 NETWORK = 3  # binding and connecting TCP
 ABSTRACT_SOCKETS, SIGNALS = 1, 2  # not to those outside
 SIGNALS_SINCE = 6
+OF_ITSELF = ("cmdline", "fd", "maps", "stat", "statm", "status")  # of /proc/self: TensorFlow ends a process without the first
 
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -60,6 +61,8 @@ def restrict(readable: Sequence[str], folder: str) -> None:
         _allow(ruleset, path, EXECUTE | READ_FILE | READ_DIR)
     _allow(ruleset, "/dev/null", READ_FILE | WRITE_FILE)
     _allow(ruleset, folder, files)
+    for name in OF_ITSELF:  # kept open, or /proc might make them anew, unknown to the rules
+        _allow(ruleset, f"/proc/self/{name}", READ_FILE | READ_DIR, keep=True)
     _check(_libc.syscall(RESTRICT_SELF, ruleset, 0), "restricting itself")
     os.close(ruleset)
     try:
@@ -68,15 +71,14 @@ def restrict(readable: Sequence[str], folder: str) -> None:
         raise confine.Confinement(error.strerror) from None
 
 
-def _allow(ruleset: int, path: str, rights: int) -> None:
+def _allow(ruleset: int, path: str, rights: int, keep: bool = False) -> None:
     try:
         place = os.open(path, os.O_PATH | os.O_CLOEXEC)
     except OSError:
         return
-    try:
-        rights &= -1 if os.path.isdir(path) else OF_FILES
-        _check(_libc.syscall(ADD_RULE, ruleset, RULE_PATH_BENEATH, struct.pack("=Qi", rights, place), 0), f"a rule for {path}")
-    finally:
+    rights &= -1 if os.path.isdir(path) else OF_FILES
+    _check(_libc.syscall(ADD_RULE, ruleset, RULE_PATH_BENEATH, struct.pack("=Qi", rights, place), 0), f"a rule for {path}")
+    if not keep:
         os.close(place)
 
 

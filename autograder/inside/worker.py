@@ -19,6 +19,7 @@ import select
 import signal
 import socket
 import sys
+import tempfile
 
 from autograder.inside import confine, landlock, probes, watch, wire
 from autograder.inside.protocol import (
@@ -246,7 +247,7 @@ def _child(channel: socket.socket, job: Fork, shell) -> None:
         signal.signal(signal.SIGINT, signal.SIG_DFL)
         os.chdir(job.folder)
         os.environ["HOME"] = job.folder
-        os.environ["TMPDIR"] = "/tmp" if job.isolation == "bubblewrap" else job.folder
+        os.environ["TMPDIR"] = tempfile.tempdir = "/tmp" if job.isolation == "bubblewrap" else job.folder
         sys.path.insert(0, job.folder)  # as in Jupyter; everything of ours is loaded already
         confine.limit_resources(job.limits, job.isolation)
         if job.isolation == "landlock":

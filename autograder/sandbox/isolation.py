@@ -24,8 +24,9 @@ from autograder.inside.confine import RELEASE, SCRATCH, outermost
 # Each level with what it lacks, the strongest first.
 LEVELS = {
     "bubblewrap": "memory is looked at four times a second, not bounded by the kernel",
-    "landlock": "as above; processes are counted four times a second, too; whether a file of a known name exists can be seen; files "
-                "written are bounded one by one, not together; multiprocessing has no locks, and no socket can be made",
+    "landlock": "memory and processes are looked at four times a second, not bounded by the kernel; files written are bounded "
+                "one by one, not together; that a file of a known name exists can be seen; notebooks have no sockets, no locks "
+                "and thread pools of multiprocessing, and no TensorFlow in a program that they start",
     "process": "student code can read and change what this account can, and use its network",
 }
 KINDS = ("auto", *LEVELS)
