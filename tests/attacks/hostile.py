@@ -785,6 +785,133 @@ def gain_privileges():
             pass
 
 
+@cell("keeps a message in the keyrings of its session, its user and its account, and looks for another's")
+def use_the_keyrings():
+    import ctypes
+    import platform
+
+    libc = ctypes.CDLL(None, use_errno=True)
+    add, control = {"x86_64": (248, 250), "aarch64": (217, 219)}.get(platform.machine(), (0, 0))
+    for ring in (-3, -4, -5):
+        found = libc.syscall(control, 10, ctypes.c_long(ring), b"user", b"message", 0)
+        kept = libc.syscall(add, b"user", b"message", b"hello", 5, ctypes.c_long(ring)) if add else -1
+        if found > 0 or kept > 0:
+            print("FOUND", ring, found, kept)
+    for name in ("/proc/keys", "/proc/key-users"):
+        try:
+            if open(name).read():
+                print("FOUND", name)
+        except OSError:
+            pass
+
+
+@cell("takes memory that belongs to no process: files in memory, and shared memory of System V")
+def memory_of_nobody():
+    import ctypes
+    import os
+
+    libc = ctypes.CDLL(None, use_errno=True)
+    block, held = b"x" * 2**20, 0
+    try:
+        files = [os.memfd_create(f"m{number}") for number in range(16)]
+        for file in files:
+            for _ in range(60):
+                held += os.write(file, block)
+    except OSError:
+        pass
+    libc.shmat.restype = ctypes.c_void_p
+    for key in range(1, 16):
+        segment = libc.shmget(key, 2**26, 0o1600)
+        if segment >= 0:
+            ctypes.memset(libc.shmat(segment, None, 0), 1, 2**26)
+            held += 2**26
+    if held:
+        print("CHANGED: holds", held)
+
+
+@cell("leaves a message in shared memory, queues and semaphores of the machine")
+def messages_of_the_machine():
+    import ctypes
+    import os
+
+    libc = ctypes.CDLL(None, use_errno=True)
+    for name, made in (("shm", libc.shmget(8642, 4096, 0o1666)), ("msg", libc.msgget(8642, 0o1666)),
+                       ("sem", libc.semget(8642, 1, 0o1666)), ("mq", libc.mq_open(b"/hello", os.O_CREAT | os.O_RDWR, 0o666, None))):
+        if made >= 0:
+            print("CHANGED", name)
+    if os.getcwd() != "/scratch":  # under bubblewrap /dev/shm is its own
+        try:
+            open("/dev/shm/hello", "w").close()
+            print("CHANGED /dev/shm")
+        except OSError:
+            pass
+
+
+@cell("asks the kernel for io_uring, programs of its own and events, which look past other walls")
+def ask_the_kernel():
+    import ctypes
+
+    libc = ctypes.CDLL(None, use_errno=True)
+    buffer = ctypes.create_string_buffer(256)
+    for name, calls in {"io_uring": (425,), "bpf": (321, 280), "userfaultfd": (323, 282), "perf": (298, 241)}.items():
+        for number in calls:
+            arguments = (5, buffer, 128) if name == "bpf" else (8, buffer) if name == "io_uring" else (buffer, 0, -1, -1, 0)
+            if name == "userfaultfd":
+                arguments = (1,)
+            if libc.syscall(number, *arguments) > 2:
+                print("ATTACHED", name)
+
+
+@cell("opens sockets to the kernel, the wire, the host and every service of the machine")
+def sockets_of_other_kinds():
+    import glob
+    import socket
+
+    for family, kind in ((16, socket.SOCK_RAW), (17, socket.SOCK_RAW), (38, socket.SOCK_SEQPACKET), (40, socket.SOCK_STREAM),
+                         (socket.AF_INET, socket.SOCK_RAW), (30, socket.SOCK_SEQPACKET)):
+        try:
+            socket.socket(family, kind).close()
+            print("ATTACHED", family)
+        except OSError:
+            pass
+    for name in (*glob.glob("/run/**/*sock*", recursive=True), "/dev/log", "/run/docker.sock", "\0/tmp/.X11-unix/X0"):
+        try:
+            with socket.socket(socket.AF_UNIX) as service:
+                service.connect(name)
+                print("ATTACHED", name)
+        except OSError:
+            pass
+    try:
+        with open("/proc/net/tcp") as connections:
+            if len(connections.readlines()) > 1:
+                print("FOUND connections of others")
+    except OSError:
+        pass
+
+
+@cell("changes modes, times and limits of what is not its own")
+def change_from_afar():
+    import os
+    import resource
+
+    folder = os.path.dirname(os.__file__)
+    before = os.stat(folder)
+    for change in (lambda: os.chmod(folder, 0o700), lambda: os.utime(folder, (0, 0)), lambda: os.setxattr(folder, "user.hello", b"hello")):
+        try:
+            change()
+        except OSError:
+            pass
+    after = os.stat(folder)
+    if (before.st_mode, before.st_mtime) != (after.st_mode, after.st_mtime):
+        print("CHANGED", folder)
+    if os.getcwd() != "/scratch":
+        try:
+            resource.prlimit(os.getppid(), resource.RLIMIT_NOFILE, (1024, 1024))
+            print("CHANGED", os.getppid())
+        except OSError:
+            pass
+
+
 @cell("leaves files in every cache that the next student's libraries may read")
 def poison_caches():
     import os
