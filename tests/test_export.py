@@ -155,9 +155,10 @@ def test_the_wheel_is_the_package_alone_with_what_students_need(wheels):
         names = wheel.namelist()
         metadata = wheel.read(next(name for name in names if name.endswith("METADATA"))).decode()
     assert {name.split("/")[0] for name in names} == {"autograder", "autograder-0.1.0.dist-info"}
-    for name in ("autograder/check.py", "autograder/worker.py", "autograder/report/student.html.jinja",
-                 "autograder/templates/classroom/classroom.yml.jinja"):
+    for name in ("autograder/student/check.py", "autograder/inside/worker.py", "autograder/report/student.html.jinja",
+                 "autograder/delivery/templates/classroom/classroom.yml.jinja"):
         assert name in names
+    assert not any(name.startswith("autograder/nbgrader/") for name in names)
     needs = re.findall(r"^Requires-Dist: ([\w-]+)", metadata, re.MULTILINE)
     assert {"tensorflow-cpu", "keras", "numpy", "ipykernel"} <= set(needs) and not {"nbgrader", "pytest", "ruff", "scipy"} & set(needs)
 
