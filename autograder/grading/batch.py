@@ -101,7 +101,7 @@ def grade_one(student: str, folder: Path, job: Job, sandbox: Sandbox, cache: Cac
         return broken(student, job.key, f"reading the notebook failed ({type(error).__name__}: {error})")
     for attempt in (1, 2):  # what fails on our side is tried once more, in a fresh worker
         try:
-            verdict = grade_submission(submission, job, sandbox, cache)
+            verdict = grade_submission(submission, job, sandbox, cache, keep=attempt == 1)
         except Exception as error:
             problem = f"grading failed ({type(error).__name__}: {error})"
             verdict = replace(broken(student, job.key, problem), notes=submission.notes)
@@ -112,13 +112,14 @@ def grade_one(student: str, folder: Path, job: Job, sandbox: Sandbox, cache: Cac
     return verdict
 
 
-def grade_submission(submission: Submission, job: Job, sandbox: Sandbox, cache: Cache) -> Verdict:
-    """Grade a submission, as far as the cache does not know it."""
+def grade_submission(submission: Submission, job: Job, sandbox: Sandbox, cache: Cache, keep: bool = True) -> Verdict:
+    """Grade a submission, as far as the cache does not know it; `keep` puts what is found into the cache."""
     key, found = job.key, cache.load(submission)
     known = unchanged(key.questions, found)
     if found and len(known) == len(key.questions):
         questions = tuple(known[question.name] for question in key.questions)
         return replace(found, max_score=key.max_score, questions=questions + by_hand(key))
     verdict = grade(submission, key, sandbox, known)
-    cache.save(submission, verdict)
+    if keep:
+        cache.save(submission, verdict)
     return verdict
