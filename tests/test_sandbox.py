@@ -1,5 +1,6 @@
 """The boundary when something goes wrong at it: nothing shifts, nobody else pays, what is uncertain is not kept."""
 
+import ast
 import os
 import signal
 import time
@@ -158,3 +159,25 @@ def test_memory_that_is_shared_between_processes_counts_once_and_counts(tmp_path
         used = child.usage()
         assert used.processes == before.processes + 1 and used.complete
         assert 280 < (used.memory - before.memory) / 2**20 < 420
+
+
+LOOK = """
+import ast
+import os
+found = [os.path.join(folder, name) for folder, folders, names in os.walk("/") for name in (*folders, *names)
+         if "autograder" in folder.split("/") and "inside" not in folder.split("/")]
+print(sorted({path.split("autograder/", 1)[1] for path in found if "__pycache__" not in path}))
+for room in ("grading", "sandbox", "authoring", "delivery", "report", "student", "commands", "files"):
+    try:
+        __import__(f"autograder.{room}")
+        print("FOUND", room)
+    except ImportError:
+        pass
+"""
+
+
+@needs_bubblewrap
+def test_nothing_of_the_kit_is_there_but_the_inner_room_and_what_lessons_import():
+    with Sandbox(limits=LIMITS, isolation="bubblewrap") as sandbox, sandbox.fork(time.monotonic() + 60) as child:
+        shown = child.run_cell(LOOK, "look").outputs[0]["text"]
+    assert "FOUND" not in shown and ast.literal_eval(shown) == ["__init__.py", "data.py", "inside", "plots.py"]
