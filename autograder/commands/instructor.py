@@ -23,7 +23,7 @@ from autograder.grading.verdict import Status, Verdict
 from autograder.report.html import student_page
 from autograder.report.json import results
 from autograder.report.terminal import class_table
-from autograder.sandbox.isolation import choose, findings, obstacle
+from autograder.sandbox.isolation import LEVELS, choose, findings, obstacle
 from autograder.sandbox.sandbox import Limits
 
 
@@ -31,7 +31,7 @@ def grade(
     assignment: Annotated[str, typer.Argument(help="Id such as a4_cross_entropy.")],
     submissions: Annotated[Path, typer.Option(help="Directory of STUDENT/ASSIGNMENT/NOTEBOOK.ipynb.")] = Path("submitted"),
     jobs: Annotated[int, typer.Option(min=1, help="How many submissions to grade at a time.")] = os.cpu_count() or 1,
-    isolation: Annotated[str, typer.Option(help="Walls around student code: auto, bubblewrap or process.")] = "auto",
+    isolation: Annotated[str, typer.Option(help="Walls around student code: auto, bubblewrap, landlock or process.")] = "auto",
     fresh: Annotated[bool, typer.Option("--fresh", help="Grade again what the cache knows.")] = False,
     gradebook: Annotated[bool, typer.Option(help="Record the results in nbgrader's gradebook, too.")] = True,
     json_file: Annotated[Path | None, typer.Option(
@@ -83,6 +83,8 @@ def grade_class(course: Course, answer_key: Key, submissions: Path, jobs: int, i
     if isolation == "process":
         err.print(f"[yellow]isolation: process. Student code can read this account's files: {obstacle()}. "
                   "Run `autograder doctor` for more.", soft_wrap=True)
+    if isolation == "landlock":
+        err.print(f"[yellow]isolation: landlock. Beside bubblewrap it lacks something: {LEVELS[isolation]}.", soft_wrap=True)
     job = job_of(course, answer_key, limits, isolation, course.cache(assignment))
     with progress_bar() as progress:
         task = progress.add_task(f"grading {assignment}", total=len(handed_in))
@@ -126,13 +128,17 @@ def doctor():
     table = Table(title="isolation", title_justify="left", title_style="bold", header_style="bold", box=None, pad_edge=False)
     for column in ("", "needs", "found", "to do"):
         table.add_column(column, overflow="fold")
-    found = findings()
-    for finding in found:
+    for finding in findings():
         mark = Text("✓", style="green") if finding.good else Text("✗", style="red")
         table.add_row(mark, finding.what, Text(finding.found), Text("" if finding.good else finding.advice))
     out.print(table)
-    if all(finding.good for finding in found):
-        out.print("student code runs behind [bold]bubblewrap[/bold]")
-    else:
-        out.print("student code runs in a [bold]process[/bold] of this account: good against accidents, not against a "
-                  "determined attacker")
+    levels = Table(box=None, pad_edge=False, header_style="bold")
+    for column in ("", "level", "what it lacks"):
+        levels.add_column(column, overflow="fold")
+    for level, lacks in LEVELS.items():
+        mark = Text("✓", style="green") if obstacle(level) is None else Text("✗", style="red")
+        levels.add_row(mark, level, lacks)
+    out.print(levels)
+    level = choose("auto")
+    out.print(f"student code runs in a [bold]{level}[/bold] of this account: good against accidents, not against a "
+              "determined attacker" if level == "process" else f"student code runs behind [bold]{level}[/bold]")

@@ -1,8 +1,9 @@
 """Walls around one submission: namespaces, a private scratch directory, limits. Runs in the worker, before student code.
 
-Two kinds of walls. With *bubblewrap* around the warm parent, each submission gets user, mount, PID, IPC, UTS and cgroup
-namespaces of its own: it sees its own processes and its own scratch directory, and all of it ends with the namespace's
-first process. As a *process* it gets a session, a directory and limits; what it starts is found and ended afterwards.
+With *bubblewrap* around the warm parent, each submission gets user, mount, PID, network, IPC, UTS and cgroup namespaces, a
+keyring and a filter of system calls of its own: it sees its own processes and its own scratch directory, and all of it ends with
+the namespace's first process. Without (`landlock`, or a plain *process*) it gets a session, a directory and limits; what it
+starts is found and ended afterwards.
 """
 
 from __future__ import annotations
@@ -17,17 +18,20 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from autograder.inside import seccomp
+
 SCRATCH = "/scratch"  # where a submission runs under bubblewrap
 RELEASE = "/release"  # what the assignment ships, read-only
 NOBODY = 65534
 STATUS = struct.Struct("<iI")  # one of the next three, with a process id or an exit status
 STARTED, ENDED, FAILED = 1, 2, 3
 
-CLONE_NEWNS, CLONE_NEWCGROUP, CLONE_NEWUTS, CLONE_NEWIPC, CLONE_NEWUSER, CLONE_NEWPID = (
-    0x20000, 0x2000000, 0x4000000, 0x8000000, 0x10000000, 0x20000000)
+CLONE_NEWNS, CLONE_NEWCGROUP, CLONE_NEWUTS, CLONE_NEWIPC, CLONE_NEWUSER, CLONE_NEWPID, CLONE_NEWNET = (
+    0x20000, 0x2000000, 0x4000000, 0x8000000, 0x10000000, 0x20000000, 0x40000000)
 MS_RDONLY, MS_NOSUID, MS_NODEV, MS_NOEXEC, MS_REMOUNT, MS_BIND, MS_MOVE, MS_REC, MS_PRIVATE = (
     1, 2, 4, 8, 32, 4096, 8192, 16384, 1 << 18)
-PR_SET_PDEATHSIG, PR_SET_DUMPABLE, PR_SET_CHILD_SUBREAPER, PR_SET_NO_NEW_PRIVS, PR_CAPBSET_DROP = 1, 4, 36, 38, 24
+PR_SET_PDEATHSIG, PR_SET_DUMPABLE, PR_SET_CHILD_SUBREAPER, PR_CAPBSET_DROP = 1, 4, 36, 24
+KEYCTL_JOIN_SESSION_KEYRING = 1
 CAPABILITY_VERSION_3 = 0x20080522
 
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -113,7 +117,8 @@ def ended(status: int) -> int | None:
 def _outermost(run, limits: dict, status: int) -> None:
     try:
         uid, gid = os.getuid(), os.getgid()
-        _check(_libc.unshare(CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWUTS), "new namespaces")
+        _check(_libc.unshare(CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWUTS
+                             | CLONE_NEWNET), "new namespaces")  # in which nothing is connected, not even to itself
         _libc.unshare(CLONE_NEWCGROUP)  # where possible
         _write("/proc/self/setgroups", "deny")
         _write("/proc/self/uid_map", f"1000 {uid} 1")
@@ -161,6 +166,8 @@ def _walls(limits: dict) -> None:
         _mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC)
     except Confinement:  # an empty one hides as much
         _mount("tmpfs", "/proc", "tmpfs", MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC, "size=4k")
+    for name in filter(os.path.exists, ("/proc/keys", "/proc/key-users")):
+        _mount(os.devnull, name, None, MS_BIND)
     for file in sorted(path for path in Path(RELEASE).iterdir() if path.is_file()):
         place = Path(SCRATCH, file.name)
         place.touch()
@@ -169,7 +176,9 @@ def _walls(limits: dict) -> None:
     _libc.sethostname(b"sandbox", 7)
     with contextlib.suppress(OSError):  # no namespaces within: no way to new privileges
         _write("/proc/sys/user/max_user_namespaces", "0")
-    _drop_capabilities()
+    join_new_keyring()
+    drop_capabilities()
+    seccomp.load(alone=True)
 
 
 def _tmpfs(place: str, megabytes: float) -> None:
@@ -187,12 +196,18 @@ def outermost(paths: Sequence[Path]) -> list[Path]:
     return [path for path in paths if not any(path != other and path.is_relative_to(other) for other in paths)]
 
 
-def _drop_capabilities() -> None:
+def join_new_keyring() -> None:
+    """Leave the session keyring of whoever started the grader; the new one is empty and nobody else's."""
+    _libc.syscall(seccomp.number_here("keyrings", "keyctl"), KEYCTL_JOIN_SESSION_KEYRING, None)  # fails where there are none
+
+
+def drop_capabilities() -> None:
+    """Give up every capability, for this process and all it starts."""
     for capability in range(64):
         _libc.prctl(PR_CAPBSET_DROP, capability, 0, 0, 0)  # fails for those the kernel does not know
     header, nothing = struct.pack("Ii", CAPABILITY_VERSION_3, 0), bytes(24)
     _check(_libc.capset(header, nothing), "dropping capabilities")
-    _check(_libc.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), "no new privileges")
+    _check(_libc.prctl(seccomp.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), "no new privileges")
 
 
 # ---------------------------------------------------------------------------------------------------- limits

@@ -77,11 +77,12 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Fork:
-    """To the warm parent, with a channel: start a child. `limits` are those of `course.toml`."""
+    """To the warm parent, with a channel: start a child. `limits` are `course.toml`'s; `readable` is what Landlock leaves."""
 
     isolation: str
     folder: str
     limits: dict[str, float]
+    readable: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

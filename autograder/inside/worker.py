@@ -19,8 +19,9 @@ import select
 import signal
 import socket
 import sys
+import tempfile
 
-from autograder.inside import confine, probes, watch, wire
+from autograder.inside import confine, landlock, probes, watch, wire
 from autograder.inside.protocol import (
     CellDone,
     Exercise,
@@ -241,14 +242,16 @@ def _child(channel: socket.socket, job: Fork, shell) -> None:
     try:
         confine.close_descriptors(keep={channel.fileno()})
         os.setsid()
-        if job.isolation == "process":
+        if job.isolation != "bubblewrap":
             confine.die_with_parent()
         signal.signal(signal.SIGINT, signal.SIG_DFL)
         os.chdir(job.folder)
         os.environ["HOME"] = job.folder
-        os.environ["TMPDIR"] = "/tmp" if job.isolation == "bubblewrap" else job.folder
+        os.environ["TMPDIR"] = tempfile.tempdir = "/tmp" if job.isolation == "bubblewrap" else job.folder
         sys.path.insert(0, job.folder)  # as in Jupyter; everything of ours is loaded already
         confine.limit_resources(job.limits, job.isolation)
+        if job.isolation == "landlock":
+            landlock.restrict(job.readable, job.folder)
         extra = probes.own_probes(job.folder)
         _reply(channel, 0, Ready(os.getpid()))
         while True:
@@ -264,6 +267,8 @@ def _child(channel: socket.socket, job: Fork, shell) -> None:
             except wire.WireError as error:
                 failure = Failure("WireError", str(error))
                 _reply(channel, number, Exercised(Outcome(failure=failure)) if outcome is not None else CellDone([], 0, failure))
+    except confine.Confinement as error:
+        _reply(channel, 0, Forked(None, str(error)))
     except (EOFError, OSError):
         pass
     finally:

@@ -47,7 +47,7 @@ class Autograde(NbgraderAutograde):
     """Grades submissions in the sandbox; configured as nbgrader's own converter is (`c.Autograde`)."""
 
     jobs = Integer(os.cpu_count() or 1, min=1, help="How many submissions to grade at a time.").tag(config=True)
-    isolation = Unicode("auto", help="Walls around student code: auto, bubblewrap or process.").tag(config=True)
+    isolation = Unicode("auto", help="Walls around student code: auto, bubblewrap, landlock or process.").tag(config=True)
     found: dict[str, Verdict] | None = None  # verdicts by student where the class has been graded: nobody else is looked at
 
     def init_notebooks(self) -> None:

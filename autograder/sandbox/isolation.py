@@ -1,7 +1,8 @@
 """What isolation this machine offers to student code, and how a worker is started with it. Trusted.
 
 `bubblewrap`: the worker sees a read-only system, a read-only Python and this package's code, and nothing else: no home, no
-course, no network, no inherited environment. `process`: a process of its own, which can read what the account can read.
+course, no network, no inherited environment. `landlock`: each submission may open nothing but the same files, and makes no
+connection. `process`: a process of its own, which can read what the account can read. The first two filter system calls.
 """
 
 from __future__ import annotations
@@ -13,17 +14,30 @@ import platform
 import shutil
 import subprocess
 import sys
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
+from autograder.inside import landlock, seccomp
 from autograder.inside.confine import RELEASE, SCRATCH, outermost
 
-KINDS = ("auto", "bubblewrap", "process")
+# Each level with what it lacks, the strongest first.
+LEVELS = {
+    "bubblewrap": "memory is looked at four times a second, not bounded by the kernel",
+    "landlock": "memory and processes are looked at four times a second, not bounded by the kernel; files written are bounded "
+                "one by one, not together; that a file of a known name exists can be seen; notebooks have no sockets, no locks "
+                "and thread pools of multiprocessing, and no TensorFlow in a program that they start",
+    "process": "student code can read and change what this account can, and use its network",
+}
+KINDS = ("auto", *LEVELS)
 PACKAGE = Path(__file__).resolve().parents[1]
 SEEN = ("__init__.py", "data.py", "plots.py", "inside")  # of the package: what notebooks import and what runs there
 KIT = "/kit"  # where the package's own code lies under bubblewrap
 TRIAL_SECONDS = 30
-BOOT = f"import sys; sys.path.insert(0, {KIT!r}); from autograder.inside import {{module}}; {{module}}.{{function}}()"
+LIBRARIES = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64",
+             "/etc/ld.so.cache", "/etc/alternatives", "/etc/fonts", "/etc/localtime")
+DEVICES = ("/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom",
+           "/proc/cpuinfo", "/proc/meminfo", "/sys/devices/system/cpu")  # and the machine, as libraries measure it
 
 
 class IsolationError(RuntimeError):
@@ -41,30 +55,47 @@ class Finding:
 
 
 def choose(wanted: str) -> str:
-    """The isolation to use: "bubblewrap" or "process".
+    """The isolation to use, one of `LEVELS`; for "auto" the strongest.
 
     Raises:
-        IsolationError: `wanted` is none of `KINDS`, or "bubblewrap" where this machine cannot.
+        IsolationError: `wanted` is none of `KINDS`, or a level that this machine does not offer.
     """
     if wanted not in KINDS:
         raise IsolationError(f"expected an isolation of {', '.join(KINDS)}. Received: {wanted}")
-    if wanted == "process":
-        return "process"
-    if (problem := obstacle()) is None:
-        return "bubblewrap"
-    if wanted == "bubblewrap":
-        raise IsolationError(f"expected bubblewrap to work here: {problem}. Run `autograder doctor` to see what is missing.")
-    return "process"
+    if wanted == "auto":
+        return next(level for level in LEVELS if obstacle(level) is None)
+    if (problem := obstacle(wanted)) is not None:
+        raise IsolationError(f"expected {wanted} to work here: {problem}. Run `autograder doctor` to see what is missing.")
+    return wanted
 
 
 @functools.cache
-def obstacle() -> str | None:
-    """Why bubblewrap cannot isolate here, or None when it can: every wall is tried once a process."""
+def obstacle(level: str = "bubblewrap") -> str | None:
+    """Why a level cannot isolate here, or None when it can: every wall is tried once a process."""
+    if level == "process":
+        return None
     if not sys.platform.startswith("linux"):
         return f"it needs Linux, and this is {platform.system()}"
+    if not seccomp.supported():
+        return f"the system calls of {platform.machine()} are not known to this kit"
+    if level == "landlock":
+        return "this kernel has no Landlock, or keeps it off" if not landlock.version() else _trial_of_landlock()
     if shutil.which("bwrap") is None:
         return "the program bwrap is not installed"
-    command = bubblewrap(Path(PACKAGE), BOOT.format(module="confine", function="trial"), {})
+    return _trial(bubblewrap(Path(PACKAGE), boot(KIT, "confine", "trial"), {}))
+
+
+def _trial_of_landlock() -> str | None:
+    with tempfile.TemporaryDirectory(prefix="autograder-") as root:
+        kit, folder, closed = copy_kit(Path(root, "kit")), Path(root, "run"), Path(root, "closed")
+        folder.mkdir()
+        closed.mkdir()
+        (closed / "secret").write_text("secret")
+        return _trial([sys.executable, "-I", "-c", boot(str(kit), "landlock", "trial"), str(folder), str(closed),
+                       json.dumps(readable(kit, ()))])
+
+
+def _trial(command: list[str]) -> str | None:
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=TRIAL_SECONDS, env={})
     except (OSError, subprocess.TimeoutExpired) as error:
@@ -73,6 +104,40 @@ def obstacle() -> str | None:
         return None
     lines = (done.stdout.strip() or done.stderr.strip() or f"exit status {done.returncode}").splitlines()
     return f"a trial was refused ({lines[-1][:200]})"
+
+
+def boot(kit: str, module: str, function: str) -> str:
+    """Python code that takes the package from `kit` and calls a function of the room `inside`."""
+    return f"import sys; sys.path.insert(0, {kit!r}); from autograder.inside import {module}; {module}.{function}()"
+
+
+def copy_kit(place: Path) -> Path:
+    """Copy what a sandbox may see of the package, where a mount cannot show it alone; the directory to import it from."""
+    for name in SEEN:
+        source, target = PACKAGE / name, place / "autograder" / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if source.is_dir():
+            shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__"))
+        else:
+            shutil.copy(source, target)
+    return place
+
+
+def readable(kit: Path, hidden: tuple[Path, ...]) -> tuple[str, ...]:
+    """What a submission behind Landlock may read: the system's libraries, Python and the kit, without what is hidden."""
+    secrets = [path.resolve() for path in hidden]
+    seen: list[Path] = []
+    todo = [*map(Path, LIBRARIES), *map(Path, DEVICES), *_python_directories(), kit]
+    while todo:
+        path = todo.pop().resolve()
+        if path in secrets:
+            continue
+        # A directory is allowed with all that is in it: around a hidden one, what is beside it is allowed piece by piece.
+        if any(secret.is_relative_to(path) for secret in secrets):
+            todo.extend(inner for inner in path.iterdir() if not inner.is_symlink())  # which may lead anywhere
+        elif path.exists():
+            seen.append(path)
+    return tuple(map(str, outermost(sorted(set(seen)))))
 
 
 def bubblewrap(release: Path, code: str, environment: dict[str, str], arguments: tuple[str, ...] = (),
@@ -96,8 +161,8 @@ def bubblewrap(release: Path, code: str, environment: dict[str, str], arguments:
             command += ["--symlink", os.readlink(path), str(path)]
         elif path.is_dir():
             command += ["--ro-bind", str(path), str(path)]
-    for path in ("/etc/ld.so.cache", "/etc/alternatives", "/etc/fonts", "/etc/localtime"):
-        command += ["--ro-bind-try", path, path]
+    for path in LIBRARIES:
+        command += ["--ro-bind-try", path, path] if path.startswith("/etc/") else []
     command += ["--dir", "/proc"] if root else ["--proc", "/proc"]
     command += ["--dev", "/dev", "--perms", "1777", "--tmpfs", "/tmp", "--perms", "0755", "--dir", SCRATCH]
     python = _python_directories()
@@ -134,7 +199,7 @@ def _python_directories() -> tuple[Path, ...]:
 
 
 def findings() -> list[Finding]:
-    """What `autograder doctor` shows."""
+    """What `autograder doctor` shows of what isolation needs; `LEVELS` and `obstacle` say what comes of it."""
     bwrap, kernel = shutil.which("bwrap"), platform.release()
     found = [Finding("Linux", sys.platform.startswith("linux"), f"{platform.system()} {kernel}",
                      "bubblewrap needs Linux: grade in a virtual machine or container that runs it")]
@@ -153,8 +218,13 @@ def findings() -> list[Finding]:
         except OSError:
             continue  # this kernel has no such setting
         found.append(Finding(setting.replace("/", "."), value != bad, value, advice))
-    problem = obstacle()
-    found.append(Finding("a trial of every wall", problem is None, "passed" if problem is None else problem,
-                         "" if problem is None else "see the lines above; in a container, allow user namespaces (for Docker: "
-                                                    "--security-opt seccomp=unconfined --security-opt apparmor=unconfined)"))
+    found.append(Finding("system calls", seccomp.supported(), platform.machine(), "grade on a machine of x86_64 or aarch64"))
+    offered = landlock.version()
+    found.append(Finding("Landlock", offered > 0, f"version {offered}" if offered else "not in this kernel, or off",
+                         "Linux 5.13 or newer, with landlock among the modules of its boot parameter lsm="))
+    for level, advice in (("bubblewrap", "see the lines above; in a container, allow user namespaces (for Docker: "
+                                         "--security-opt seccomp=unconfined --security-opt apparmor=unconfined)"),
+                          ("landlock", "see the lines above; a container's own filter may refuse Landlock: update Docker")):
+        problem = obstacle(level)
+        found.append(Finding(f"a trial of {level}", problem is None, "passed" if problem is None else problem, advice))
     return found

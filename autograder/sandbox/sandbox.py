@@ -112,7 +112,7 @@ class Sandbox:
 
     Args:
         files: what every scratch directory holds, read-only: the files that the release ships.
-        isolation: "bubblewrap", "process", or "auto" for the stronger one that this machine offers.
+        isolation: "bubblewrap", "landlock", "process", or "auto" for the strongest that this machine offers.
         hidden: directories that must not be seen, wherever they lie: the course.
         modules: what the worker imports beside TensorFlow, once for everybody.
     Raises:
@@ -144,7 +144,8 @@ class Sandbox:
         for file in self.files:
             os.chmod(shutil.copy(file, self._release), 0o444)
         self._control, theirs = socket.socketpair()
-        home = self._root if self.isolation == "process" else "/tmp"
+        home = "/tmp" if self.isolation == "bubblewrap" else self._root
+        self.readable = ()
         environment = {"PATH": os.defpath, "HOME": home, "TMPDIR": home, "LANG": "C.UTF-8",
                        "TF_CPP_MIN_LOG_LEVEL": "3", "TF_ENABLE_ONEDNN_OPTS": "0", "CUDA_VISIBLE_DEVICES": "-1",
                        "TF_NUM_INTRAOP_THREADS": "1", "TF_NUM_INTEROP_THREADS": "1",
@@ -153,8 +154,12 @@ class Sandbox:
         arguments = (str(theirs.fileno()), *self.modules)
         if self.isolation == "process":
             command = [sys.executable, "-I", "-m", "autograder.inside.worker", *arguments]
+        elif self.isolation == "landlock":
+            kit = walls.copy_kit(Path(self._root, "kit"))
+            self.readable = walls.readable(kit, self.hidden)
+            command = [sys.executable, "-I", "-c", walls.boot(str(kit), "worker", "main"), *arguments]
         else:
-            code = walls.BOOT.format(module="worker", function="behind_bubblewrap")
+            code = walls.boot(walls.KIT, "worker", "behind_bubblewrap")
             command = walls.bubblewrap(self._release, code, environment, arguments, self.hidden)
         log = Path(self._root, "start.log")
         with theirs, open(log, "wb") as errors:
@@ -239,24 +244,26 @@ class Child:
         self.sandbox, self.deadline, self.exit = sandbox, deadline, None
         self.pid = self.folder = None
         self._number, self._worker = 0, sandbox._process
-        if sandbox.isolation == "process":
+        if sandbox.isolation != "bubblewrap":
             self.folder = tempfile.mkdtemp(prefix="run-", dir=sandbox._root)
             for file in sandbox._release.iterdir():
                 os.chmod(shutil.copy(file, self.folder), 0o444)
         self.channel, theirs = socket.socketpair()
-        job = Fork(sandbox.isolation, self.folder or SCRATCH, asdict(sandbox.limits))
+        job = Fork(sandbox.isolation, self.folder or SCRATCH, asdict(sandbox.limits), sandbox.readable)
         with theirs:
             reply = sandbox._ask(job, Forked, theirs)
         self.pid, refused = reply.pid, reply.refused
         try:
             if self.pid is not None:
-                read(wire.receive(self.channel, START_SECONDS), 0, Ready)
+                stands = read(wire.receive(self.channel, START_SECONDS), 0, Ready, Forked)[1]
+                refused = stands.refused if isinstance(stands, Forked) else ""
         except (TimeoutError, EOFError, wire.WireError):
             ended = self.close(grace=2)
             refused = ended.refused if ended else ""
             if not refused:
                 raise EOFError from None
         if refused or self.pid is None:
+            self.close()
             raise SandboxError(f"a wall around the submission could not be put up: {refused}")
 
     def __enter__(self) -> Child:
