@@ -22,7 +22,7 @@ from test_ci import NAME, RIGHT, RUNNER, Reported, answered, breaks, obeyed
 
 from autograder.authoring.build import build
 from autograder.authoring.course import CourseError, find_course
-from autograder.commands import deliver
+from autograder.commands import delivery
 from autograder.delivery import export, gradescope, leaks
 from autograder.delivery.wheel import student_wheel
 from autograder.grading.key import load
@@ -155,9 +155,10 @@ def test_the_wheel_is_the_package_alone_with_what_students_need(wheels):
         names = wheel.namelist()
         metadata = wheel.read(next(name for name in names if name.endswith("METADATA"))).decode()
     assert {name.split("/")[0] for name in names} == {"autograder", "autograder-0.1.0.dist-info"}
-    for name in ("autograder/check.py", "autograder/worker.py", "autograder/report/student.html.jinja",
-                 "autograder/templates/classroom/classroom.yml.jinja"):
+    for name in ("autograder/student/check.py", "autograder/inside/worker.py", "autograder/report/student.html.jinja",
+                 "autograder/delivery/templates/classroom/classroom.yml.jinja"):
         assert name in names
+    assert not any(name.startswith("autograder/nbgrader/") for name in names)
     needs = re.findall(r"^Requires-Dist: ([\w-]+)", metadata, re.MULTILINE)
     assert {"tensorflow-cpu", "keras", "numpy", "ipykernel"} <= set(needs) and not {"nbgrader", "pytest", "ruff", "scipy"} & set(needs)
 
@@ -379,9 +380,9 @@ def test_gradescope_gets_a_zero_for_a_broken_notebook_and_no_result_for_a_broken
 
 def test_every_command_has_help_and_says_what_it_did(built_tiny, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(built_tiny.root)
-    deliver.classroom(NAME, tmp_path / "template")
-    deliver.classroom50(NAME, tmp_path / "bundle", None)
-    deliver.gradescope(NAME, tmp_path / "zips")
+    delivery.classroom(NAME, tmp_path / "template")
+    delivery.classroom50(NAME, tmp_path / "bundle", None)
+    delivery.gradescope(NAME, tmp_path / "zips")
     said = capsys.readouterr().out
     assert "8 files, nothing hidden" in said and "runtime.json" in said and "hidden key" in said
     listed = subprocess.run([sys.executable, "-m", "autograder", "export", "--help"], capture_output=True, text=True, check=True).stdout

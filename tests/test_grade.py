@@ -24,6 +24,7 @@ from autograder.grading.judge import judge
 from autograder.grading.key import load
 from autograder.grading.submission import merge
 from autograder.grading.verdict import QuestionVerdict
+from autograder.inside.protocol import Failure, Outcome
 from autograder.report.json import results
 from autograder.sandbox.sandbox import Limits, Sandbox, SandboxError
 
@@ -256,14 +257,15 @@ def test_a_python_installed_below_tmp_is_there_in_every_submission(tmp_path):
     (packages / "imported_late.py").write_text("here = True\n")
     script = ("from autograder.sandbox.sandbox import Sandbox\nimport time\n"
               "with Sandbox(isolation='bubblewrap') as sandbox, sandbox.fork(time.monotonic() + 60) as child:\n"
-              "    print(child.run_cell('import imported_late, os\\nprint(imported_late.here, os.listdir(\"/tmp\"))\\n"
-              "imported_late.__file__ and open(imported_late.__file__, \"w\")', 'x'))\n")
+              "    done = child.run_cell('import imported_late, os\\nprint(imported_late.here, os.listdir(\"/tmp\"))\\n"
+              "imported_late.__file__ and open(imported_late.__file__, \"w\")', 'x')\n"
+              "    print((done.outputs[0]['text'], done.failure.error))\n")
     done = subprocess.run([tmp_path / "venv" / "bin" / "python", "-c", script], capture_output=True, text=True, timeout=120, cwd=tmp_path)
-    reply = ast.literal_eval(done.stdout)
-    word, _, listed = reply["outputs"][0]["text"].partition(" ")
+    text, error = ast.literal_eval(done.stdout)
+    word, _, listed = text.partition(" ")
     python = {path.resolve().relative_to("/tmp").parts[0] for path in (tmp_path, ROOT, Path(sys.prefix)) if path.resolve().is_relative_to("/tmp")}
-    assert word == "True" and set(ast.literal_eval(listed)) <= python, (reply, done.stderr)
-    assert reply["error"] in ("OSError", "PermissionError")  # read-only, as everywhere
+    assert word == "True" and set(ast.literal_eval(listed)) <= python, (text, done.stderr)
+    assert error in ("OSError", "PermissionError")  # read-only, as everywhere
 
 
 def test_a_batch_grades_everyone_in_order_whatever_the_jobs(built_tiny, key, tmp_path):
@@ -304,9 +306,9 @@ def test_the_json_follows_its_contract(run, key, sandbox):
 def test_an_earlier_mistake_that_stops_everything_is_no_mistake_of_the_next_question(built_tiny):
     question = load(built_tiny.key(NAME)).questions[1]
     case = question.cases[0]
-    case.follow_through["double.squares"] = {"error": "ValueError"}
+    case.follow_through["double.squares"] = Outcome(failure=Failure("ValueError"))
     earlier = {"double": QuestionVerdict("double", "failed", 0, 50, "", "squares", ())}
-    outcomes = {item.name: {"observation": item.expected} for item in question.cases} | {case.name: {"error": "ValueError"}}
+    outcomes = {item.name: Outcome(item.expected) for item in question.cases} | {case.name: Outcome(failure=Failure("ValueError"))}
     verdict = judge(question, outcomes, {}, earlier)
     assert verdict.misconception is None and verdict.score == 40
     assert "Your double leads to it: mend that first." in verdict.cases[0].message

@@ -1,6 +1,6 @@
 """The package as a wheel for students: what `autograder check` and `autograder ci` need, built once and kept.
 
-It is the package alone: no course, no key, no tests and nothing that only tests need.
+It holds the rooms listed here: no course, no key, no tests, nothing of nbgrader's and nothing that only tests need.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from pathlib import Path
 
 from autograder.authoring.course import CourseError
 
+ROOMS = ("inside", "sandbox", "grading", "authoring", "report", "student", "delivery", "commands")  # all but nbgrader's
 ROOT = Path(__file__).resolve().parents[2]
 OTHERS = "# For instructors"  # the line of requirements.txt below which students need nothing
 README = "What students run: see the README of the repository this file came with.\n"
@@ -30,7 +31,9 @@ def student_wheel(cache: Path) -> Path:
     """
     if not (ROOT / "pyproject.toml").is_file():
         raise CourseError(f"expected the kit's sources in {ROOT}; found no pyproject.toml. Export from a clone of the kit.")
-    sources = sorted(path for path in (ROOT / "autograder").rglob("*") if path.is_file() and path.suffix != ".pyc")
+    package = ROOT / "autograder"
+    sources = sorted([*package.glob("*.py"), *(path for room in ROOMS for path in (package / room).rglob("*")
+                                               if path.is_file() and path.suffix != ".pyc")])
     sources += [ROOT / "pyproject.toml", ROOT / "requirements.txt", ROOT / "LICENSE"]
     digest = hashlib.sha256()
     for path in sources:

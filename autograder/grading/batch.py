@@ -18,7 +18,7 @@ from autograder.grading.cache import Cache, unchanged
 from autograder.grading.grade import grade
 from autograder.grading.key import Key
 from autograder.grading.submission import Submission, Unreadable, find_notebook, read_submission
-from autograder.grading.verdict import Verdict, broken, by_hand, unreadable
+from autograder.grading.verdict import Status, Verdict, broken, by_hand, unreadable
 from autograder.inside import watch
 from autograder.sandbox.isolation import choose
 from autograder.sandbox.sandbox import Limits, Sandbox
@@ -99,19 +99,27 @@ def grade_one(student: str, folder: Path, job: Job, sandbox: Sandbox, cache: Cac
         return unreadable(student, job.key, str(error))
     except Exception as error:  # a notebook that we fail to read is our fault until shown otherwise
         return broken(student, job.key, f"reading the notebook failed ({type(error).__name__}: {error})")
-    try:
-        return grade_submission(submission, job, sandbox, cache)
-    except Exception as error:
-        return replace(broken(student, job.key, f"grading failed ({type(error).__name__}: {error})"), notes=submission.notes)
+    for attempt in (1, 2):  # what fails on our side is tried once more, in a fresh worker
+        try:
+            verdict = grade_submission(submission, job, sandbox, cache, keep=attempt == 1)
+        except Exception as error:
+            problem = f"grading failed ({type(error).__name__}: {error})"
+            verdict = replace(broken(student, job.key, problem), notes=submission.notes)
+        if all(question.status != Status.UNGRADED for question in verdict.questions):
+            break
+        if attempt == 1:
+            sandbox.kill()
+    return verdict
 
 
-def grade_submission(submission: Submission, job: Job, sandbox: Sandbox, cache: Cache) -> Verdict:
-    """Grade a submission, as far as the cache does not know it."""
+def grade_submission(submission: Submission, job: Job, sandbox: Sandbox, cache: Cache, keep: bool = True) -> Verdict:
+    """Grade a submission, as far as the cache does not know it; `keep` puts what is found into the cache."""
     key, found = job.key, cache.load(submission)
     known = unchanged(key.questions, found)
     if found and len(known) == len(key.questions):
         questions = tuple(known[question.name] for question in key.questions)
         return replace(found, max_score=key.max_score, questions=questions + by_hand(key))
     verdict = grade(submission, key, sandbox, known)
-    cache.save(submission, verdict)
+    if keep:
+        cache.save(submission, verdict)
     return verdict

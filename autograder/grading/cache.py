@@ -54,8 +54,8 @@ class Cache:
             return None  # missing, or not readable: it is graded again
 
     def save(self, submission: Submission, verdict: Verdict) -> None:
-        """Keep a verdict; one in which something could not be graded is not kept."""
-        if self.folder is None or any(question.status == Status.UNGRADED for question in verdict.questions):
+        """Keep a verdict, unless something could not be graded or the worker did not serve to the end."""
+        if self.folder is None or not verdict.certain or any(q.status == Status.UNGRADED for q in verdict.questions):
             return
         automatic = [question for question in verdict.questions if question.name in self.questions]
         data = {"digests": {question.name: self.questions[question.name] for question in automatic},

@@ -28,7 +28,7 @@ def grade(submission: Submission, key: Key, sandbox: Sandbox, known: dict[str, Q
     Args:
         known: verdicts of questions that need not be found again.
     """
-    start = time.monotonic()
+    start, incidents = time.monotonic(), sandbox.incidents
     with _Run(submission, sandbox) as run:
         verdicts: dict[str, QuestionVerdict] = {}
         try:
@@ -48,7 +48,7 @@ def grade(submission: Submission, key: Key, sandbox: Sandbox, known: dict[str, Q
     questions = tuple(verdicts.get(question.name) or ungraded(question) for question in key.questions)
     seconds = round(time.monotonic() - start, 3)
     return Verdict(submission.student, "graded", key.max_score, seconds, error, questions + by_hand(key),
-                   submission.notes + tuple(run.notes), sandbox.isolation, run.outputs)
+                   submission.notes + tuple(run.notes), sandbox.isolation, run.outputs, sandbox.incidents == incidents)
 
 
 def forbidden_in_source(question: QuestionKey, submission: Submission, key: Key) -> tuple[str, str] | None:

@@ -57,6 +57,7 @@ class Verdict:
         notes: oddities of the notebook, a line each.
         isolation: of the sandbox that ran it; "" when none did.
         outputs: what its cells printed and displayed, as nbformat outputs by cell.
+        certain: whether the sandbox's worker served to the end; a verdict from which it had to be replaced is not kept for later.
     """
 
     student: str
@@ -68,6 +69,7 @@ class Verdict:
     notes: tuple[str, ...] = ()
     isolation: str = ""
     outputs: dict[str, list] = field(default_factory=dict)
+    certain: bool = True
 
     @property
     def score(self) -> int | None:

@@ -125,7 +125,7 @@ class Sandbox:
         self.isolation = walls.choose(isolation)
         self._process: subprocess.Popen | None = None
         self._number = 0  # of the last request to the warm parent
-        self.incidents = 0  # times that the warm parent had to be ended: what was graded then is not certain
+        self.incidents = 0  # times that a worker had to be ended: what was graded meanwhile is not certain
 
     def __enter__(self) -> Sandbox:
         return self
@@ -220,13 +220,16 @@ class Sandbox:
             self._control.settimeout(CLOSE_SECONDS)
             sent = socket.send_fds(self._control, [frame], [channel.fileno()]) if channel is not None else 0
             self._control.sendall(frame[sent:])
-            return read(wire.receive(self._control, CLOSE_SECONDS), self._number, kind)[1]
+            reply = read(wire.receive(self._control, CLOSE_SECONDS), self._number, kind)[1]
+            if isinstance(request, Reap) and reply.pid != request.pid:
+                raise wire.WireError("the end of another process was reported")
+            return reply
         except (TimeoutError, EOFError, OSError, wire.WireError):
             self.kill()
             raise
 
     def kill(self) -> None:
-        """End the worker at once, with everything in it: the next fork starts another."""
+        """End the worker at once, with everything in it, because it cannot be relied on: the next fork starts another."""
         self.incidents += 1
         if self._process is not None:
             with contextlib.suppress(OSError):
@@ -240,7 +243,7 @@ class Child:
     def __init__(self, sandbox: Sandbox, deadline: float):
         self.sandbox, self.deadline, self.exit = sandbox, deadline, None
         self.pid = self.folder = None
-        self._number = 0
+        self._number, self._worker = 0, sandbox._process
         if sandbox.isolation != "bubblewrap":
             self.folder = tempfile.mkdtemp(prefix="run-", dir=sandbox._root)
             for file in sandbox._release.iterdir():
@@ -297,9 +300,9 @@ class Child:
         """
         self.channel.close()
         reply = None
-        if self.pid is not None:
-            pid, self.pid = self.pid, None
-            with contextlib.suppress(EOFError, OSError, wire.WireError):  # a dead worker took its children with it
+        pid, self.pid = self.pid, None
+        if pid is not None and self.sandbox._process is self._worker:  # a dead worker took its children with it
+            with contextlib.suppress(EOFError, OSError, wire.WireError):
                 reply = self.sandbox._ask(Reap(pid, grace), Reaped)
                 self.exit = reply.exit
         if self.folder is not None:
@@ -338,7 +341,7 @@ class Child:
                 f"The whole submission took longer than {limits.submission_seconds:g} s"
             raise Died("timeout", f"{what} and was stopped.") from None
         except wire.WireError as error:
-            self.forged = True
+            self.sandbox.kill()  # whoever writes here what is no reply may have reached further
             raise Died("crashed", f"The reply of your code's process could not be read: {error}.") from None
         except (EOFError, OSError):
             self.close(grace=2)

@@ -1,8 +1,7 @@
-"""The commands that carry work between students, the grader and grade books: `export`, `ci`, `collect`, `gradescope`."""
+"""For what travels between students, the grader and grade books: `export`, `collect`, `gradescope`."""
 
 from __future__ import annotations
 
-import functools
 import json
 from pathlib import Path
 from typing import Annotated
@@ -22,7 +21,6 @@ from autograder.report.junit import junit as junit_xml
 from autograder.report.lms import Filled, LmsError
 from autograder.report.lms import canvas as fill_canvas
 from autograder.report.lms import moodle as fill_moodle
-from autograder.student.ci import ci as check_push
 
 out = Console(highlight=False, soft_wrap=True)
 export = typer.Typer(no_args_is_help=True, help="Hand assignments out to GitHub and Gradescope, and grades to grade books.")
@@ -89,15 +87,6 @@ def junit(results: Results, to: Annotated[Path, typer.Option(help="Where to writ
     """Every case as a test in JUnit's XML."""
     _write(to, junit_xml(_results(results)))
     out.print(str(to))
-
-
-def ci(notebook: Annotated[Path, typer.Argument(help="The notebook that was pushed.")],
-       to: Annotated[Path, typer.Option(help="Folder for the reports.")] = Path("autograding"),
-       release: Annotated[Path | None, typer.Option(help="Folder of the examples and data to use (the notebook's).")] = None,
-       classroom50: Annotated[Path | None, typer.Option(help="Where Classroom 50 wants its result.")] = None):
-    """Check a pushed notebook and report it to GitHub: what a student repository's workflow runs."""
-    if not check_push(notebook, to, release, classroom50, say=functools.partial(print, flush=True)):
-        raise typer.Exit(1)
 
 
 def collect(folder: Annotated[Path, typer.Argument(help="Holds the cloned repositories.")],

@@ -1,0 +1,96 @@
+"""For authors: `build`, `audit`, `demo`."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.text import Text
+
+from autograder.authoring import audit as auditing
+from autograder.authoring import build as building
+from autograder.authoring import samples
+from autograder.authoring.course import Course, find_course
+from autograder.commands.instructor import grade_class, hidden_key, job_of
+from autograder.commands.screen import fail, out, progress_bar
+from autograder.grading.batch import find_submissions, grade_all
+from autograder.grading.key import load
+from autograder.sandbox.isolation import choose
+from autograder.sandbox.sandbox import Limits
+
+DEMO_LIMITS = Limits(cell_seconds=10, case_seconds=5, submission_seconds=120)  # the sample class hangs on purpose
+
+
+def build(
+    assignments: Annotated[list[str] | None, typer.Argument(help="Ids such as a4_cross_entropy; all by default.")] = None,
+):
+    """Turn [bold]solutions/[/bold] into released notebooks, examples, hidden keys and nbgrader sources."""
+    course = find_course()
+    with building.processes(os.cpu_count() or 1) as run:
+        build_all(course, course.require(assignments or []), run)
+
+
+def audit(
+    assignments: Annotated[list[str] | None, typer.Argument(help="Ids such as a4_cross_entropy; all by default.")] = None,
+    jobs: Annotated[int, typer.Option(min=1, help="How many notebooks to grade at a time.")] = os.cpu_count() or 1,
+):
+    """Grade the reference, a blank notebook and every known mistake: is each worth what it should be, and named rightly?"""
+    course, unfair = find_course(), 0
+    for assignment in course.require(assignments or []):
+        answer_key, made = hidden_key(course, assignment), auditing.notebooks(course, assignment)
+        with tempfile.TemporaryDirectory() as folder, progress_bar() as progress:
+            samples.write_class(made, Path(folder), assignment)
+            task = progress.add_task(f"auditing {assignment}", total=len(made))
+            job = job_of(course, answer_key, course.limits, choose("auto"), None)
+            verdicts = grade_all(find_submissions(Path(folder), assignment)[0], job, jobs,
+                                 lambda _, task=task: progress.advance(task))
+        if len(verdicts) < len(made):
+            fail("stopped before all notebooks were graded", 1)
+        found = list(auditing.problems(made, verdicts, answer_key))
+        unfair += len(found)
+        points = sum(question.max_score for question in answer_key.questions)
+        out.print(f"[red]✗[/red] {assignment}: {len(found)} of {len(made)} notebooks do not get what they should" if found else
+                  f"[green]✓[/green] {assignment}: reference {points}, blank 0, {len(made) - 2} mistakes lose points and are "
+                  "named", soft_wrap=True)
+        for line in found:
+            out.print(Text(f"  {line}"), soft_wrap=True)
+    if unfair:
+        raise typer.Exit(1)
+
+
+def demo(
+    assignments: Annotated[list[str] | None, typer.Argument(help="Ids such as a4_cross_entropy; all by default.")] = None,
+    jobs: Annotated[int, typer.Option(min=1, help="How many submissions to grade at a time.")] = os.cpu_count() or 1,
+    mistakes: Annotated[int, typer.Option(min=1, help="How many known mistakes of each question to make.")] = 2,
+):
+    """Build assignments, make a sample class of good, wrong and broken notebooks, and grade it."""
+    course = find_course()
+    chosen = course.require(assignments or [])
+    folder = course.root / "build" / "demo"
+    if folder.exists():
+        shutil.rmtree(folder)
+    with building.processes(os.cpu_count() or 1) as run:
+        for assignment in chosen:
+            build_all(course, [assignment], run)
+            submitted = folder / assignment / "submitted"
+            samples.write_class(samples.sample_class(course, assignment, mistakes), submitted, assignment)
+            grade_class(course, load(course.key(assignment)), submitted, jobs, "auto", DEMO_LIMITS,
+                        folder / assignment / "results.json", folder / assignment / "reports")
+
+
+def build_all(course: Course, assignments: list[str], run) -> None:
+    """Build assignments with a `run` of `building.processes`."""
+    with progress_bar() as progress:
+        task = progress.add_task("building", total=len(assignments))
+        for assignment in assignments:
+            built = building.build(course, assignment, run, lambda name, assignment=assignment: progress.update(
+                task, description=f"{assignment}: {name}"))
+            progress.advance(task)
+            cases = [case for question in built.questions for case in question.cases]
+            mistakes = sum(len(question.hints) for question in built.questions)
+            progress.print(f"[green]built[/green] {assignment}: {len(built.questions)} questions, {len(cases)} cases "
+                           f"({sum(case.visible for case in cases)} visible), {mistakes} misconceptions")

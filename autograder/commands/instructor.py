@@ -1,0 +1,144 @@
+"""For instructors: `grade`, `doctor`."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import shutil
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.table import Table
+from rich.text import Text
+
+from autograder.authoring import build as building
+from autograder.authoring.course import Course, CourseError, find_course
+from autograder.commands.screen import err, fail, out, progress_bar
+from autograder.files import atomic
+from autograder.grading.batch import Job, find_submissions, grade_all
+from autograder.grading.key import Key, load
+from autograder.grading.verdict import Status, Verdict
+from autograder.report.html import student_page
+from autograder.report.json import results
+from autograder.report.terminal import class_table
+from autograder.sandbox.isolation import LEVELS, choose, findings, obstacle
+from autograder.sandbox.sandbox import Limits
+
+
+def grade(
+    assignment: Annotated[str, typer.Argument(help="Id such as a4_cross_entropy.")],
+    submissions: Annotated[Path, typer.Option(help="Directory of STUDENT/ASSIGNMENT/NOTEBOOK.ipynb.")] = Path("submitted"),
+    jobs: Annotated[int, typer.Option(min=1, help="How many submissions to grade at a time.")] = os.cpu_count() or 1,
+    isolation: Annotated[str, typer.Option(help="Walls around student code: auto, bubblewrap, landlock or process.")] = "auto",
+    fresh: Annotated[bool, typer.Option("--fresh", help="Grade again what the cache knows.")] = False,
+    gradebook: Annotated[bool, typer.Option(help="Record the results in nbgrader's gradebook, too.")] = True,
+    json_file: Annotated[Path | None, typer.Option(
+        "--json", help="Where to write the results (default build/results/ASSIGNMENT.json).")] = None,
+    reports: Annotated[Path | None, typer.Option(
+        help="Where to write a page per student (default build/reports/ASSIGNMENT).")] = None,
+):
+    """Grade every submission of an assignment with the hidden key."""
+    course = find_course()
+    course.require([assignment])
+    if not submissions.is_dir():
+        raise CourseError(f"expected a directory of submissions at {submissions}; found none. Name it with --submissions DIR.")
+    answer_key = hidden_key(course, assignment)
+    if fresh:
+        shutil.rmtree(course.cache(assignment), ignore_errors=True)
+    verdicts = grade_class(course, answer_key, submissions, jobs, isolation, course.limits,
+                           json_file or course.root / "build" / "results" / f"{assignment}.json",
+                           reports or course.root / "build" / "reports" / assignment)
+    if gradebook:
+        with err.status("Recording in nbgrader's gradebook …"):
+            record_class(course, assignment, submissions, verdicts)
+    if any(question.status == Status.UNGRADED for verdict in verdicts for question in verdict.questions):
+        raise typer.Exit(1)
+
+
+def hidden_key(course: Course, assignment: str) -> Key:
+    """The hidden key, with a warning when the solution has changed since it was built."""
+    answer_key = load(course.key(assignment))
+    if answer_key.source != building.source_digest(course.solution(assignment)):
+        err.print(f"[yellow]solutions/{assignment} has changed since the key was built: run `autograder build {assignment}`.")
+    return answer_key
+
+
+def job_of(course: Course, answer_key: Key, limits: Limits, isolation: str, cache: Path | None) -> Job:
+    """What every submission of the key's assignment is graded with."""
+    assignment = answer_key.assignment
+    return Job(answer_key, course.skeleton(assignment), tuple(course.released_files(assignment)), limits, isolation,
+               (course.root,), cache)
+
+
+def grade_class(course: Course, answer_key: Key, submissions: Path, jobs: int, isolation: str, limits: Limits, json_file: Path,
+                reports: Path) -> list[Verdict]:
+    """Grade a directory of submissions, print the table, write the JSON and a page per student."""
+    assignment = answer_key.assignment
+    handed_in, absent = find_submissions(submissions, assignment)
+    if not handed_in:
+        raise CourseError(f"expected {submissions}/STUDENT/{assignment}/; found no submission there")
+    isolation = choose(isolation)
+    if isolation == "process":
+        err.print(f"[yellow]isolation: process. Student code can read this account's files: {obstacle()}. "
+                  "Run `autograder doctor` for more.", soft_wrap=True)
+    if isolation == "landlock":
+        err.print(f"[yellow]isolation: landlock. Beside bubblewrap it lacks something: {LEVELS[isolation]}.", soft_wrap=True)
+    job = job_of(course, answer_key, limits, isolation, course.cache(assignment))
+    with progress_bar() as progress:
+        task = progress.add_task(f"grading {assignment}", total=len(handed_in))
+        verdicts = grade_all(handed_in, job, jobs, done=lambda verdict: progress.advance(task))
+    with atomic(json_file) as file:
+        file.write(json.dumps(results(verdicts, answer_key), indent=1, ensure_ascii=False).encode() + b"\n")
+    for verdict in verdicts:
+        with atomic(reports / f"{verdict.student}.html") as file:
+            file.write(student_page(verdict, assignment).encode())
+    out.print(class_table(verdicts, answer_key, out.width))
+    if absent:
+        names = ", ".join(absent[:10]) + (f" and {len(absent) - 10} more" if len(absent) > 10 else "")
+        out.print(Text(f"no directory {assignment}: {names}", style="bright_black"))
+    if len(verdicts) < len(handed_in):
+        err.print(f"[yellow]stopped: {len(handed_in) - len(verdicts)} submissions were not graded")
+    out.print(f"results: {_short_path(json_file)}\nreports: {_short_path(reports)}/STUDENT.html\n", soft_wrap=True)
+    return verdicts
+
+
+def _short_path(path: Path) -> str:
+    path = path.resolve()
+    return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else str(path)
+
+
+def record_class(course: Course, assignment: str, submissions: Path, verdicts: list[Verdict]) -> None:
+    """Write what is new to nbgrader's gradebook, and say how much that was."""
+    from autograder.nbgrader.gradebook import RecordError, record  # lazy: nbgrader takes a second to import
+
+    logger = logging.getLogger("autograder.nbgrader")
+    logger.setLevel(logging.ERROR)
+    try:
+        new = record(course, assignment, submissions, verdicts, logger)
+    except RecordError as error:
+        fail(error, 1)
+    out.print(f"gradebook: {new} of {len(verdicts)} recorded, the others unchanged" if new < len(verdicts) else
+              f"gradebook: {new} recorded", "· `nbgrader formgrader` shows them")
+
+
+def doctor():
+    """Show what isolation this machine offers to student code, and how to get more."""
+    table = Table(title="isolation", title_justify="left", title_style="bold", header_style="bold", box=None, pad_edge=False)
+    for column in ("", "needs", "found", "to do"):
+        table.add_column(column, overflow="fold")
+    for finding in findings():
+        mark = Text("✓", style="green") if finding.good else Text("✗", style="red")
+        table.add_row(mark, finding.what, Text(finding.found), Text("" if finding.good else finding.advice))
+    out.print(table)
+    levels = Table(box=None, pad_edge=False, header_style="bold")
+    for column in ("", "level", "what it lacks"):
+        levels.add_column(column, overflow="fold")
+    for level, lacks in LEVELS.items():
+        mark = Text("✓", style="green") if obstacle(level) is None else Text("✗", style="red")
+        levels.add_row(mark, level, lacks)
+    out.print(levels)
+    level = choose("auto")
+    out.print(f"student code runs in a [bold]{level}[/bold] of this account: good against accidents, not against a "
+              "determined attacker" if level == "process" else f"student code runs behind [bold]{level}[/bold]")

@@ -1,0 +1,24 @@
+"""What the commands share: the two consoles, a progress bar, and how a command ends badly."""
+
+from __future__ import annotations
+
+import sys
+from typing import NoReturn
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
+
+out = Console(highlight=False)
+err = Console(stderr=True, highlight=False)
+
+
+def progress_bar() -> Progress:
+    """A bar that names what it waits for, and is gone when it is done."""
+    return Progress(SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(),
+                    TimeRemainingColumn(compact=True), console=err, transient=True)
+
+
+def fail(error: Exception, status: int) -> NoReturn:
+    """One line on stderr, and an exit status."""
+    err.print("autograder: " + str(error).replace("[", "\\["), style="red", soft_wrap=True)
+    sys.exit(status)

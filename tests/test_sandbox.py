@@ -1,0 +1,183 @@
+"""The boundary when something goes wrong at it: nothing shifts, nobody else pays, what is uncertain is not kept."""
+
+import ast
+import os
+import signal
+import time
+
+import nbformat
+import pytest
+from conftest import needs_bubblewrap
+
+from autograder.authoring import samples
+from autograder.authoring.lesson import read_lesson, solved_notebook
+from autograder.authoring.question import load_questions
+from autograder.grading.batch import Job, grade_one
+from autograder.grading.cache import Cache
+from autograder.grading.key import load
+from autograder.inside import protocol, wire
+from autograder.sandbox import sandbox as sandboxes
+from autograder.sandbox.sandbox import Died, Limits, Sandbox, SandboxError
+
+NAME = "a0_doubling"
+LIMITS = Limits(cell_seconds=20, case_seconds=5, submission_seconds=60)
+
+
+@pytest.fixture(params=["process", pytest.param("bubblewrap", marks=needs_bubblewrap)])
+def sandbox(request):
+    with Sandbox(limits=LIMITS, isolation=request.param) as made:
+        yield made
+
+
+@pytest.fixture
+def job(built_tiny, tmp_path):
+    return Job(load(built_tiny.key(NAME)), built_tiny.skeleton(NAME), tuple(built_tiny.released_files(NAME)), LIMITS, cache=tmp_path / "cache")
+
+
+@pytest.fixture
+def solved(built_tiny, tmp_path):
+    """`solved(first line of an answer's cell)` -> a right submission's directory."""
+    folder = built_tiny.solution(NAME)
+    notebook = solved_notebook(read_lesson(folder), load_questions(folder))
+
+    def write(line=""):
+        place = tmp_path / "submitted" / NAME
+        place.mkdir(parents=True, exist_ok=True)
+        nbformat.write(samples.edited(notebook, "double", lambda source: f"{line}\n{source}"), place / "doubling.ipynb")
+        return place
+
+    return write
+
+
+def warm_parent(sandbox) -> int:
+    """Process id of the warm parent as seen from here."""
+    if sandbox.isolation == "process":
+        return sandbox._process.pid
+    return next(pid for pid in map(int, filter(str.isdigit, os.listdir("/proc"))) if pid == sandbox.meter._find((2,)))
+
+
+def cached(job, sandbox):
+    return Cache(job.cache, job.key, job.files, LIMITS, sandbox.isolation)
+
+
+@pytest.mark.parametrize("number", [signal.SIGSTOP, signal.SIGKILL])
+def test_a_worker_that_is_stopped_or_killed_costs_nobody_a_point(sandbox, job, solved, monkeypatch, number):
+    monkeypatch.setattr(sandboxes, "CLOSE_SECONDS", 3)
+    sandbox.start()
+    os.kill(warm_parent(sandbox), number)
+    cache = cached(job, sandbox)
+    verdict = grade_one("ada", solved(), job, sandbox, cache)
+    assert (verdict.score, verdict.error, verdict.notes) == (100, None, ())
+    assert grade_one("ada", solved(), job, sandbox, cache).score == 100
+
+
+def test_a_verdict_whose_worker_was_replaced_is_not_kept(sandbox, job, solved, monkeypatch):
+    monkeypatch.setattr(sandboxes, "CLOSE_SECONDS", 3)
+    sandbox.start()
+    cache = cached(job, sandbox)
+    os.kill(warm_parent(sandbox), signal.SIGSTOP)
+    assert not grade_one("ada", solved(), job, sandbox, cache).certain
+    assert not list(job.cache.glob("*.json"))
+    assert grade_one("ada", solved(), job, sandbox, cache).certain
+    assert len(list(job.cache.glob("*.json"))) == 1
+
+
+def test_our_own_failure_is_tried_once_more_before_it_is_said(job, solved, monkeypatch):
+    tries = []
+
+    def fork(self, deadline):
+        tries.append(deadline)
+        if len(tries) == 1:
+            raise SandboxError("a wall fell")
+        return honest(self, deadline)
+
+    honest = Sandbox.fork
+    monkeypatch.setattr(Sandbox, "fork", fork)
+    with Sandbox(list(job.files), LIMITS) as sandbox:
+        assert grade_one("ada", solved(), job, sandbox, cached(job, sandbox)).score == 100
+        assert len(tries) == 2 and not job.cache.exists()
+        monkeypatch.setattr(Sandbox, "fork", lambda self, deadline: (_ for _ in ()).throw(SandboxError("a wall fell")))
+        verdict = grade_one("ada", solved(), job, sandbox, cached(job, sandbox))
+    assert verdict.score is None and "a wall fell" in verdict.error and {q.status for q in verdict.questions} == {"ungraded"}
+
+
+FORGE = """
+import gc, socket
+from autograder.inside import protocol, wire
+channel = next(value for value in gc.get_objects() if isinstance(value, socket.socket) and value.fileno() >= 0)
+wire.send(channel, {message})
+"""
+
+
+@pytest.mark.parametrize("message", [
+    "protocol.numbered(99, protocol.CellDone([], 0))",  # of another request
+    "protocol.numbered(1, protocol.Exercised(protocol.Outcome()))",  # of another kind
+    "{'number': 1, 'kind': 'CellDone', 'body': {'outputs': 3, 'dropped': 'x'}}",  # of wrong types
+    "{'number': True, 'kind': ['CellDone'], 'body': None}", "[1, 2]"])
+def test_a_reply_that_is_none_ends_the_sandbox_and_shifts_nothing(sandbox, message):
+    with sandbox.fork(time.monotonic() + 60) as child, pytest.raises(Died, match="could not be read"):
+        child.run_cell(FORGE.format(message=message), "forge")
+    assert sandbox.incidents == 1
+    with sandbox.fork(time.monotonic() + 60) as child:
+        assert child.run_cell("print(6 * 7)", "honest").outputs[0]["text"] == "42\n"
+
+
+def test_a_reply_in_advance_is_taken_for_its_own_request_only(sandbox):
+    """A process may say what it likes of itself: a forged reply is its answer, and the next one is asked for anew."""
+    with sandbox.fork(time.monotonic() + 60) as child:
+        child.run_cell("x = 1", "first")
+        forged = "protocol.numbered(2, protocol.CellDone([], 0))"
+        assert child.run_cell(FORGE.format(message=forged), "forge").outputs == []
+        with pytest.raises(Died):  # the honest reply to the second request has the wrong number for the third
+            child.run_cell("print('third')", "third")
+
+
+@pytest.mark.parametrize("data", [
+    None, [], {}, {"number": 1}, {"number": 1, "kind": "Outcome", "body": {}}, {"number": 1.0, "kind": "Ready", "body": {"pid": 1}},
+    {"number": 1, "kind": "Ready", "body": {}}, {"number": 1, "kind": "Ready", "body": {"pid": True}},
+    {"number": 1, "kind": "Ready", "body": {"pid": 1, "more": 2}}, {"number": 2, "kind": "Ready", "body": {"pid": 1}}])
+def test_what_is_no_message_of_the_protocol_is_refused(data):
+    with pytest.raises(wire.WireError):
+        protocol.read(data, 1, protocol.Ready)
+
+
+def test_messages_come_back_as_they_were_sent():
+    for message in (protocol.Fork("process", "/x", {"cores": 2.0}), protocol.Forked(None, "why"), protocol.Reaped(3, -9),
+                    protocol.Exercise("f", protocol.Probe("call", {"returns": ["a"]}), [1.0, "x"], "seed", ("tf.nn.*",)),
+                    protocol.Exercised(protocol.Outcome(failure=protocol.Failure("E", "m", "l", "f", "s", {"n": 1}), uses=(protocol.Use("a"),)))):
+        assert protocol.read(wire.unpack(wire.pack(protocol.numbered(7, message))), 7, type(message)) == (7, message)
+
+
+@needs_bubblewrap
+def test_memory_that_is_shared_between_processes_counts_once_and_counts(tmp_path):
+    code = ("import os, time, mmap\nblock = bytearray(os.urandom(1) * (200 * 2**20))\n"
+            "shared = mmap.mmap(-1, 100 * 2**20)\nshared.write(b'x' * (100 * 2**20))\n"
+            "children = [os.fork() for _ in range(1)]\nif 0 in children:\n    time.sleep(60)\n    os._exit(0)")
+    with Sandbox(limits=LIMITS, isolation="bubblewrap") as sandbox, sandbox.fork(time.monotonic() + 60) as child:
+        before = child.usage()
+        child.run_cell(code, "holds")
+        used = child.usage()
+        assert used.processes == before.processes + 1 and used.complete
+        assert 280 < (used.memory - before.memory) / 2**20 < 420
+
+
+LOOK = """
+import ast
+import os
+found = [os.path.join(folder, name) for folder, folders, names in os.walk("/") for name in (*folders, *names)
+         if "autograder" in folder.split("/") and "inside" not in folder.split("/")]
+print(sorted({path.split("autograder/", 1)[1] for path in found if "__pycache__" not in path}))
+for room in ("grading", "sandbox", "authoring", "delivery", "report", "student", "commands", "files"):
+    try:
+        __import__(f"autograder.{room}")
+        print("FOUND", room)
+    except ImportError:
+        pass
+"""
+
+
+@needs_bubblewrap
+def test_nothing_of_the_kit_is_there_but_the_inner_room_and_what_lessons_import():
+    with Sandbox(limits=LIMITS, isolation="bubblewrap") as sandbox, sandbox.fork(time.monotonic() + 60) as child:
+        shown = child.run_cell(LOOK, "look").outputs[0]["text"]
+    assert "FOUND" not in shown and ast.literal_eval(shown) == ["__init__.py", "data.py", "inside", "plots.py"]
