@@ -19,6 +19,8 @@ import pytest
 
 from autograder.authoring.course import Course, find_course
 from autograder.grading.key import SECRET_FILE
+from autograder.grading.observe import load_observers, tried
+from autograder.inside.probes import AnswerError
 from autograder.sandbox.isolation import obstacle
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -195,3 +197,16 @@ def built_tiny(tmp_path_factory) -> Course:
     course = write_tiny(tmp_path_factory.mktemp("tiny"))
     build(course, "a0_doubling")
     return course
+
+
+def observe(answer, probe, inputs, seed, extra=None):
+    """What is compared of an answer that runs in this process; `extra` are the assignment's own probes.
+
+    Raises:
+        AnswerError: either half of the probe refused it. Or whatever the answer raises.
+    """
+    observers = load_observers(Path(extra.__file__).parent) if hasattr(extra, "__file__") else None
+    outcome = tried(answer, probe, inputs, seed, extra, observers)
+    if outcome.failure is not None:
+        raise AnswerError(outcome.failure.message)
+    return outcome.observation

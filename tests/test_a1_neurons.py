@@ -10,12 +10,13 @@ import numpy as np
 import pytest
 import scipy.special
 import tensorflow as tf
+from conftest import observe
 
 from autograder import plots
 from autograder.authoring.lesson import read_lesson, strip_solution
 from autograder.authoring.question import load_questions
 from autograder.grading.compare import difference
-from autograder.inside.probes import AnswerError, observe, own_probes
+from autograder.inside.probes import AnswerError, own_probes
 
 FOLDER = Path(__file__).resolve().parents[1] / "solutions" / "a1_neurons"
 QUESTIONS = {question.name: question for question in load_questions(FOLDER)}

@@ -10,11 +10,12 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from conftest import observe
 
 from autograder.authoring.lesson import read_lesson, strip_solution
 from autograder.authoring.question import load_questions
 from autograder.grading.compare import difference
-from autograder.inside.probes import AnswerError, Probe, observe, own_probes
+from autograder.inside.probes import AnswerError, Probe, own_probes
 
 FOLDER = Path(__file__).resolve().parents[1] / "solutions" / "a2_gradient_descent"
 QUESTIONS = {question.name: question for question in load_questions(FOLDER)}

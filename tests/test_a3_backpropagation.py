@@ -14,11 +14,12 @@ import pytest
 import scipy.optimize
 import scipy.special
 import tensorflow as tf
+from conftest import observe
 
 from autograder.authoring.lesson import read_lesson, run_cell
 from autograder.authoring.question import load_questions
 from autograder.grading.compare import difference
-from autograder.inside.probes import AnswerError, observe, own_probes
+from autograder.inside.probes import AnswerError, own_probes
 
 FOLDER = Path(__file__).resolve().parents[1] / "solutions" / "a3_backpropagation"
 QUESTIONS = {question.name: question for question in load_questions(FOLDER)}

@@ -11,7 +11,6 @@ import tensorflow as tf
 
 from autograder.authoring.question import load_questions
 from autograder.grading.compare import difference
-from autograder.inside import probes
 
 QUESTIONS = {q.name: q for q in load_questions(Path(__file__).resolve().parents[1] / "solutions" / "a4_cross_entropy")}
 softmax, cross_entropy, cross_entropy_gradient, binary_cross_entropy, train_neuron, accuracy = (
@@ -163,7 +162,7 @@ def observe(answer, case, rng):
     assert isinstance(inputs, tuple)
     try:
         with np.errstate(all="ignore"):
-            return probes.observe(answer, case.probe, inputs, seed="x")
+            return observe(answer, case.probe, inputs, seed="x")
     except Exception as error:
         return type(error).__name__
 

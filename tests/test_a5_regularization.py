@@ -7,13 +7,14 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from conftest import observe
 
 from autograder.authoring.lesson import BEGIN, END, read_lesson
 from autograder.authoring.question import load_questions
 from autograder.grading import diagnose
 from autograder.grading.compare import difference
 from autograder.grading.key import CaseKey, QuestionKey
-from autograder.inside import probes, wire
+from autograder.inside import wire
 from autograder.inside.probes import AnswerError, own_probes
 
 FOLDER = Path(__file__).resolve().parents[1] / "solutions" / "a5_regularization"
@@ -280,7 +281,7 @@ def outcome(answer, question, case, rng):
     inputs = wire.unpack(wire.pack(case.make(np.random.default_rng(rng))))
     try:
         with np.errstate(all="ignore"):
-            observation = probes.observe(answer, case.probe, inputs, f"{question.name}/{case.name}", OWN)
+            observation = observe(answer, case.probe, inputs, f"{question.name}/{case.name}", OWN)
             return {"observation": wire.unpack(wire.pack(observation))}
     except Exception as error:
         return {"error": type(error).__name__, "message": str(error) if isinstance(error, AnswerError) else ""}
@@ -337,7 +338,7 @@ def test_points():
 def test_what_is_wrong_with_a_bump_network_is_said(network, words):
     case = QUESTIONS["bump_network"].cases[1]
     with pytest.raises(AnswerError, match=words):
-        probes.observe(network, case.probe, list(case.make(np.random.default_rng(0))), "x", OWN)
+        observe(network, case.probe, list(case.make(np.random.default_rng(0))), "x", OWN)
 
 
 @pytest.mark.parametrize("answer, words", [
@@ -348,7 +349,7 @@ def test_what_is_wrong_with_a_bump_network_is_said(network, words):
 def test_what_is_wrong_with_a_split_is_said(answer, words):
     case = QUESTIONS["split"].cases[1]
     with pytest.raises(AnswerError, match=words):
-        probes.observe(answer, case.probe, list(case.make(np.random.default_rng(0))), "x", OWN)
+        observe(answer, case.probe, list(case.make(np.random.default_rng(0))), "x", OWN)
 
 
 # ------------------------------------------------------------------------------------- right answers, written differently

@@ -14,11 +14,12 @@ import scipy.ndimage
 import scipy.signal
 import scipy.stats
 import tensorflow as tf
+from conftest import observe
 
 from autograder.authoring.lesson import read_lesson, strip_solution
 from autograder.authoring.question import load_questions
 from autograder.grading.compare import difference
-from autograder.inside.probes import AnswerError, observe, own_probes
+from autograder.inside.probes import AnswerError, own_probes
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning:keras", "ignore::DeprecationWarning")
 

@@ -10,12 +10,13 @@ import numpy as np
 import pytest
 import scipy.special
 import tensorflow as tf
+from conftest import observe
 
 from autograder import data
 from autograder.authoring.lesson import read_lesson, strip_solution
 from autograder.authoring.question import load_questions
 from autograder.grading.compare import difference
-from autograder.inside.probes import AnswerError, observe, own_probes
+from autograder.inside.probes import AnswerError, own_probes
 
 # Keras warns when a layer cannot be traced: some answers below do that on purpose.
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning:keras", "ignore::DeprecationWarning")

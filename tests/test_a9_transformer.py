@@ -10,11 +10,12 @@ import pytest
 import scipy.special
 import scipy.stats
 import tensorflow as tf
+from conftest import observe
 
 from autograder.authoring.lesson import load_lesson, read_lesson, strip_solution
 from autograder.authoring.question import load_questions
 from autograder.grading.compare import difference
-from autograder.inside.probes import observe, own_probes
+from autograder.inside.probes import own_probes
 
 # Keras warns when a layer without build is loaded, and when one cannot be traced: both happen to answers below on purpose.
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning:keras", "ignore::DeprecationWarning")

@@ -6,9 +6,10 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from conftest import observe
 
 from autograder.inside import probes
-from autograder.inside.probes import AnswerError, Probe, array, observe, tensors
+from autograder.inside.probes import AnswerError, Probe, array, tensors
 
 
 def run(answer, probe, inputs):

@@ -39,6 +39,7 @@ from autograder.files import atomic
 from autograder.grading import diagnose
 from autograder.grading import key as keys
 from autograder.grading.key import CaseKey, Key, QuestionKey
+from autograder.grading.observe import load_observers, sentences, tried
 from autograder.inside import probes, wire
 from autograder.inside.protocol import Failure, Outcome
 
@@ -64,7 +65,8 @@ def build(course: Course, assignment: str, run: Callable = map, say: Callable[[s
         say(name)
     question_keys = [
         QuestionKey(question.name, question.points, {item.name: item.hint for item in question.misconceptions},
-                    tuple(question.uses), tuple(question.forbid), tuple(cases[question.name])) for question in questions]
+                    tuple(question.uses), tuple(question.forbid), tuple(cases[question.name]), sentences(folder))
+        for question in questions]
     key = Key(assignment, notebook_name(assignment), digest, tuple(question_keys), written_points(cells))
     if problems := weaknesses(key):
         raise DeclarationError(f"{assignment}: " + "; ".join(problems))
@@ -112,19 +114,20 @@ def weaknesses(key: Key) -> list[str]:
 
 
 @functools.lru_cache(maxsize=4)
-def _declared(folder: Path, digest: str) -> tuple[dict[str, Question], ModuleType | None]:
-    """An assignment's questions and own probes, loaded once a process while its files stay the same."""
-    return {question.name: question for question in load_questions(folder)}, probes.own_probes(folder)
+def _declared(folder: Path, digest: str) -> tuple[dict[str, Question], ModuleType | None, ModuleType | None]:
+    """An assignment's questions and both halves of its own probes, loaded once a process while its files stay the same."""
+    return {question.name: question for question in load_questions(folder)}, probes.own_probes(folder), load_observers(folder)
 
 
 def _case_task(folder: Path, digest: str, secret: bytes, task: tuple[str, str]) -> CaseKey:
-    questions, extra = _declared(folder, digest)
+    questions, extra, observers = _declared(folder, digest)
     question = questions[task[0]]
     case = next(case for case in question.cases if case.name == task[1])
-    return _case_key(question, case, [questions[name] for name in question.uses], folder.name, secret, extra)
+    return _case_key(question, case, [questions[name] for name in question.uses], folder.name, secret, extra, observers)
 
 
-def _case_key(question: Question, case: Case, used: list[Question], assignment: str, secret: bytes, extra) -> CaseKey:
+def _case_key(question: Question, case: Case, used: list[Question], assignment: str, secret: bytes, extra,
+              observers) -> CaseKey:
     rng = keys.case_rng(None if case.visible else secret, assignment, question.name, case.name)
     inputs = case.make(rng)
     if not isinstance(inputs, (tuple, dict)):
@@ -140,7 +143,7 @@ def _case_key(question: Question, case: Case, used: list[Question], assignment: 
     def outcome(answer) -> Outcome:
         try:
             with warnings.catch_warnings(action="ignore"):  # wrong layers on purpose: Keras has much to say about them
-                return Outcome(probes.exercise(answer, probe, inputs, f"{question.name}/{case.name}", extra))
+                return tried(answer, probe, inputs, f"{question.name}/{case.name}", extra, observers)
         except Exception as error:
             failure = probes.failure(error)
             # Only our own messages are kept: those of libraries hold counters and addresses that change from run to run.

@@ -6,17 +6,21 @@ knows. Results come in the order of the students' names, whatever the number of 
 
 from __future__ import annotations
 
+import functools
 import queue
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
+from types import ModuleType
 
 import nbformat
 
 from autograder.grading.cache import Cache, unchanged
 from autograder.grading.grade import grade
 from autograder.grading.key import Key
+from autograder.grading.observe import FILE as OBSERVERS
+from autograder.grading.observe import load_observers
 from autograder.grading.submission import Submission, Unreadable, find_notebook, read_submission
 from autograder.grading.verdict import Status, Verdict, broken, by_hand, unreadable
 from autograder.inside import watch
@@ -35,6 +39,16 @@ class Job:
     isolation: str = "auto"
     hidden: tuple[Path, ...] = ()  # directories that student code must not see, wherever they lie
     cache: Path | None = None  # where verdicts are kept
+
+    @functools.cached_property
+    def observers(self) -> ModuleType | None:
+        """The trusted half of the assignment's own probes: the release ships it, a sandbox does not hold it."""
+        return next((load_observers(file.parent) for file in self.files if file.name == OBSERVERS), None)
+
+    @property
+    def inside(self) -> list[Path]:
+        """What every scratch directory holds."""
+        return [file for file in self.files if file.name != OBSERVERS]
 
     @property
     def modules(self) -> tuple[str, ...]:
@@ -68,7 +82,7 @@ def grade_all(submissions: list[tuple[str, Path]], job: Job, jobs: int = 1,
     stop = threading.Event()
 
     def work():
-        with Sandbox(list(job.files), job.limits, isolation, job.hidden, job.modules) as sandbox:
+        with Sandbox(job.inside, job.limits, isolation, job.hidden, job.modules) as sandbox:
             while not stop.is_set():
                 try:
                     number, (student, folder) = waiting.get_nowait()
@@ -119,7 +133,7 @@ def grade_submission(submission: Submission, job: Job, sandbox: Sandbox, cache: 
     if found and len(known) == len(key.questions):
         questions = tuple(known[question.name] for question in key.questions)
         return replace(found, max_score=key.max_score, questions=questions + by_hand(key))
-    verdict = grade(submission, key, sandbox, known)
+    verdict = grade(submission, key, sandbox, known, job.observers)
     if keep:
         cache.save(submission, verdict)
     return verdict

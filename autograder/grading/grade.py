@@ -8,10 +8,12 @@ Student code runs in the sandbox alone. This module, which holds the answer key,
 from __future__ import annotations
 
 import time
+from types import ModuleType
 
 from autograder.grading import rules, said
 from autograder.grading.judge import breaks_a_rule, judge
 from autograder.grading.key import CaseKey, Key, QuestionKey
+from autograder.grading.observe import observed
 from autograder.grading.submission import Submission
 from autograder.grading.verdict import QuestionVerdict, Status, Verdict, by_hand, ungraded
 from autograder.inside.protocol import Outcome
@@ -21,19 +23,21 @@ AGAIN = "It went wrong when it was run again, after a case that ended its proces
 MAX_DEATHS = 2  # of one question's cases, after which its other cases are lost without being run
 
 
-def grade(submission: Submission, key: Key, sandbox: Sandbox, known: dict[str, QuestionVerdict] | None = None) -> Verdict:
+def grade(submission: Submission, key: Key, sandbox: Sandbox, known: dict[str, QuestionVerdict] | None = None,
+          observers: ModuleType | None = None) -> Verdict:
     """Grade one submission.
 
     A question that dies costs only itself: its process is replaced, the cells are run again and the next question goes on.
 
     Args:
         known: verdicts of questions that need not be found again.
+        observers: the trusted half of the assignment's own probes.
     """
     start, incidents, error = time.monotonic(), sandbox.incidents, None
     lines = said.quotable(submission)
     verdicts = dict(known or {})
     outcomes: dict[str, dict[str, Outcome]] = {}
-    with _Run(submission, sandbox) as run:
+    with _Run(submission, sandbox, observers) as run:
         try:
             run.run_cells()
             for question in key.questions:
@@ -89,8 +93,8 @@ def exercise(question: QuestionKey, visible: bool, run: _Run, outcomes: dict[str
 class _Run:
     """A submission being run: a child whose cells have been executed, replaced when it dies."""
 
-    def __init__(self, submission: Submission, sandbox: Sandbox):
-        self.submission, self.sandbox = submission, sandbox
+    def __init__(self, submission: Submission, sandbox: Sandbox, observers: ModuleType | None):
+        self.submission, self.sandbox, self.observers = submission, sandbox, observers
         self.deadline = time.monotonic() + sandbox.limits.submission_seconds
         self.child: Child | None = None
         self.deadly: set[int] = set()  # cells that ended the process: not run again
@@ -110,7 +114,8 @@ class _Run:
         self.deaf = self.deaf or not case.visible
         try:
             # What the cells printed or drew is over: each case starts from the same seeds, whatever ran before it.
-            return self.child.exercise(question.name, case.probe, case.inputs, f"{question.name}/{case.name}", question.forbid)
+            seen = self.child.exercise(question.name, case.probe, case.inputs, f"{question.name}/{case.name}", question.forbid)
+            return observed(seen, case.probe, case.inputs, self.observers)
         except Died:
             self._close()
             raise

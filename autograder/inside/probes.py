@@ -31,7 +31,7 @@ from types import ModuleType
 
 import numpy as np
 
-from autograder.inside.protocol import Failure, Observation, Probe
+from autograder.inside.protocol import NO_ARRAY, WORDS, Failure, Observation, Probe
 
 MAX_BYTES = 32 * 2**20  # of one observed array: an answer to a homework question is never larger
 MAX_ITEMS = 100_000  # taken from an iterator
@@ -39,7 +39,16 @@ MAX_MESSAGE = 300  # characters of an exception's message
 
 
 class AnswerError(Exception):
-    """The answer breaks its contract in a way that the message states for the student."""
+    """The answer breaks its contract in a way that the sentence states for the student: "has no weight {path}."
+
+    Args:
+        sentence: written out where it is raised, with {placeholders}: it is all that a hidden case may say.
+        fields: what to put into them.
+    """
+
+    def __init__(self, sentence: str, **fields):
+        super().__init__(sentence.format(**fields) if fields else sentence)
+        self.sentence, self.fields = sentence, fields
 
 
 def probe(function: Callable) -> Callable[..., Probe]:
@@ -122,7 +131,7 @@ def failure(error: BaseException) -> Failure:
             lines = lines[1:]  # Keras's own reason comes second
         message = lines[0] if lines else ""
     return Failure(str(type(error).__name__), message[:MAX_MESSAGE], line[:120] if line else None, function,
-                   message[:MAX_MESSAGE] if answer_error else None)
+                   error.sentence if answer_error else None, dict(error.fields) if answer_error else {})
 
 
 def in_notebook(filename: str) -> bool:
@@ -202,8 +211,8 @@ def _attempt(convert: Callable) -> np.ndarray | str:
     try:
         value = convert()
         return _plain(np.asarray(value.numpy() if hasattr(value, "numpy") else value))
-    except Exception as error:
-        return f"something that is no array ({type(error).__name__})"
+    except Exception:
+        return NO_ARRAY
 
 
 def _stack(values, depth: int) -> np.ndarray | str:
@@ -211,13 +220,13 @@ def _stack(values, depth: int) -> np.ndarray | str:
         return "a very deeply nested list"
     items = list(itertools.islice(iter(values), MAX_ITEMS + 1))
     if len(items) > MAX_ITEMS:
-        return f"a sequence of more than {MAX_ITEMS} items"
+        return "a sequence of too many items"
     if items and all(type(item) in (bool, int, float) for item in items):
         return _plain(np.asarray(items))
     parts = [array(item, depth + 1) for item in items]
     for part in parts:
         if isinstance(part, str):
-            return f"a list with {part}"
+            return words if (words := f"a list with {part}") in WORDS else part
     if len({part.shape for part in parts}) > 1:
         return "a list of arrays with different shapes"
     return _plain(np.stack(parts)) if parts else np.zeros((0,), np.float32)
@@ -228,9 +237,9 @@ def _plain(value: np.ndarray) -> np.ndarray | str:
         value = value.astype(np.float32)
     if value.dtype.kind not in "biufc" or value.dtype.itemsize > 16:
         return {"O": "an array of Python objects", "U": "an array of strings", "S": "an array of strings"}.get(
-            value.dtype.kind, f"an array of {value.dtype.name}")
+            value.dtype.kind, "an array of another type")
     if value.nbytes > MAX_BYTES:
-        return f"an array of {value.nbytes / 2**20:,.0f} MB with shape {value.shape}"
+        return "an array that is too large"
     # A copy: neither a subclass nor a broadcast view (tiny in memory, huge when written out) leaves this function.
     return np.array(value, dtype=value.dtype.newbyteorder("="), order="C", subok=False)
 
@@ -242,8 +251,10 @@ def _named(value, returns: tuple[str, ...] | None) -> Observation:
     if isinstance(value, Iterator):
         value = list(itertools.islice(value, len(returns) + 1))
     if not isinstance(value, (list, tuple)) or len(value) != len(returns):
-        received = f"{len(value)} values" if isinstance(value, (list, tuple)) else "one value"
-        raise AnswerError(f"returned {received}; expected {len(returns)}: {', '.join(returns)}.")
+        if not isinstance(value, (list, tuple)):
+            raise AnswerError("returned one value; expected {count}: {names}.", count=len(returns), names=", ".join(returns))
+        raise AnswerError("returned {received} values; expected {count}: {names}.", received=len(value), count=len(returns),
+                          names=", ".join(returns))
     return {name: array(item) for name, item in zip(returns, value)}
 
 
@@ -329,21 +340,17 @@ def _weighted_sum(output, returns):
     total = tf.constant(0.0, tf.float64)
     for i, value in enumerate(outputs):
         if not tf.is_tensor(value):
-            raise AnswerError(f"returned {_kind(value)}; gradients flow only through TensorFlow operations. "
+            raise AnswerError("returned something that is no tensor; gradients flow only through TensorFlow operations. "
                               "Compute with tf functions from the inputs to the output.")
         weights = np.random.default_rng(i).uniform(0.5, 1.5, value.shape)
         total += tf.reduce_sum(tf.cast(value, tf.float64) * weights)
     return total
 
 
-def _kind(value) -> str:
-    return "a NumPy array" if isinstance(value, np.ndarray) else "None" if value is None else f"a {type(value).__name__}"
-
-
 def _gradient(gradient, name: str) -> np.ndarray | str:
     if gradient is None:
-        raise AnswerError(f"has no gradient with respect to {name}: "
-                          "the output does not depend on it through TensorFlow operations.")
+        raise AnswerError("has no gradient with respect to {name}: "
+                          "the output does not depend on it through TensorFlow operations.", name=name)
     return array(gradient)
 
 
@@ -384,7 +391,7 @@ def layer_config(answer, inputs, *, returns: tuple[str, ...] | None = None) -> O
     try:
         copy = answer.from_config(config)
     except Exception as error:
-        raise AnswerError(f"cannot be rebuilt from its get_config() ({type(error).__name__}): the configuration must hold "
+        raise AnswerError("cannot be rebuilt from its get_config(): the configuration must hold "
                           "every argument of __init__ under its own name.") from error
     with _untraced():
         copy(*values, **options)
@@ -458,14 +465,13 @@ def _untraced():
 
 def _weight(built, path: str):
     value = built
-    for i, name in enumerate(path.split("/")):
+    for name in path.split("/"):
         try:
             value = getattr(value, name)
         except AttributeError:
-            where = "/".join(path.split("/")[:i]) or "the layer"
-            raise AnswerError(f"has no weight {path}: {where} has no attribute {name!r}.") from None
+            raise AnswerError("has no weight {path}: an attribute on the way to it is missing.", path=path) from None
     if value is None:
-        raise AnswerError(f"has no weight {path}: it is None.")
+        raise AnswerError("has no weight {path}: it is None.", path=path)
     return value
 
 
@@ -479,7 +485,7 @@ def _set_weights(built, inputs) -> None:
         weight = _weight(built, path)
         value = np.asarray(value, np.float32)
         if not hasattr(weight, "assign"):
-            raise AnswerError(f"has at {path} {_kind(weight)}, not a variable.")
+            raise AnswerError("has at {path} something that is not a variable.", path=path)
         if tuple(weight.shape) != value.shape:
-            raise AnswerError(f"has a weight {path} of shape {tuple(weight.shape)}; expected {value.shape}.")
+            raise AnswerError("has a weight {path} of another shape; expected {shape}.", path=path, shape=value.shape)
         weight.assign(value)

@@ -18,6 +18,13 @@ import numpy as np
 from autograder.inside.wire import WireError
 
 Observation = dict[str, np.ndarray | str]  # named arrays, or a few words where the answer gave something that is no array
+NO_ARRAY = "something that is no array"
+# All that is ever said in the place of an array. Fixed texts: what stands there can carry nothing else out of a sandbox.
+_THINGS = ("None", "a string", "an integer beyond 64 bits", "a ragged tensor", "a symbolic tensor, which has no value",
+           "a dictionary", "a function", "a class", "an array of Python objects", "an array of strings",
+           "an array of another type", "an array that is too large", NO_ARRAY)
+WORDS = frozenset(_THINGS) | {f"a list with {thing}" for thing in _THINGS} | {
+    "a very deeply nested list", "a sequence of too many items", "a list of arrays with different shapes"}
 
 
 @dataclass(frozen=True)

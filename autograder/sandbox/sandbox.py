@@ -422,7 +422,9 @@ def _failure(failure: Failure | None) -> Failure | None:
         return None
     return Failure(_text(failure.error, 80), _text(failure.message, 300).replace("\n", " "),
                    _text(failure.line, 120).replace("\n", " ") or None, _text(failure.function, 80) or None,
-                   _text(failure.sentence, 300) or None)
+                   _text(failure.sentence, 300) or None,
+                   {_text(name, 40): _text(value, 80) if isinstance(value, str) else value for name, value in
+                    list(failure.fields.items())[:9] if isinstance(value, (str, int, list)) and len(str(value)) <= 200})
 
 
 def _remove(folder: str) -> None:

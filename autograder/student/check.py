@@ -22,6 +22,8 @@ import numpy as np
 from autograder.grading.grade import grade as grade_submission
 from autograder.grading.judge import judge, mend_first
 from autograder.grading.key import Key, KeyFileError, QuestionKey, load
+from autograder.grading.observe import FILE as OBSERVERS
+from autograder.grading.observe import load_observers, observed
 from autograder.grading.submission import RunCell, Submission, Unreadable, read_cells
 from autograder.grading.verdict import QuestionVerdict, Status, Verdict
 from autograder.inside import probes, watch
@@ -80,9 +82,11 @@ def check_notebook(path: Path, limits: Limits = DEFAULT_LIMITS) -> tuple[Verdict
             continue
         name = cell["grade_id"] or cell["id"] or f"cell-{number + 1}"
         cells.append(RunCell(name, cell["source"], question=name if name in names else None))
-    files = [file for file in path.parent.iterdir() if file.is_file() and file.suffix in (".npz", ".py", ".txt", ".csv")]
+    files = [file for file in path.parent.iterdir() if file.is_file() and file.suffix in (".npz", ".py", ".txt", ".csv")
+             and file.name != OBSERVERS]
     with Sandbox(files, limits, "process") as sandbox:  # the student's own code on the student's own machine
-        return grade_submission(Submission(path.stem, tuple(cells), ()), key, sandbox), key
+        submission = Submission(path.stem, tuple(cells), ())
+        return grade_submission(submission, key, sandbox, observers=load_observers(path.parent)), key
 
 
 def _examples(folder: Path) -> Key:
@@ -107,7 +111,7 @@ def _find(key: Key, name: str) -> QuestionKey:
 
 def _outcomes(question: QuestionKey, namespace: dict) -> dict[str, Outcome]:
     answer = namespace.get(question.name)
-    extra = probes.own_probes(Path.cwd())
+    extra, observers = probes.own_probes(Path.cwd()), load_observers(Path.cwd())
     states = random.getstate(), np.random.get_state()
     outcomes: dict[str, Outcome] = {}
     try:
@@ -117,8 +121,8 @@ def _outcomes(question: QuestionKey, namespace: dict) -> dict[str, Outcome]:
                 continue
             try:
                 with watch.watching(question.forbid) as used:
-                    observation = probes.exercise(answer, case.probe, case.inputs, f"{question.name}/{case.name}", extra)
-                outcomes[case.name] = Outcome(observation, uses=tuple(used))
+                    seen = probes.exercise(answer, case.probe, case.inputs, f"{question.name}/{case.name}", extra)
+                outcomes[case.name] = observed(Outcome(seen, uses=tuple(used)), case.probe, case.inputs, observers)
             except Exception as error:
                 outcomes[case.name] = Outcome(failure=probes.failure(error))
     finally:  # the notebook's own random numbers go on as if nothing had happened
