@@ -52,7 +52,7 @@ def grade_container(root: Path) -> str:
     weaker = "" if isolation != "process" else (
         ": this container does not let bubblewrap work, so student code ran as the grader's own user. "
         "Grade again on your own machine before the points count.")
-    return (f"{verdict.student}: {verdict.score} of {verdict.max_score} points in {verdict.seconds:.1f} s, "
+    return (f"{verdict.student}: {verdict.score} of {verdict.max_score} points in about {verdict.seconds:.0f} s, "
             f"isolation: {isolation}{weaker}")
 
 

@@ -43,7 +43,7 @@ BROKEN = "It does not keep to what is asked. Read the description of the questio
 UNDEFINED = "It is not defined."
 MOST_LINES = 4096  # of a submission that may be quoted: which one is at most 12 bits
 LONGEST_LINE = 120  # characters; the worker cuts what it quotes there
-MOST_FORMS = 2**16  # of one `AnswerError`'s sentence
+MOST_FORMS = 2**18  # of one `AnswerError`'s sentence
 TAMPERED = "sys.setprofile"  # what the watch is called when it was thrown out
 SECONDS = tuple(2.0**power for power in range(-2, 11))  # that a submission may have taken
 

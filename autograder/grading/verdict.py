@@ -52,7 +52,7 @@ class Verdict:
 
     Attributes:
         status: "graded" or "unreadable".
-        seconds: of grading.
+        seconds: of grading, as a power of two.
         error: one line when something went wrong.
         notes: oddities of the notebook, a line each.
         isolation: of the sandbox that ran it; "" when none did.

@@ -42,5 +42,5 @@ def job_summary(verdict: Verdict, total: int, isolation: str) -> str:
         lines += ["", "</details>", ""]
     if verdict.questions:
         lines.append("These cases are examples. Your grade comes from your instructor's own run, which has other cases, for "
-                     f"{total} points in all. Checked in {verdict.seconds:.1f} s, isolation: {isolation}.")
+                     f"{total} points in all. Checked in about {verdict.seconds:.1f} s, isolation: {isolation}.")
     return "\n".join(lines) + "\n"

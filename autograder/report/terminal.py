@@ -84,4 +84,4 @@ def _footer(verdicts: list[Verdict]) -> str:
     scores = [verdict.score for verdict in verdicts if verdict.score is not None and verdict.status == "graded"]
     mean = f"mean {sum(scores) / len(scores):.1f} of {len(scores)} graded · " if scores else ""
     seconds = sum(verdict.seconds for verdict in verdicts)
-    return f"{mean}{seconds:.1f} s of grading · isolation: {isolation_of(verdicts)}"
+    return f"{mean}about {seconds:.0f} s of grading · isolation: {isolation_of(verdicts)}"

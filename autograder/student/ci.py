@@ -133,7 +133,7 @@ def log_lines(push: Push) -> list[str]:
     lines += [f"note: {log_line(note)}" for note in verdict.notes]
     if verdict.questions and verdict.score is not None:
         lines.append(f"{verdict.score} of {sum(question.max_score for question in verdict.questions)} points of visible cases, "
-                     f"{verdict.seconds:.1f} s")
+                     f"about {verdict.seconds:.1f} s")
     return lines
 
 
