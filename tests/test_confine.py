@@ -9,6 +9,7 @@ import sys
 import time
 from pathlib import Path
 
+import psutil
 import pytest
 from conftest import ROOT
 
@@ -111,6 +112,22 @@ def test_only_its_own_processes_can_be_signalled(sandbox, inside):
     finally:
         outsider.kill()
         outsider.wait()
+
+
+def test_nothing_outlives_a_worker_that_is_ended_from_outside(sandbox):
+    nap = f"7531.{os.getpid()}"
+    with sandbox.fork(time.monotonic() + 60) as child:
+        child.run_cell(f"import subprocess\nsubprocess.Popen(['sleep', '{nap}'], start_new_session=True)", "cell")
+        assert any(nap in line for line in commands())
+        sandbox.kill()
+    end = time.monotonic() + 5
+    while any(nap in line for line in commands()) and time.monotonic() < end:
+        time.sleep(0.1)
+    assert not any(nap in line for line in commands())
+
+
+def commands():
+    return [process.info["cmdline"] or [] for process in psutil.process_iter(["cmdline"])]
 
 
 def test_no_file_outside_is_read_listed_or_changed(inside, closed):
