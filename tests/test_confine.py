@@ -90,6 +90,18 @@ def test_arguments_decide_where_a_call_has_good_uses(inside):
     assert inside("import socket\na, b = socket.socketpair()\na.send(b'hello')\nprint(b.recv(9))") == b"hello"
 
 
+def test_without_namespaces_what_reaches_others_is_refused(sandbox, inside):
+    if sandbox.isolation != "landlock":
+        pytest.skip("behind bubblewrap there are no others")
+    wanted = numbers(seccomp.REFUSED_IN_THE_OPEN)
+    assert inside(f"print({{name: call(n, 0, 0, 0, 0, 0, 0) for name, n in {wanted}.items()}})") == dict.fromkeys(wanted, "EPERM")
+    wanted = {name: (number, seccomp.ONLY_ITSELF[name][1]) for name, number in numbers(
+        {name: of for name, (of, _) in seccomp.ONLY_ITSELF.items()}).items()}
+    assert inside(f"print({{name: call(n, *([0] * whose), os.getppid(), 0, 0, 0) for name, (n, whose) in {wanted}.items()}})") == \
+        dict.fromkeys(wanted, "EPERM")
+    assert inside(f"import fcntl\nprint([tried(fcntl.fcntl, 1, command, os.getppid()) for command in {seccomp.OWNERS[:1]}])") == ["EPERM"]
+
+
 def test_nothing_gives_new_privileges(inside):
     assert inside("""
 header, sets = (ctypes.c_uint32 * 2)(0x20080522, 0), (ctypes.c_uint32 * 6)()
