@@ -3,13 +3,13 @@
 import numpy as np
 import pytest
 
-from autograder.grading.compare import difference
+from autograder.grading.compare import difference, differences
 
 RIGHT = {"output": np.array([[1.5, -2.25, 3.125]], np.float32)}
 
 
-def sentence(value, expected=RIGHT):
-    return difference(expected, {"output": value}, 1e-4, 1e-5)
+def sentence(value, expected=RIGHT, visible=True):
+    return difference(expected, {"output": value}, 1e-4, 1e-5, visible)
 
 
 @pytest.mark.parametrize("same", [
@@ -40,6 +40,19 @@ def test_what_differs_is_said_in_one_sentence_without_expected_values(value, wor
         assert secret not in text
 
 
+@pytest.mark.parametrize("value, words", [
+    (np.zeros((1, 123456789)), "with another size along axis 1; expected an array of shape (1, 3)."),
+    (np.zeros((7, 8)), "with another size along axes 0 and 1; expected"), (np.zeros((3,)), "an array of 1 axis; expected"),
+    (np.zeros((1,) * 20), "an array of more than 8 axes"), (np.float64(1).reshape(()), "a number; expected"),
+    (np.array([[1.5, 0, 0]]), "other values in most entries"), (np.array([[1.5, np.inf, 3.125]]), "an infinite value in one entry"),
+    ("deadbeef" * 10, "returned something that is no array; expected"), ("a list with 4e00", "a list with something that is no array;"),
+])
+def test_of_a_hidden_case_no_number_is_said_that_the_answer_could_choose(value, words):
+    text = sentence(value, visible=False)
+    assert words in text and text in set(differences(RIGHT))
+    assert not any(secret in text for secret in ("123456789", "20", "deadbeef", "4e00", "2.25"))
+
+
 def test_counts_are_exact_and_measurements_are_not():
     for count, other in ((23550, 23551), (520, 520.01), ([3, 100_000], [3, 100_001])):
         assert sentence(np.array(other), {"output": np.array(count)})
@@ -58,7 +71,7 @@ def test_a_yes_or_no_question_is_answered_in_words():
     asked = {"are rows lost?": np.array(False)}
     assert difference(asked, {"are rows lost?": np.array(True)}, 0, 0) == "Are rows lost? Yes; it should be no."
     assert difference(asked, {"are rows lost?": np.array(False)}, 0, 0) is None
-    assert "shape (2,)" in difference(asked, {"are rows lost?": np.array([True, False])}, 0, 0)
+    assert "shape (2,)" in difference(asked, {"are rows lost?": np.array([True, False])}, 0, 0, visible=True)
 
 
 def test_nan_is_never_right_but_equals_itself_between_mistakes():
@@ -67,7 +80,7 @@ def test_nan_is_never_right_but_equals_itself_between_mistakes():
     assert difference({"output": np.zeros(2)}, mistake, 1e-4, 1e-5)
 
 
-def test_random_pairs_never_raise():
+def test_random_pairs_never_raise_and_hidden_ones_give_one_of_the_sentences_there_are():
     rng = np.random.default_rng(0)
     values = ["None", "a string"] + [
         rng.normal(size=shape).astype(dtype) if dtype != "bool" else rng.normal(size=shape) > 0
@@ -75,7 +88,8 @@ def test_random_pairs_never_raise():
         for dtype in ("float16", "float32", "float64", "int8", "uint64", "bool", "complex64", "complex128")]
     values += [np.array(np.nan), np.array([np.inf, -np.inf]), np.array([2**63], np.uint64)]
     for a in values:
+        possible = set(differences({"output": a}))
         for b in values:
             with np.errstate(all="ignore"):
-                text = difference({"output": a}, {"output": b}, 1e-4, 1e-5)
-            assert text is None or isinstance(text, str)
+                hidden, shown = (difference({"output": a}, {"output": b}, 1e-4, 1e-5, visible) for visible in (False, True))
+            assert (hidden is None and shown is None) or (hidden in possible and isinstance(shown, str))

@@ -11,6 +11,16 @@ from autograder.grading.compare import difference
 from autograder.grading.key import CaseKey, QuestionKey
 from autograder.inside.protocol import Outcome
 
+SLIPS = {  # what a slip is, as advice
+    "no array": "Does every path end in `return`?",
+    "shape": "The values are right: only their shape is not.",
+    "transposed": "The values are right but transposed.",
+    "reduction": "One number is expected: has the last reduction been forgotten?",
+    "sign": "The sign is reversed.",
+    "factor": "All values are off by one constant factor: look for a missing or an extra one (mean or sum, ½, a rate).",
+    "offset": "All values are off by one constant: something is added that should not be, or is missing.",
+}
+
 
 def same_outcome(a: Outcome, b: Outcome, case: CaseKey) -> bool:
     """Two answers behave alike on a case: the same arrays, or the same exception."""
@@ -78,7 +88,7 @@ def slip(case: CaseKey, outcome: Outcome) -> str | None:
         if isinstance(right, str) or got is None or name != "output" and right.dtype.kind == "b":  # a table of answers of ours
             continue
         if isinstance(got, str):
-            return "Does every path end in `return`?" if got == "None" else None
+            return SLIPS["no array"] if got == "None" else None
         if advice := _array_slip(np.asarray(right, np.float64), got, case):
             return advice
     return None
@@ -93,22 +103,22 @@ def _array_slip(right: np.ndarray, got: np.ndarray, case: CaseKey) -> str | None
         return None
     if right.shape != got.shape:
         if right.size == got.size and close(right.ravel(), got.ravel()):
-            return "The values are right: only their shape is not."
+            return SLIPS["shape"]
         if right.ndim >= 2 and got.shape == right.T.shape and close(right.T, got):
-            return "The values are right but transposed."
+            return SLIPS["transposed"]
         if right.ndim == 0 and got.size > 1 and (close(right, got.mean()) or close(right, got.sum())):
-            return "One number is expected: has the last reduction been forgotten?"
+            return SLIPS["reduction"]
         return None
     if right.ndim >= 2 and right.shape == right.T.shape and close(right.T, got):
-        return "The values are right but transposed."
+        return SLIPS["transposed"]
     if close(-right, got):
-        return "The sign is reversed."
+        return SLIPS["sign"]
     scale = np.abs(right) > 100 * case.atol
     if np.count_nonzero(scale) >= 2 or (right.ndim == 0 and scale.any()):
         ratio = got[scale] / right[scale]
         if right.ndim and np.ptp(ratio) <= 1e-3 * abs(ratio[0]) and abs(ratio[0]) > 1e-3 and close(right * ratio[0], got):
-            return "All values are off by one constant factor: look for a missing or an extra one (mean or sum, ½, a rate)."
+            return SLIPS["factor"]
     offset = got - right
     if right.size >= 2 and np.ptp(offset) <= 1e-4 * max(1.0, abs(offset.flat[0])) and abs(offset.flat[0]) > 1e-3:
-        return "All values are off by one constant: something is added that should not be, or is missing."
+        return SLIPS["offset"]
     return None

@@ -9,14 +9,15 @@ from __future__ import annotations
 
 import time
 
-from autograder.grading import rules
-from autograder.grading.judge import breaks_a_rule, fact, judge
+from autograder.grading import rules, said
+from autograder.grading.judge import breaks_a_rule, judge
 from autograder.grading.key import CaseKey, Key, QuestionKey
 from autograder.grading.submission import Submission
-from autograder.grading.verdict import QuestionVerdict, Verdict, by_hand, ungraded
+from autograder.grading.verdict import QuestionVerdict, Status, Verdict, by_hand, ungraded
 from autograder.inside.protocol import Outcome
 from autograder.sandbox.sandbox import Child, Died, Sandbox, SandboxError
 
+AGAIN = "It went wrong when it was run again, after a case that ended its process."
 MAX_DEATHS = 2  # of one question's cases, after which its other cases are lost without being run
 
 
@@ -28,27 +29,35 @@ def grade(submission: Submission, key: Key, sandbox: Sandbox, known: dict[str, Q
     Args:
         known: verdicts of questions that need not be found again.
     """
-    start, incidents = time.monotonic(), sandbox.incidents
+    start, incidents, error = time.monotonic(), sandbox.incidents, None
+    lines = said.quotable(submission)
+    verdicts = dict(known or {})
+    outcomes: dict[str, dict[str, Outcome]] = {}
     with _Run(submission, sandbox) as run:
-        verdicts: dict[str, QuestionVerdict] = {}
         try:
             run.run_cells()
             for question in key.questions:
-                if known and question.name in known:
-                    verdicts[question.name] = known[question.name]
+                if question.name in verdicts:
                     continue
                 if found := forbidden_in_source(question, submission, key):
                     verdicts[question.name] = breaks_a_rule(question, *found)
-                    continue
-                outcomes = exercise(question, run)
-                verdicts[question.name] = judge(question, outcomes, run.cell_errors, verdicts)
-            error = None
+                else:
+                    outcomes[question.name] = {}
+            # A process that has seen a hidden case is not listened to any more: all that may speak freely comes first.
+            for visible in (True, False):
+                for question in key.questions:
+                    if question.name in outcomes:
+                        exercise(question, visible, run, outcomes[question.name])
         except SandboxError as problem:
             error = f"could not be graded: {problem}"
+    for question in key.questions:
+        if len(outcomes.get(question.name, ())) == len(question.cases):
+            earlier = {name: verdicts[name] for name in question.uses if name in verdicts}
+            verdicts[question.name] = judge(question, outcomes[question.name], run.cell_errors, earlier, lines)
     questions = tuple(verdicts.get(question.name) or ungraded(question) for question in key.questions)
-    seconds = round(time.monotonic() - start, 3)
-    return Verdict(submission.student, "graded", key.max_score, seconds, error, questions + by_hand(key),
-                   submission.notes + tuple(run.notes), sandbox.isolation, run.outputs, sandbox.incidents == incidents)
+    return Verdict(submission.student, "graded", key.max_score, said.coarse(time.monotonic() - start), error,
+                   questions + by_hand(key), submission.notes + tuple(run.notes), sandbox.isolation, run.outputs,
+                   sandbox.incidents == incidents)
 
 
 def forbidden_in_source(question: QuestionKey, submission: Submission, key: Key) -> tuple[str, str] | None:
@@ -57,23 +66,24 @@ def forbidden_in_source(question: QuestionKey, submission: Submission, key: Key)
                            tuple(other.name for other in key.questions if other is not question))
 
 
-def exercise(question: QuestionKey, run: _Run) -> dict[str, Outcome]:
-    """The outcome of every case. An outcome with `"died"` is that of a case whose process did not survive it."""
-    outcomes: dict[str, Outcome] = {}
-    deaths: list[Died] = []
+def exercise(question: QuestionKey, visible: bool, run: _Run, outcomes: dict[str, Outcome]) -> None:
+    """Put the outcome of every visible, or of every hidden, case into `outcomes`.
+
+    An outcome with `died` is that of a case whose process did not survive it, or that was not run after too many of them.
+    """
     for case in question.cases:
-        if len(deaths) == MAX_DEATHS:
-            message = f"Not run: {MAX_DEATHS} other cases did not end well."
-            outcomes[case.name] = Outcome(died=deaths[-1].status, said=message)
+        if case.visible != visible or case.name in outcomes:
+            continue
+        deaths = [outcome.died for outcome in outcomes.values() if outcome.died]
+        if len(deaths) >= MAX_DEATHS:
+            outcomes[case.name] = Outcome(died=deaths[-1], said=f"Not run: {MAX_DEATHS} other cases did not end well.")
             continue
         try:
             outcomes[case.name] = run.exercise(question, case)
             if outcomes[case.name].undefined:  # and so it is in every other case
-                return {other.name: outcomes[case.name] for other in question.cases}
+                outcomes.update({other.name: outcomes[case.name] for other in question.cases if other.name not in outcomes})
         except Died as death:
-            deaths.append(death)
             outcomes[case.name] = Outcome(died=death.status, said=str(death))
-    return outcomes
 
 
 class _Run:
@@ -87,6 +97,7 @@ class _Run:
         self.cell_errors: dict[str, Outcome] = {}  # question -> how its own cell went wrong
         self.notes: list[str] = []
         self.outputs: dict[str, list] = {}  # cell -> what it printed and displayed
+        self.deaf = False  # once a hidden case has run, no word is taken from cells that are run again
 
     def __enter__(self) -> _Run:
         return self
@@ -96,6 +107,7 @@ class _Run:
 
     def exercise(self, question: QuestionKey, case: CaseKey) -> Outcome:
         self.run_cells()
+        self.deaf = self.deaf or not case.visible
         try:
             # What the cells printed or drew is over: each case starts from the same seeds, whatever ran before it.
             return self.child.exercise(question.name, case.probe, case.inputs, f"{question.name}/{case.name}", question.forbid)
@@ -122,6 +134,10 @@ class _Run:
             if time.monotonic() > self.deadline:
                 self.deadly.update(range(len(self.submission.cells)))
             return False
+        if self.deaf:
+            if done.failure:
+                self._went_wrong(cell, Outcome(failure=done.failure))
+            return True
         self.outputs[cell.id] = done.outputs
         if done.dropped:
             self._note(f"The cell {cell.id} printed {done.dropped:,} characters more than are kept.")
@@ -133,9 +149,13 @@ class _Run:
         return True
 
     def _went_wrong(self, cell, outcome: Outcome) -> None:
+        if self.deaf:
+            if cell.question:
+                self.cell_errors.setdefault(cell.question, Outcome(died=Status.CRASHED, said=AGAIN))
+            return
         if cell.question:
             self.cell_errors[cell.question] = outcome
-        self._note(f"The cell {cell.id}: {fact(outcome, hidden=False)}")
+        self._note(f"The cell {cell.id}: {said.fact(outcome)}")
 
     def _note(self, note: str) -> None:
         if note not in self.notes:

@@ -2,31 +2,36 @@
 
 from __future__ import annotations
 
-import re
-
-from autograder.grading import diagnose
+from autograder.grading import diagnose, said
 from autograder.grading.compare import difference
 from autograder.grading.key import CaseKey, QuestionKey
 from autograder.grading.verdict import CaseVerdict, QuestionVerdict, Status, no_points
-from autograder.inside.protocol import Failure, Outcome
+from autograder.inside.protocol import Outcome
 from autograder.inside.watch import OPERATIONS
 
 RULED_OUT = ", which this question rules out. Build it from simpler operations."
 
 
 def judge(question: QuestionKey, outcomes: dict[str, Outcome], cell_errors: dict[str, Outcome],
-          earlier: dict[str, QuestionVerdict]) -> QuestionVerdict:
-    """Points, status and message of a question from what its cases gave."""
+          earlier: dict[str, QuestionVerdict], lines: frozenset[str] = frozenset()) -> QuestionVerdict:
+    """Points, status and message of a question from what its cases gave.
+
+    Args:
+        lines: of the submission, that a hidden case's message may quote.
+    """
     if all(outcome.undefined for outcome in outcomes.values()):
         return _never_defined(question, cell_errors.get(question.name))
-    if all(_is_stub(outcome) and outcome.failure.function not in question.uses for outcome in outcomes.values()):
+    if all(said.is_stub(outcome) and outcome.failure.function not in question.uses for outcome in outcomes.values()):
         return no_points(question, Status.MISSING, f"{question.name} is not written yet: it still raises NotImplementedError.")
 
-    for outcome in outcomes.values():
-        for use in outcome.uses:
-            return breaks_a_rule(question, use.name, use.line)
+    for case in sorted(question.cases, key=lambda case: not case.visible):  # a visible one may say more
+        for use in outcomes[case.name].uses:
+            return breaks_a_rule(question, *said.used(use, question, case.visible, lines))
 
-    wrong = {case.name: problem for case in question.cases if (problem := _wrong(case, outcomes[case.name]))}
+    failures = [outcomes[case.name].failure for case in question.cases if case.visible and outcomes[case.name].failure]
+    known = said.Known(lines, frozenset((failure.error, failure.message) for failure in failures),
+                       frozenset({question.name, *question.uses}))
+    wrong = {case.name: problem for case in question.cases if (problem := _wrong(question, case, outcomes[case.name], known))}
     inherited = {case.name: source for case in question.cases
                  if case.name in wrong and (source := _inherits(case, outcomes[case.name], question, earlier))}
     # Values that are right on top of an earlier mistake win; where that mistake stops everything there are none to judge.
@@ -53,11 +58,11 @@ def mend_first(question: QuestionKey, earlier: dict[str, QuestionVerdict]) -> st
         if wrong else ""
 
 
-def _wrong(case: CaseKey, outcome: Outcome) -> str | None:
+def _wrong(question: QuestionKey, case: CaseKey, outcome: Outcome, known: said.Known) -> str | None:
     """What is wrong with an outcome, as a fact; None when it is right."""
     if outcome.observation is not None:
-        return difference(case.expected, outcome.observation, case.rtol, case.atol)
-    return fact(outcome, hidden=not case.visible)
+        return difference(case.expected, outcome.observation, case.rtol, case.atol, case.visible)
+    return said.fact(outcome) if case.visible else said.hidden_fact(outcome, question, case, known)
 
 
 def _inherits(case: CaseKey, outcome: Outcome, question: QuestionKey, earlier: dict[str, QuestionVerdict]) -> str | None:
@@ -84,40 +89,15 @@ def _never_defined(question: QuestionKey, cell_error: Outcome | None) -> Questio
     if cell_error is None:
         return no_points(question, Status.MISSING, f"{question.name} is not written yet.")
     status = Status.TIMEOUT if cell_error.died == Status.TIMEOUT else Status.CRASHED
-    why = fact(cell_error, hidden=False)
+    why = said.fact(cell_error)
     return no_points(question, status, f"Its cell did not get as far as defining {question.name}. {why}")
 
 
 # ---------------------------------------------------------------------------------------------------- messages
 
 
-def fact(outcome: Outcome, hidden: bool) -> str:
-    """What happened instead of an answer."""
-    if outcome.died:
-        return outcome.said
-    if outcome.undefined:
-        return "It is not defined."
-    failure = outcome.failure
-    message = failure.message
-    if hidden:  # an exception's message may quote the inputs
-        message = re.sub(r"[-+]?\d[\d.e+_-]*", "…", message)
-    if failure.sentence is not None:
-        return "It " + message
-    if _is_stub(outcome):
-        return f"It reached {failure.function or 'a function'}, which is not written yet."
-    return f"It raised {failure.error}{': ' if message else ''}{message.rstrip('.')}{_at(failure)}."
-
-
 def _and(names) -> str:
     return " and ".join(sorted(set(names)))
-
-
-def _is_stub(outcome: Outcome) -> bool:
-    return outcome.failure is not None and outcome.failure.error == "NotImplementedError" and not outcome.failure.message
-
-
-def _at(failure: Failure) -> str:
-    return f" at `{failure.line}`" if failure.line else ""
 
 
 def _case_message(case: CaseKey, outcome: Outcome, fact: str | None, inherited: str | None, question: QuestionKey,

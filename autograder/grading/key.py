@@ -50,7 +50,11 @@ class CaseKey:
 
 @dataclass(frozen=True)
 class QuestionKey:
-    """A question's cases, the hints of its misconceptions, and the points of the whole question."""
+    """A question's cases, the hints of its misconceptions, and the points of the whole question.
+
+    Attributes:
+        sentences: those that its probes have for an `AnswerError`, with {placeholders} for its fields.
+    """
 
     name: str
     max_score: int
@@ -58,6 +62,7 @@ class QuestionKey:
     uses: tuple[str, ...]
     forbid: tuple[str, ...]
     cases: tuple[CaseKey, ...]
+    sentences: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
