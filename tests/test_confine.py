@@ -9,6 +9,7 @@ import sys
 import time
 from pathlib import Path
 
+import psutil
 import pytest
 from conftest import ROOT
 
@@ -89,6 +90,18 @@ def test_arguments_decide_where_a_call_has_good_uses(inside):
     assert inside("import socket\na, b = socket.socketpair()\na.send(b'hello')\nprint(b.recv(9))") == b"hello"
 
 
+def test_without_namespaces_what_reaches_others_is_refused(sandbox, inside):
+    if sandbox.isolation != "landlock":
+        pytest.skip("behind bubblewrap there are no others")
+    wanted = numbers(seccomp.REFUSED_IN_THE_OPEN)
+    assert inside(f"print({{name: call(n, 0, 0, 0, 0, 0, 0) for name, n in {wanted}.items()}})") == dict.fromkeys(wanted, "EPERM")
+    wanted = {name: (number, seccomp.ONLY_ITSELF[name][1]) for name, number in numbers(
+        {name: of for name, (of, _) in seccomp.ONLY_ITSELF.items()}).items()}
+    assert inside(f"print({{name: call(n, *([0] * whose), os.getppid(), 0, 0, 0) for name, (n, whose) in {wanted}.items()}})") == \
+        dict.fromkeys(wanted, "EPERM")
+    assert inside(f"import fcntl\nprint([tried(fcntl.fcntl, 1, command, os.getppid()) for command in {seccomp.OWNERS[:1]}])") == ["EPERM"]
+
+
 def test_nothing_gives_new_privileges(inside):
     assert inside("""
 header, sets = (ctypes.c_uint32 * 2)(0x20080522, 0), (ctypes.c_uint32 * 6)()
@@ -111,6 +124,22 @@ def test_only_its_own_processes_can_be_signalled(sandbox, inside):
     finally:
         outsider.kill()
         outsider.wait()
+
+
+def test_nothing_outlives_a_worker_that_is_ended_from_outside(sandbox):
+    nap = f"7531.{os.getpid()}"
+    with sandbox.fork(time.monotonic() + 60) as child:
+        child.run_cell(f"import subprocess\nsubprocess.Popen(['sleep', '{nap}'], start_new_session=True)", "cell")
+        assert any(nap in line for line in commands())
+        sandbox.kill()
+    end = time.monotonic() + 5
+    while any(nap in line for line in commands()) and time.monotonic() < end:
+        time.sleep(0.1)
+    assert not any(nap in line for line in commands())
+
+
+def commands():
+    return [process.info["cmdline"] or [] for process in psutil.process_iter(["cmdline"])]
 
 
 def test_no_file_outside_is_read_listed_or_changed(inside, closed):

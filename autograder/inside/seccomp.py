@@ -65,13 +65,15 @@ WITHOUT_EFFECT = {"chmod": (90, None), "fchmod": (91, 52), "fchmodat": (268, 53)
                   "futimesat": (261, None), "utimensat": (280, 88)}
 ONLY_ITSELF = {"prlimit64": ((302, 261), 0), "sched_setaffinity": ((203, 122), 0), "sched_setscheduler": ((144, 119), 0),
                "sched_setparam": ((142, 118), 0), "setpriority": ((141, 140), 1)}  # and which argument says whose
-CLONE, SOCKET, SOCKETPAIR, IOCTL, PERSONALITY, KILL, TGKILL = (
-    (56, 220), (41, 198), (53, 199), (16, 29), (135, 92), (62, 129), (234, 131))
+CLONE, SOCKET, SOCKETPAIR, IOCTL, FCNTL, PERSONALITY, KILL, TGKILL = (
+    (56, 220), (41, 198), (53, 199), (16, 29), (72, 25), (135, 92), (62, 129), (234, 131))
 
 NEW_NAMESPACES = 0x7E020000  # any of CLONE_NEWNS, NEWCGROUP, NEWUTS, NEWIPC, NEWUSER, NEWPID, NEWNET
 FAMILIES = (1, 2, 10)  # AF_UNIX, AF_INET, AF_INET6
 TERMINALS = (0x5412, 0x541C, 0x5423)  # TIOCSTI, TIOCLINUX, TIOCSETD: what is typed for whoever owns the terminal
-FILE_FLAGS = (0x40086602, 0x401C5820)  # FS_IOC_SETFLAGS, FS_IOC_FSSETXATTR
+# FS_IOC_SETFLAGS, FS_IOC_FSSETXATTR, and FIOSETOWN, SIOCSPGRP: whom the kernel signals about a descriptor
+FROM_AFAR = (0x40086602, 0x401C5820, 0x8901, 0x8902)
+OWNERS = (8, 15)  # F_SETOWN, F_SETOWN_EX: the same
 USUAL = (0, 0xFFFFFFFF)  # personalities: Linux, and the question which it is
 STREAM, SEQPACKET, KIND = 1, 5, 0xF
 
@@ -138,6 +140,7 @@ def program(machine: str, alone: bool, signals_to: int | None = None) -> bytes:
         rules(WITHOUT_EFFECT, 0)
         for numbers, argument in ONLY_ITSELF.values():
             rule(numbers, *_only((0,), argument))
+        rule(FCNTL, *_none_of(OWNERS, 1))
         if signals_to is not None:
             rule(KILL, *_only((signals_to, -signals_to & 0xFFFFFFFF, 0)))
             rule(TGKILL, *_only((signals_to,)))
@@ -149,7 +152,7 @@ def program(machine: str, alone: bool, signals_to: int | None = None) -> bytes:
     # A pair of datagram sockets could be sent to any socket with a name.
     rule(SOCKETPAIR, _argument(0), (EQUAL, 1, 0, 1), _fail(errno.EAFNOSUPPORT),
          *((_allow(),) if alone else (_argument(1), (AND, 0, 0, KIND), *_one_of((STREAM, SEQPACKET), errno.EPERM))))
-    rule(IOCTL, *_none_of(TERMINALS if alone else TERMINALS + FILE_FLAGS, 1))
+    rule(IOCTL, *_none_of(TERMINALS if alone else TERMINALS + FROM_AFAR, 1))
     rule(PERSONALITY, *_only(USUAL))
     lines.append(_allow())
     return b"".join(struct.pack("=HBBI", *line) for line in lines)

@@ -22,6 +22,8 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
+import psutil
+
 from autograder.inside import wire
 from autograder.inside.confine import SCRATCH
 from autograder.inside.protocol import (
@@ -232,6 +234,8 @@ class Sandbox:
         """End the worker at once, with everything in it, because it cannot be relied on: the next fork starts another."""
         self.incidents += 1
         if self._process is not None:
+            if self.isolation != "bubblewrap":
+                _kill_below(self._process.pid)
             with contextlib.suppress(OSError):
                 os.killpg(self._process.pid, signal.SIGKILL)
             self.stop()
@@ -425,6 +429,22 @@ def _failure(failure: Failure | None) -> Failure | None:
                    _text(failure.sentence, 300) or None,
                    {_text(name, 40): _text(value, 80) if isinstance(value, str) else value for name, value in
                     list(failure.fields.items())[:9] if isinstance(value, (str, int, list)) and len(str(value)) <= 200})
+
+
+def _kill_below(worker: int) -> None:
+    """End what a worker started, where no namespace ends with it: while it lives, it is the parent of all that is orphaned."""
+    for _ in range(50):  # what forks while it is being killed is caught in the next round
+        found = []
+        with contextlib.suppress(psutil.Error):
+            found = psutil.Process(worker).children(recursive=True)
+        alive = 0
+        for process in found:
+            with contextlib.suppress(psutil.Error):
+                if process.status() != psutil.STATUS_ZOMBIE:
+                    process.kill()
+                    alive += 1
+        if not alive:
+            return
 
 
 def _remove(folder: str) -> None:
