@@ -48,10 +48,10 @@ def read_regular(path: Path, limit: int) -> bytes:
         if Path(path).is_symlink():
             raise NotRegular("it is a link") from None
         raise NotRegular(error.strerror or type(error).__name__) from None
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise NotRegular("it is not a regular file")
     with os.fdopen(descriptor, "rb") as file:
-        status = os.fstat(descriptor)
-        if not stat.S_ISREG(status.st_mode):
-            raise NotRegular("it is not a regular file")
         content = file.read(limit + 1)  # not the size it says: a file can grow
     if len(content) > limit:
         raise NotRegular(f"it has more than {limit / 2**20:g} MB")
