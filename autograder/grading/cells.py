@@ -13,7 +13,7 @@ import sys
 SMALL = 2**20  # bytes; at most 30 times as much memory
 MAX_CELLS = 2000
 MAX_SOURCES = 4 * 2**20  # characters of all cells
-MEMORY = 2**30  # bytes of the process that reads a large file; what it gives back is bounded by MAX_SOURCES
+MEMORY = 280 * 2**20  # bytes of the process that reads a large file; what it gives back is bounded by MAX_SOURCES
 SECONDS = 60
 
 
@@ -47,7 +47,9 @@ def parse(raw: bytes) -> list[dict]:
 
 def _parse(raw: bytes) -> list[dict]:
     try:
-        notebook = json.loads(raw.decode("utf-8-sig"))
+        text = raw.decode("utf-8-sig")
+        del raw
+        notebook = json.loads(text)
     except (ValueError, RecursionError) as error:
         where = f"line {error.lineno}" if isinstance(error, json.JSONDecodeError) else type(error).__name__
         raise NotCells(f"expected a notebook; the file is not valid JSON ({where}). Open it in Jupyter, save it and hand it "
