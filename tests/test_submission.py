@@ -156,3 +156,19 @@ def test_a_renamed_notebook_is_found_when_it_is_the_only_one(tmp_path):
     (tmp_path / "doubling (2).ipynb").touch()
     with pytest.raises(Unreadable, match=r"doubling \(1\).ipynb, doubling \(2\).ipynb"):
         find_notebook(tmp_path, "doubling")
+
+
+@pytest.mark.parametrize("content, words", [
+    ('{"cells": [' + "[]," * 4_000_000 + "[]]}", "more memory or time"), ('{"cells": [' + "{}," * 2001 + "{}]}", "at most 2,000 cells"),
+    ('{"cells": [' + '{"source": "' + "x" * 5_000_000 + '"}]}', "4,194,304 characters")], ids=["lists", "cells", "source"])
+def test_what_a_notebook_holds_is_bounded(tmp_path, content, words):
+    (tmp_path / "a.ipynb").write_text(content)
+    with pytest.raises(Unreadable, match=words):
+        read_cells(tmp_path / "a.ipynb")
+
+
+def test_a_large_notebook_gives_the_cells_that_a_small_one_gives(tmp_path):
+    cells = [{"cell_type": "code", "source": ["x = '\U0001f600'\n", "y"], "id": "a", "metadata": {"tags": ["demo"]}}, {"source": "\ud800"}]
+    for name, more in (("small", ""), ("large", "x" * 3_000_000)):
+        (tmp_path / f"{name}.ipynb").write_text(json.dumps({"cells": cells, "outputs": more}))
+    assert read_cells(tmp_path / "large.ipynb") == read_cells(tmp_path / "small.ipynb") != []

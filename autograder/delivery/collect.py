@@ -5,6 +5,7 @@ A repository is a stranger's. Of it one regular file is read, by content, and gi
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import datetime
 import json
@@ -12,6 +13,7 @@ import os
 import re
 import shutil
 import subprocess
+import threading
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,6 +23,8 @@ from autograder.files import atomic, read_regular
 from autograder.grading.submission import MAX_BYTES, Unreadable, find_notebook
 
 NOTE = "collected.json"  # beside a collected notebook: where it came from
+MAX_COMMIT = 2**20  # bytes
+GIT_SECONDS = 20
 TIMESTAMP = "timestamp.txt"  # nbgrader's, for late penalties
 USERNAME = ("github_username", "username", "login", "github")
 IDENTIFIER = ("identifier", "student_id", "student", "id", "email")
@@ -164,15 +168,31 @@ def read_commit(repository: Path) -> Commit | None:
     command = ["git", "-c", "protocol.allow=never", "-c", "core.fsmonitor=false", f"--git-dir={git}", "cat-file"]
     environment = {"PATH": os.environ.get("PATH", os.defpath), "GIT_NO_LAZY_FETCH": "1", "GIT_TERMINAL_PROMPT": "0"}
     try:
-        done = subprocess.run([*command, "--batch"], input=b"HEAD\n", capture_output=True, timeout=60, env=environment)
-        head, _, body = done.stdout.partition(b"\n")
+        said = _first_bytes([*command, "--batch"], b"HEAD\n", environment)
+        head, _, body = said.partition(b"\n")
         identity, kind, _ = head.decode().split(" ")
         found = re.search(rb"^committer .*> (\d+) [+-]\d{4}$", body.partition(b"\n\n")[0], re.MULTILINE)
-        if done.returncode or kind != "commit" or not found:
+        if kind != "commit" or not found:
             return None
         return Commit(identity, datetime.datetime.fromtimestamp(int(found[1]), datetime.UTC))
-    except (OSError, ValueError, OverflowError, subprocess.TimeoutExpired):
+    except (OSError, ValueError, OverflowError):
         return None
+
+
+def _first_bytes(command: list[str], question: bytes, environment: dict[str, str]) -> bytes:
+    """The first `MAX_COMMIT` bytes that a program says within `GIT_SECONDS`; then it is ended. A commit can be gigabytes."""
+    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=environment)
+    with process:
+        timer = threading.Timer(GIT_SECONDS, process.kill)
+        timer.start()
+        try:
+            with contextlib.suppress(BrokenPipeError):
+                process.stdin.write(question)
+                process.stdin.close()
+            return process.stdout.read(MAX_COMMIT)
+        finally:
+            timer.cancel()
+            process.kill()
 
 
 def _place(folder: Path) -> Path:

@@ -12,6 +12,7 @@ import io
 import json
 import subprocess
 import tarfile
+import tempfile
 import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -24,6 +25,7 @@ from autograder.authoring.lesson import BEGIN, END, read_lesson, strip_solution
 from autograder.grading.key import SECRET_FILE, Key, load
 from autograder.inside import wire
 
+MAX_OBJECT = 200 * 2**20  # bytes of one object of a repository's history
 SHORTEST = 25  # characters, white space counted once: less is found by accident
 SMALLEST = 16  # bytes of an array
 MOST_BYTES = 500 * 2**20  # of one file once unpacked
@@ -202,16 +204,23 @@ def _strings(value) -> Iterator[str]:
 
 def _git_objects(folder: Path) -> Iterator[tuple[str, bytes]]:
     """Every object that the repository holds, those that no branch reaches too."""
-    done = subprocess.run(["git", "-C", str(folder), "cat-file", "--batch-all-objects", "--batch"], capture_output=True)
-    if done.returncode:
-        raise LeakError(f"expected {folder} to be a git repository whose history can be read; git says: "
-                        f"{done.stderr.decode(errors='replace').strip()[:200]}")
-    data, position = done.stdout, 0
-    while position < len(data):
-        line = data.index(b"\n", position)
-        identity, kind, size = data[position:line].decode().split()
-        yield f"git {kind} {identity[:10]}", data[line + 1:line + 1 + int(size)]
-        position = line + 1 + int(size) + 1
+    command = ["git", "-C", str(folder), "cat-file", "--batch-all-objects", "--batch"]
+    with tempfile.TemporaryFile() as errors, subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors) as git:
+        try:
+            while line := git.stdout.readline(1000):
+                identity, kind, size = line.decode().split()
+                if int(size) > MAX_OBJECT:
+                    raise LeakError(f"expected objects of at most {MAX_OBJECT // 2**20} MB in {folder}; {identity[:10]} has "
+                                    f"{int(size) // 2**20:,} MB. Look at it yourself.")
+                yield f"git {kind} {identity[:10]}", git.stdout.read(int(size))
+                git.stdout.read(1)  # the line's end
+        except BaseException:
+            git.kill()
+            raise
+        if git.wait():
+            errors.seek(0)
+            raise LeakError(f"expected {folder} to be a git repository whose history can be read; git says: "
+                            f"{errors.read(2000).decode(errors='replace').strip()[:200]}")
 
 
 def _once(text: str) -> str:

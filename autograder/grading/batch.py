@@ -21,6 +21,7 @@ from autograder.grading.grade import grade
 from autograder.grading.key import Key
 from autograder.grading.observe import FILE as OBSERVERS
 from autograder.grading.observe import load_observers
+from autograder.grading.spill import Spill
 from autograder.grading.submission import Submission, Unreadable, find_notebook, read_submission
 from autograder.grading.verdict import Status, Verdict, broken, by_hand, unreadable
 from autograder.inside import watch
@@ -79,6 +80,7 @@ def grade_all(submissions: list[tuple[str, Path]], job: Job, jobs: int = 1,
     for item in enumerate(submissions):
         waiting.put(item)
     verdicts: dict[int, Verdict] = {}
+    spill = Spill()
     stop = threading.Event()
 
     def work():
@@ -88,7 +90,9 @@ def grade_all(submissions: list[tuple[str, Path]], job: Job, jobs: int = 1,
                     number, (student, folder) = waiting.get_nowait()
                 except queue.Empty:
                     return
-                verdicts[number] = grade_one(student, folder, job, sandbox, cache)
+                verdict = grade_one(student, folder, job, sandbox, cache)
+                verdicts[number] = replace(verdict, outputs=spill.keep(verdict.outputs))
+                del verdict  # and with it the outputs, while the next one is read
                 done(verdicts[number])
 
     threads = [threading.Thread(target=work) for _ in range(max(1, min(jobs, len(submissions))))]

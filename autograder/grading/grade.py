@@ -17,7 +17,7 @@ from autograder.grading.observe import observed
 from autograder.grading.submission import Submission
 from autograder.grading.verdict import QuestionVerdict, Status, Verdict, by_hand, ungraded
 from autograder.inside.protocol import Outcome
-from autograder.sandbox.sandbox import Child, Died, Sandbox, SandboxError
+from autograder.sandbox.sandbox import Child, Died, Room, Sandbox, SandboxError
 
 AGAIN = "It went wrong when it was run again, after a case that ended its process."
 MAX_DEATHS = 2  # of one question's cases, after which its other cases are lost without being run
@@ -127,6 +127,8 @@ class _Run:
             for number, cell in enumerate(self.submission.cells):
                 if number not in self.deadly and not self._run_cell(number, cell):
                     break
+            else:
+                self._say_dropped(self.child.room)
 
     def _run_cell(self, number: int, cell) -> bool:
         """Run a cell; False when the process did not survive it."""
@@ -152,6 +154,12 @@ class _Run:
             self.outputs[cell.id].append({"output_type": "error", "ename": failure.error, "evalue": failure.message,
                                           "traceback": [text]})
         return True
+
+    def _say_dropped(self, room: Room) -> None:
+        if room.dropped_pictures:
+            self._note(f"The notebook draws {room.dropped_pictures:,} pictures more than are kept.")
+        if room.dropped_characters:
+            self._note(f"The notebook prints {room.dropped_characters:,} characters more than are kept.")
 
     def _went_wrong(self, cell, outcome: Outcome) -> None:
         if self.deaf:

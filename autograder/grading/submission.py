@@ -14,11 +14,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from autograder.files import NotRegular, read_regular
+from autograder.grading.cells import NotCells, OlderFormat, bounded, parse
 
 if TYPE_CHECKING:  # nbformat takes a second to import, which `from autograder import check` should not take in every notebook
     import nbformat
 
-MAX_BYTES = 200 * 2**20  # of a notebook file, outputs included
+MAX_BYTES = 50 * 2**20  # of a notebook file, outputs included
 MAX_SOURCE = 2**20  # characters of one cell
 
 
@@ -82,19 +83,31 @@ def read_cells(path: Path) -> list[dict]:
     Raises:
         Unreadable: the file is missing, not regular, too large, or no notebook.
     """
-    notebook = _read_json(path)
-    cells = notebook.get("cells") if isinstance(notebook, dict) else None
-    if cells is None and isinstance(notebook, dict) and isinstance(notebook.get("worksheets"), list):  # nbformat 3
+    try:
+        raw = read_regular(path, MAX_BYTES)
+    except NotRegular as error:
+        raise Unreadable(f"expected a notebook of at most {MAX_BYTES // 2**20} MB; {error}. Hand in the file itself, without its "
+                         "outputs.") from None
+    if not raw.strip():
+        raise Unreadable("expected a notebook; the file is empty. Save it in Jupyter and hand it in again.")
+    try:
+        return _cells(raw)
+    except NotCells as error:
+        raise Unreadable(str(error)) from None
+
+
+def _cells(raw: bytes) -> list[dict]:
+    try:
+        return parse(raw)
+    except OlderFormat as error:
         import nbformat
 
         try:
-            cells = nbformat.convert(nbformat.from_dict(notebook), 4)["cells"]
-        except Exception as error:
-            raise Unreadable(f"expected a notebook of format 4; this one is older and cannot be converted "
-                             f"({type(error).__name__}). Open it in Jupyter and save it again.") from None
-    if not isinstance(cells, list):
-        raise Unreadable("expected a Jupyter notebook with a list of cells; this JSON file has none. Hand in the .ipynb file.")
-    return [_plain_cell(cell) for cell in cells if isinstance(cell, dict)]
+            cells = nbformat.convert(nbformat.from_dict(error.args[0]), 4)["cells"]
+        except Exception as problem:
+            raise NotCells(f"expected a notebook of format 4; this one is older and cannot be converted "
+                           f"({type(problem).__name__}). Open it in Jupyter and save it again.") from None
+        return bounded([cell for cell in cells if isinstance(cell, dict)])
 
 
 def merge(cells: list[dict], skeleton: nbformat.NotebookNode, student: str, notes: tuple[str, ...] = ()) -> Submission:
@@ -182,38 +195,6 @@ def _role(cell) -> str:
         return "written" if metadata.get("solution") else "prose"
     return "solution" if metadata.get("solution") else "check" if metadata.get("grade") else \
         "locked" if metadata.get("locked") else "demo"
-
-
-def _read_json(path: Path):
-    try:
-        raw = read_regular(path, MAX_BYTES)
-    except NotRegular as error:
-        raise Unreadable(f"expected a notebook of at most {MAX_BYTES // 2**20} MB; {error}. Hand in the file itself, without its "
-                         "outputs.") from None
-    if not raw.strip():
-        raise Unreadable("expected a notebook; the file is empty. Save it in Jupyter and hand it in again.")
-    try:
-        return json.loads(raw.decode("utf-8-sig"))
-    except (ValueError, RecursionError) as error:
-        where = f"line {error.lineno}" if isinstance(error, json.JSONDecodeError) else type(error).__name__
-        raise Unreadable(f"expected a notebook; the file is not valid JSON ({where}). Open it in Jupyter, save it and hand it "
-                         "in again.") from None
-
-
-def _plain_cell(cell: dict) -> dict:
-    metadata = cell.get("metadata") if isinstance(cell.get("metadata"), dict) else {}
-    nbgrader = metadata.get("nbgrader") if isinstance(metadata.get("nbgrader"), dict) else {}
-    source = cell.get("source", cell.get("input", ""))
-    if isinstance(source, list):
-        source = "".join(part for part in source if isinstance(part, str))
-    if not isinstance(source, str):
-        source = ""
-    # Lone surrogates are legal in JSON and in no file: replace them before anything tries to encode them.
-    source = source.encode("utf-8", "replace").decode()
-    text = lambda value: value if isinstance(value, str) else None  # noqa: E731
-    tags = metadata.get("tags") if isinstance(metadata.get("tags"), list) else []
-    return {"cell_type": text(cell.get("cell_type")), "source": source, "id": text(cell.get("id")),
-            "grade_id": text(nbgrader.get("grade_id")), "tags": [tag for tag in tags if isinstance(tag, str)]}
 
 
 def printable(name: str) -> str:

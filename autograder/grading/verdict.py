@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -56,7 +57,7 @@ class Verdict:
         error: one line when something went wrong.
         notes: oddities of the notebook, a line each.
         isolation: of the sandbox that ran it; "" when none did.
-        outputs: what its cells printed and displayed, as nbformat outputs by cell.
+        outputs: what its cells printed and displayed, as nbformat outputs by cell; on disk where a class is graded.
         certain: whether the sandbox's worker served to the end; a verdict from which it had to be replaced is not kept for later.
     """
 
@@ -68,7 +69,7 @@ class Verdict:
     questions: tuple[QuestionVerdict, ...]
     notes: tuple[str, ...] = ()
     isolation: str = ""
-    outputs: dict[str, list] = field(default_factory=dict)
+    outputs: Mapping[str, list] = field(default_factory=dict)
     certain: bool = True
 
     @property

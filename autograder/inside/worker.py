@@ -38,14 +38,14 @@ from autograder.inside.protocol import (
     read,
 )
 
-MAX_FIGURE = 4 * 2**20  # bytes of one picture that a cell displays
+MAX_FIGURES = 8 * 2**20  # characters of all the pictures that a cell displays
 
 
 class Outputs:
     """What a cell prints and displays, in order, as nbformat's outputs: the first `limit` characters, and a count of the rest."""
 
     def __init__(self, limit: int):
-        self.limit, self.kept, self.written, self.items = limit, 0, 0, []
+        self.limit, self.kept, self.written, self.items, self.drawn = limit, 0, 0, [], 0
 
     def stream(self, name: str, text: str) -> None:
         self.written += len(text)
@@ -69,8 +69,9 @@ class Outputs:
             picture = data.get(mime)
             if isinstance(picture, bytes):
                 picture = base64.b64encode(picture).decode()
-            if isinstance(picture, str) and len(picture) <= MAX_FIGURE and len(self.items) < 100:
+            if isinstance(picture, str) and self.drawn + len(picture) <= MAX_FIGURES and len(self.items) < 100:
                 shown[mime] = picture
+                self.drawn += len(picture)
         if any(shown.values()):
             self.items.append({"output_type": kind, "data": shown})
 

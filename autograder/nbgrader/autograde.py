@@ -7,6 +7,7 @@ student's, and grades the class as `autograder.grading.batch` does, before nbgra
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import glob
 import os
@@ -21,18 +22,21 @@ import nbgrader.apps.autogradeapp
 from nbgrader.api import Gradebook, MissingEntry
 from nbgrader.converters import Autograde as NbgraderAutograde
 from nbgrader.converters import GenerateAssignment, NbGraderException
+from nbgrader.coursedir import CourseDirectory
 from nbgrader.preprocessors import SaveAutoGrades
-from nbgrader.utils import find_all_files
+from nbgrader.utils import find_all_files, parse_utc
 from traitlets import Integer, Unicode
 from traitlets.config import Config
 
 from autograder.authoring.course import Course, find_course
 from autograder.authoring.lesson import notebook_name
+from autograder.files import read_regular
 from autograder.grading.batch import Job, grade_all
 from autograder.grading.cache import digest
 from autograder.grading.key import KeyFileError, load
 from autograder.grading.submission import Unreadable, find_notebook, merged_notebook, printable, read_cells
 from autograder.grading.verdict import QuestionVerdict, Status, Verdict
+from autograder.nbgrader.pages import harmless
 from autograder.report.html import question_card
 from autograder.sandbox import isolation as walls
 
@@ -41,6 +45,8 @@ def install() -> None:
     """Let nbgrader's command and formgrader's button use this converter; nbgrader has no setting for it."""
     nbgrader.apps.autogradeapp.Autograde = Autograde
     nbgrader.apps.api.Autograde = Autograde
+    # nbgrader opens whatever has the name, waits for a pipe, and fails on what is no date.
+    CourseDirectory.get_existing_timestamp = lambda self, folder: parse_utc(timestamp(Path(folder)) or None)
 
 
 class Autograde(NbgraderAutograde):
@@ -96,7 +102,10 @@ class Autograde(NbgraderAutograde):
             place = target / Path(file).relative_to(source)
             place.parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(file, place)
-        if handed_in := timestamp(Path(self._format_source(assignment_id, student_id))):
+        folder = Path(self._format_source(assignment_id, student_id))
+        if note := timestamp_note(folder):
+            self.log.warning("%s: %s", printable(student_id), note)
+        if handed_in := timestamp(folder):
             target.mkdir(parents=True, exist_ok=True)
             (target / "timestamp.txt").write_text(handed_in)  # nbgrader compares it to see whether a submission is newer
 
@@ -146,9 +155,22 @@ def student_cells(folder: Path, notebook: str) -> list[dict]:
 
 
 def timestamp(folder: Path) -> str:
-    """When a submission was handed in, as the exchange and `zip_collect` write it beside the notebook; "" when they did not."""
-    path = folder / "timestamp.txt"
-    return path.read_text(errors="replace") if path.is_file() and not path.is_symlink() and path.stat().st_size < 1000 else ""
+    """When a submission was handed in, as the exchange and `zip_collect` write it beside the notebook; "" when they did not.
+
+    What has the name and is no small regular file with a date is nothing: `timestamp_note` says so.
+    """
+    with contextlib.suppress(OSError, ValueError, OverflowError):
+        text = read_regular(folder / "timestamp.txt", 1000).decode().strip()
+        parse_utc(text)
+        return text
+    return ""
+
+
+def timestamp_note(folder: Path) -> str:
+    """A line when the time that stands beside a notebook cannot be used."""
+    if os.path.lexists(folder / "timestamp.txt") and not timestamp(folder):
+        return "timestamp.txt holds no date that nbgrader can read: the submission counts as handed in without one."
+    return ""
 
 
 def record_digest(cells: list[dict], skeleton: nbformat.NotebookNode, verdict: Verdict, handed_in: str,
@@ -157,7 +179,9 @@ def record_digest(cells: list[dict], skeleton: nbformat.NotebookNode, verdict: V
 
     It stands in the graded notebook, which is written last: what has it is recorded whole.
     """
-    return digest(cells, skeleton, dataclasses.asdict(dataclasses.replace(verdict, seconds=0.0)), handed_in, str(due))
+    shown = [(name, digest(outputs)) for name, outputs in verdict.outputs.items()]
+    return digest(cells, skeleton, dataclasses.asdict(dataclasses.replace(verdict, seconds=0.0, outputs={})), shown, handed_in,
+                  str(due))
 
 
 class RecordScores(SaveAutoGrades):
@@ -175,9 +199,12 @@ class RecordScores(SaveAutoGrades):
 def graded_notebook(cells: list[dict], skeleton: nbformat.NotebookNode, verdict: Verdict) -> nbformat.NotebookNode:
     """A student's notebook as nbgrader keeps it: their answers, what their cells showed, and a verdict under each question."""
     notebook = merged_notebook(cells, skeleton)
+    theirs = {cell.id for cell in notebook.cells} - {cell.id for cell in skeleton.cells} | {
+        cell.id for cell in skeleton.cells if cell.metadata.get("nbgrader", {}).get("solution")}
     questions = {f"{question.name}-check": question for question in verdict.questions}
     for number, cell in enumerate(notebook.cells, 1):
         if cell.cell_type != "code":
+            cell.source = harmless(cell.source) if cell.id in theirs else cell.source
             continue
         if cell.id in questions:
             cell.execution_count, cell.outputs = number, [_score_output(questions[cell.id], number)]

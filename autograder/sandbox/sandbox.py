@@ -50,8 +50,8 @@ START_SECONDS = 120  # to import TensorFlow on a busy machine
 CLOSE_SECONDS = 20
 POLL_SECONDS = 0.25  # between two looks at what a submission uses
 MOST_UNMEASURED = 3  # looks in a row at a submission's memory that do not come to an end
-MAX_TEXT = 100_000  # characters of one output
-MAX_PICTURE = 4 * 2**20  # bytes
+MAX_OUTPUTS = 10 * 2**20  # characters of all the text and pictures of a submission that are kept
+MAX_PICTURES = 100  # of a submission
 PICTURES = {"image/png": b"\x89PNG\r\n\x1a\n", "image/jpeg": b"\xff\xd8\xff"}
 
 
@@ -248,6 +248,7 @@ class Child:
         self.sandbox, self.deadline, self.exit = sandbox, deadline, None
         self.pid = self.folder = None
         self._number, self._worker = 0, sandbox._process
+        self.room = Room()
         if sandbox.isolation != "bubblewrap":
             self.folder = tempfile.mkdtemp(prefix="run-", dir=sandbox._root)
             for file in sandbox._release.iterdir():
@@ -283,7 +284,7 @@ class Child:
             Died: it took too long or too much, or took the process with it.
         """
         done = self._request(RunCell(name, source), CellDone, self.sandbox.limits.cell_seconds)
-        return CellDone(_outputs(done.outputs), max(done.dropped, 0), _failure(done.failure))
+        return CellDone(_outputs(done.outputs, self.room), max(done.dropped, 0), _failure(done.failure))
 
     def exercise(self, question: str, probe: Probe, inputs: Any, seed: str, forbid: tuple[str, ...] = ()) -> Outcome:
         """Exercise an answer.
@@ -379,7 +380,34 @@ def _uses(uses: tuple[Use, ...]) -> tuple[Use, ...]:
     return tuple(Use(_text(use.name, 80), _text(use.line, 120) or None) for use in uses[:20])
 
 
-def _outputs(value) -> list[dict]:
+class Room:
+    """What a submission's outputs may still hold, and how much was dropped for it."""
+
+    def __init__(self):
+        self.characters, self.pictures = MAX_OUTPUTS, MAX_PICTURES
+        self.dropped_characters = self.dropped_pictures = 0
+
+    def text(self, value) -> str:
+        """As much of a text as there is room for."""
+        text = _text(value, self.characters)
+        self.dropped_characters += max(len(value) - self.characters, 0) if isinstance(value, str) else 0
+        self.characters -= len(text)
+        return text
+
+    def picture(self, text, magic: bytes) -> str | None:
+        """A picture in base64; None where it is none, or there is no room for it."""
+        if not isinstance(text, str):
+            return None
+        if not self.pictures or len(text) > self.characters:
+            self.dropped_pictures += 1
+            return None
+        if picture := _picture(text, magic):
+            self.pictures -= 1
+            self.characters -= len(picture)
+        return picture
+
+
+def _outputs(value, room: Room) -> list[dict]:
     """A cell's outputs, rebuilt: plain text and pictures, nothing that a browser would run."""
     outputs = []
     for item in value[:200] if isinstance(value, list) else []:
@@ -387,11 +415,11 @@ def _outputs(value) -> list[dict]:
             continue
         if item.get("output_type") == "stream":
             name = "stderr" if item.get("name") == "stderr" else "stdout"
-            outputs.append({"output_type": "stream", "name": name, "text": _text(item.get("text"), MAX_TEXT)})
+            outputs.append({"output_type": "stream", "name": name, "text": room.text(item.get("text"))})
         elif item.get("output_type") in ("display_data", "execute_result") and isinstance(data := item.get("data"), dict):
-            shown = {"text/plain": _text(data["text/plain"], MAX_TEXT)} if "text/plain" in data else {}
+            shown = {"text/plain": room.text(data["text/plain"])} if "text/plain" in data else {}
             for mime, magic in PICTURES.items():
-                if mime in data and (picture := _picture(data[mime], magic)):
+                if mime in data and (picture := room.picture(data[mime], magic)):
                     shown[mime] = picture
             if shown:
                 outputs.append({"output_type": "display_data", "data": shown, "metadata": {}})
@@ -401,7 +429,7 @@ def _outputs(value) -> list[dict]:
 def _picture(text, magic: bytes) -> str | None:
     with contextlib.suppress(binascii.Error, ValueError, TypeError):
         raw = base64.b64decode(text, validate=True)
-        return base64.b64encode(raw).decode() if raw.startswith(magic) and len(raw) <= MAX_PICTURE else None
+        return base64.b64encode(raw).decode() if raw.startswith(magic) else None
     return None
 
 
