@@ -109,7 +109,7 @@ def unpack(frame: bytes) -> Any:
                 raise WireError("a frame promises more bytes than it holds")
             array = np.frombuffer(frame, dtype, count, offset).reshape(shape)
             if dtype == np.bool_:  # any other byte in a bool is undefined behaviour
-                array = np.frombuffer(frame, np.uint8, count, offset).reshape(shape) != 0
+                array = np.asarray(np.frombuffer(frame, np.uint8, count, offset).reshape(shape) != 0)  # of one entry, too
             arrays.append(array)
             offset += count * dtype.itemsize
     except WireError:
