@@ -14,7 +14,7 @@ from autograder.grading.judge import breaks_a_rule, fact, judge
 from autograder.grading.key import CaseKey, Key, QuestionKey
 from autograder.grading.submission import Submission
 from autograder.grading.verdict import QuestionVerdict, Verdict, by_hand, ungraded
-from autograder.inside.protocol import Outcome
+from autograder.inside.protocol import Inspected, Outcome
 from autograder.sandbox.sandbox import Child, Died, Sandbox, SandboxError
 
 MAX_DEATHS = 2  # of one question's cases, after which its other cases are lost without being run
@@ -32,13 +32,14 @@ def grade(submission: Submission, key: Key, sandbox: Sandbox, known: dict[str, Q
     with _Run(submission, sandbox) as run:
         verdicts: dict[str, QuestionVerdict] = {}
         try:
+            source = run.inspect(key)
             run.run_cells()
             for question in key.questions:
                 if known and question.name in known:
                     verdicts[question.name] = known[question.name]
                     continue
-                if found := forbidden_in_source(question, submission, key):
-                    verdicts[question.name] = breaks_a_rule(question, *found)
+                if use := source.found.get(question.name):
+                    verdicts[question.name] = breaks_a_rule(question, use.name, use.line)
                     continue
                 outcomes = exercise(question, run)
                 verdicts[question.name] = judge(question, outcomes, run.cell_errors, verdicts)
@@ -49,12 +50,6 @@ def grade(submission: Submission, key: Key, sandbox: Sandbox, known: dict[str, Q
     seconds = round(time.monotonic() - start, 3)
     return Verdict(submission.student, "graded", key.max_score, seconds, error, questions + by_hand(key),
                    submission.notes + tuple(run.notes), sandbox.isolation, run.outputs)
-
-
-def forbidden_in_source(question: QuestionKey, submission: Submission, key: Key) -> tuple[str, str] | None:
-    """The first thing an answer's source uses that its question rules out, and the line."""
-    return rules.violation(question.name, [cell.source for cell in submission.cells], question.forbid,
-                           tuple(other.name for other in key.questions if other is not question))
 
 
 def exercise(question: QuestionKey, run: _Run) -> dict[str, Outcome]:
@@ -83,6 +78,8 @@ class _Run:
         self.submission, self.sandbox = submission, sandbox
         self.deadline = time.monotonic() + sandbox.limits.submission_seconds
         self.child: Child | None = None
+        self.ready = False  # the cells have been run in it
+        self.questions: tuple[str, ...] = ()
         self.deadly: set[int] = set()  # cells that ended the process: not run again
         self.cell_errors: dict[str, Outcome] = {}  # question -> how its own cell went wrong
         self.notes: list[str] = []
@@ -98,18 +95,32 @@ class _Run:
         self.run_cells()
         try:
             # What the cells printed or drew is over: each case starts from the same seeds, whatever ran before it.
-            return self.child.exercise(question.name, case.probe, case.inputs, f"{question.name}/{case.name}", question.forbid)
+            outcome = self.child.exercise(question.name, case.probe, case.inputs, f"{question.name}/{case.name}", question.forbid,
+                                          tuple(name for name in self.questions if name != question.name))
         except Died:
             self._close()
             raise
+        for sign in outcome.signs:
+            self._note(f"While it runs, {question.name} {rules.ABOUT[sign]}.")
+        return outcome
+
+    def inspect(self, key: Key) -> Inspected:
+        """What the answers' source uses that is ruled out: read in the first process, before a cell has run in it."""
+        self.questions = tuple(question.name for question in key.questions)
+        self.child = self.sandbox.fork(self.deadline)
+        inspected = rules.inspect(self.submission, key, self.child)
+        if self.child.pid is None:  # it did not survive that
+            self.child = None
+        for note in rules.notes(inspected):
+            self._note(note)
+        return inspected
 
     def run_cells(self) -> None:
         """Have a process in which the cells have run; one that ends it is left out the next time."""
-        while self.child is None:
-            self.child = self.sandbox.fork(self.deadline)
-            for number, cell in enumerate(self.submission.cells):
-                if number not in self.deadly and not self._run_cell(number, cell):
-                    break
+        while not self.ready:
+            self.child = self.child or self.sandbox.fork(self.deadline)
+            self.ready = all(number in self.deadly or self._run_cell(number, cell)
+                             for number, cell in enumerate(self.submission.cells))
 
     def _run_cell(self, number: int, cell) -> bool:
         """Run a cell; False when the process did not survive it."""
@@ -144,4 +155,4 @@ class _Run:
     def _close(self) -> None:
         if self.child is not None:
             self.child.close()
-            self.child = None
+            self.child, self.ready = None, False

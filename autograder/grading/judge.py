@@ -9,7 +9,7 @@ from autograder.grading.compare import difference
 from autograder.grading.key import CaseKey, QuestionKey
 from autograder.grading.verdict import CaseVerdict, QuestionVerdict, Status, no_points
 from autograder.inside.protocol import Failure, Outcome
-from autograder.inside.watch import OPERATIONS
+from autograder.inside.watch import LIBRARY, OPERATIONS, TAMPERING
 
 RULED_OUT = ", which this question rules out. Build it from simpler operations."
 
@@ -154,6 +154,12 @@ def _question_message(question: QuestionKey, cases: tuple[CaseVerdict, ...], mis
 
 def breaks_a_rule(question: QuestionKey, name: str, line: str | None) -> QuestionVerdict:
     """The verdict on an answer that uses what its question rules out."""
+    if name.startswith(TAMPERING):
+        return no_points(question, Status.FAILED, f"It changes what watches for things that this question rules out "
+                                                  f"(`{name.removeprefix(TAMPERING)}`). Write it without that.")
+    if name.startswith(LIBRARY):
+        return no_points(question, Status.FAILED, f"It is `{name.removeprefix(LIBRARY)}`, which a library has ready-made. "
+                                                  "Write a function or a class of your own.")
     what = f"the TensorFlow operation `{name.removeprefix(OPERATIONS)}`" if name.startswith(OPERATIONS) else f"`{name}`"
     where = f" at `{line}`" if line else ""
     return no_points(question, Status.FAILED, f"It uses {what}{where}{RULED_OUT}")
