@@ -25,6 +25,7 @@ import sys
 import sysconfig
 import threading
 import types
+from _thread import start_new_thread as _start_new_thread
 from collections.abc import Callable, Iterator, Sequence
 from types import CodeType, FrameType
 from typing import Any
@@ -45,7 +46,7 @@ MAX_SEEN = 20
 MAX_WRAPPERS = 20  # around one another
 MAX_REACHED = 3000  # objects that an answer is followed to
 EVENTS = {"os.fork": "fork", "os.forkpty": "fork", "os.posix_spawn": "subprocess", "os.exec": "subprocess",
-          "os.system": "subprocess", "subprocess.Popen": "subprocess", "_thread.start_new_thread": "thread",
+          "os.system": "subprocess", "subprocess.Popen": "subprocess",
           "ctypes.dlopen": "ctypes", "ctypes.dlsym": "ctypes"}
 WRITTEN = ("exec", "compile")  # events that count only when the answer itself is their cause: libraries compile, too
 INSTALLED = tuple({sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")})
@@ -83,7 +84,7 @@ def watching(forbid: Sequence[str], answer: Any = None, others: Sequence[Any] = 
     if threading.active_count() > 1:
         signs.add("thread")  # one that began earlier: functions called in it are not seen, operations are
     with _events(whose, signs, tampered), _operations(tuple(forbid), note, tampered) as runs, \
-            _calls(_codes(tuple(forbid)), runs, note, tampered, signs):
+            _calls(_codes(tuple(forbid)), runs, note, tampered, whose, signs):
         yield seen, signs
 
 
@@ -153,7 +154,7 @@ def bound(answer: Any, forbid: tuple[str, ...], others: Sequence[Any] = ()) -> s
     for pattern in forbid:
         for name, thing in expand(pattern) if not pattern.startswith(OPERATIONS) else ():
             if callable(thing):
-                names[id(thing)] = name
+                names.setdefault(id(thing), name)
                 names.setdefault(id(inspect.unwrap(thing)), name)
     for thing in _reached(answer, {id(other) for other in others}):
         if id(thing) in names:
@@ -325,7 +326,8 @@ def _kinds(node) -> list[str]:
 
 
 @contextlib.contextmanager
-def _calls(codes: dict[CodeType, str], runs: dict[int, CodeType], note: Callable, tampered: Callable, signs: set[str]):
+def _calls(codes: dict[CodeType, str], runs: dict[int, CodeType], note: Callable, tampered: Callable,
+           whose: _Stack, signs: set[str]):
     """Look at every call of a function, in this thread and in those that begin meanwhile."""
     from tensorflow.python.client.session import BaseSession
 
@@ -337,8 +339,12 @@ def _calls(codes: dict[CodeType, str], runs: dict[int, CodeType], note: Callable
                 note(codes[frame.f_code])
             elif frame.f_code is session:
                 signs.add("v1 session")
-        elif event == "c_call" and id(argument) in runs and frame.f_code is not runs[id(argument)]:
-            tampered(argument.__name__)  # an operation run behind our look at it
+        elif event == "c_call":
+            if id(argument) in runs:
+                if frame.f_code is not runs[id(argument)]:
+                    tampered(argument.__name__)  # an operation run behind our look at it
+            elif argument is _start_new_thread and whose.answer(frame)[0]:
+                signs.add("thread")  # not every Python has an event for it
 
     before = sys.getprofile()
     threading.setprofile(profile)
