@@ -89,7 +89,7 @@ TINY_LESSON = '''
 import numpy as np
 import tensorflow as tf
 
-from autograder.student import check
+from autograder import check
 
 # %% [markdown]
 # Double it.

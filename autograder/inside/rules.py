@@ -16,7 +16,7 @@ from autograder.inside.watch import NEVER
 
 CANONICAL = (("tensorflow.compat.v1", "tf"), ("tensorflow.compat.v2", "tf"), ("tensorflow", "tf"), ("tf.keras", "keras"),
              ("tf.compat.v1", "tf"), ("tf.compat.v2", "tf"), ("np", "numpy"))
-MAX_STEPS = 1_000_000  # nodes and paths looked at, of all cells and for all questions: about two seconds
+MAX_STEPS = 500_000  # nodes and paths looked at, of all cells and for all questions; twenty times what the longest lesson takes
 MAX_PATHS = 40  # that one name can stand for
 MAX_PARTS = 12  # of a path; no library's public names are that deep
 MAX_DEPTH = 40  # of an expression that stands for a path, or of a text in pieces

@@ -198,7 +198,8 @@ def _reached(answer: Any, others: set[int]) -> Iterator[Any]:
         done[id(thing)] = thing  # kept: an id stands for what still exists
         yield thing
         with contextlib.suppress(Exception):  # a student's own classes can raise anywhere
-            waiting.extend(part for part in _parts(thing, thing is answer) if callable(part) or type(part) in (list, tuple, dict))
+            waiting.extend(part for part in _parts(thing, thing is answer)
+                           if callable(part) or type(part) in (list, tuple, dict) or type(part).__module__ == "__main__")
 
 
 def _parts(thing: Any, whole: bool) -> list[Any]:
