@@ -4,10 +4,13 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from autograder.grading.judge import judge
+from autograder.grading.key import CaseKey, QuestionKey
 from autograder.inside import watch
 from autograder.inside.probes import call, exercise, gradients
 from autograder.inside.protocol import Inspect
 from autograder.inside.rules import canonical, inspect
+from autograder.student.check import _outcomes
 
 FORBID = ("tf.nn.softmax", "keras.layers.*", "keras.ops.softmax", "tf.GradientTape", "scipy.special.softmax", "tf.raw_ops.*Softmax*")
 SETUP = "import tensorflow as tf\nimport numpy as np\nimport keras"
@@ -195,3 +198,15 @@ def test_reading_any_source_comes_to_an_end(source):
     start = time.process_time()
     found = inspect(Inspect([SETUP, source, "def f(x):\n    return x"], {"f": FORBID}))
     assert found.found == {} and time.process_time() - start < 5
+
+
+@pytest.mark.parametrize("source, words", [
+    ("f = tf.nn.softmax", "It uses `tf.nn.softmax`, which this question rules out."),
+    ("f = tf.keras.layers.Activation('softmax')", "rules out"),
+    ("f = tf.nn.tanh", "which a library has ready-made"),
+])
+def test_check_in_the_notebook_says_what_grading_says(source, words):
+    case = CaseKey("one", "One row", 2, True, call(), [X], {"output": np.float32(tf.nn.softmax(X))}, {}, {}, 1e-4, 1e-5)
+    question = QuestionKey("f", 2, {}, (), FORBID, (case,))
+    verdict = judge(question, _outcomes(question, {"f": as_notebook(source)}, ["f"]), {}, {})
+    assert verdict.score == 0 and words in verdict.message, verdict.message

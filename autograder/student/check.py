@@ -118,12 +118,13 @@ def _outcomes(question: QuestionKey, namespace: dict, names: list[str]) -> dict[
             if answer is None:
                 outcomes[case.name] = Outcome(undefined=True)
                 continue
+            used = []
             try:
                 with watch.watching(question.forbid, answer, others) as (used, _):
                     observation = probes.exercise(answer, case.probe, case.inputs, f"{question.name}/{case.name}", extra)
                 outcomes[case.name] = Outcome(observation, uses=tuple(used))
             except Exception as error:
-                outcomes[case.name] = Outcome(failure=probes.failure(error))
+                outcomes[case.name] = Outcome(failure=probes.failure(error), uses=tuple(used))
     finally:  # the notebook's own random numbers go on as if nothing had happened
         random.setstate(states[0])
         np.random.set_state(states[1])
