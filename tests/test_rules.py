@@ -3,15 +3,23 @@
 import numpy as np
 import pytest
 import tensorflow as tf
-from conftest import observe
 
-from autograder.grading.rules import canonical, violation
+from autograder.grading.judge import judge
+from autograder.grading.key import CaseKey, QuestionKey
 from autograder.inside import watch
-from autograder.inside.probes import call, gradients
+from autograder.inside.probes import call, exercise, gradients
+from autograder.inside.protocol import Inspect
+from autograder.inside.rules import canonical, inspect
+from autograder.student.check import _outcomes
 
 FORBID = ("tf.nn.softmax", "keras.layers.*", "keras.ops.softmax", "tf.GradientTape", "scipy.special.softmax", "tf.raw_ops.*Softmax*")
 SETUP = "import tensorflow as tf\nimport numpy as np\nimport keras"
 X = np.float32([[1, 2, 3]])
+
+
+def violation(question, sources, forbid, others=()):
+    use = inspect(Inspect(sources, {question: forbid, **{other: () for other in others}})).found.get(question)
+    return use and (use.name, use.line)
 
 
 @pytest.mark.parametrize("source, name", [
@@ -71,7 +79,7 @@ def as_notebook(source):
     """Functions as a notebook defines them: the watch tells the answer's own code by its file."""
     import linecache
 
-    space = {"tf": tf, "np": np}
+    space = {"__name__": "__main__", "tf": tf, "np": np}
     name = f"<ipython-input-{abs(hash(source))}>"
     linecache.cache[name] = (len(source), None, source.splitlines(keepends=True), name)
     exec(compile(source, name, "exec"), space)
@@ -80,9 +88,9 @@ def as_notebook(source):
 
 def seen(source, forbid=FORBID, probe=None):
     answer = as_notebook(source)
-    with watch.watching(list(forbid)) as used:
-        observe(answer, probe or call(), [X], "seed")
-    return [entry["name"] for entry in used], [entry["line"] for entry in used]
+    with watch.watching(list(forbid), answer) as (used, _):
+        exercise(answer, probe or call(), [X], "seed")
+    return [use.name for use in used], [use.line for use in used]
 
 
 @pytest.mark.parametrize("source, name", [
@@ -93,7 +101,16 @@ def seen(source, forbid=FORBID, probe=None):
     ("import keras\nd = getattr(keras.ops, ''.join(['soft', 'max']))\ndef f(x):\n    return d(x)", "keras.ops.softmax"),
     ("import keras\nd = getattr(keras.layers, 'Den' + 'se'[:2])\ndef f(x):\n    return d(3)(x)", "keras.layers.Dense"),
     ("T = getattr(tf, ''.join(['Gradient', 'Tape']))\ndef f(x):\n    with T():\n        return x * 2", "tf.GradientTape"),
-    ("import sys\ndef f(x):\n    sys.setprofile(None)\n    return x", "sys.setprofile"),
+    ("import sys\ndef f(x):\n    sys.setprofile(None)\n    return x", "watch:sys.setprofile"),
+    ("f = eval('tf.nn.softmax')", "tf.nn.softmax"),
+    ("f = tf.nn.tanh", "library:tensorflow.python.ops.gen_math_ops.tanh"),
+    ("import functools\nf = functools.partial(tf.nn.softmax, axis=-1)", "tf.nn.softmax"),
+    ("class A:\n    def __init__(self):\n        self.run = tf.nn.softmax\n    def f(self, x):\n        return x\nf = A().f", "tf.nn.softmax"),
+    ("h = {'run': [tf.nn.softmax]}\ndef f(x):\n    return x if h else x", "tf.nn.softmax"),
+    ("def f(x):\n    return tf.while_loop(lambda i, y: i < 1, lambda i, y: (i + 1, getattr(tf.nn, 'soft' + ''.join('max'))(y)), "
+     "[0, x])[1]", "tf.raw_ops.Softmax"),
+    ("def f(x):\n    return tf.numpy_function(lambda v: getattr(tf.nn, 'soft' + ''.join('max'))(v).numpy(), [x], tf.float32)",
+     "tf.raw_ops.Softmax"),
 ])
 def test_what_runs_is_noticed_under_any_name(source, name):
     names, lines = seen(source)
@@ -118,10 +135,10 @@ def test_watching_changes_no_value_and_leaves_nothing_behind():
     source = "def f(x):\n    return tf.cumsum(tf.exp(x), axis=1)"
     watched = None
     with watch.watching(list(FORBID)):
-        watched = observe(as_notebook(source), call(), [X], "seed")["output"]
-    assert np.array_equal(watched, observe(as_notebook(source), call(), [X], "seed")["output"])
+        watched = exercise(as_notebook(source), call(), [X], "seed")["output"]
+    assert np.array_equal(watched, exercise(as_notebook(source), call(), [X], "seed")["output"])
     assert sys.getprofile() is None
-    with watch.watching(list(FORBID)) as used:
+    with watch.watching(list(FORBID)) as (used, _):
         pass
     tf.nn.softmax(X)
     assert used == []
@@ -130,3 +147,66 @@ def test_watching_changes_no_value_and_leaves_nothing_behind():
 def test_a_helper_of_the_same_name_in_another_cell_is_not_this_answers():
     sources = [SETUP, "def helper(x):\n    return x\ndef f(x):\n    return helper(x)", "def helper(x):\n    return tf.nn.softmax(x)\ng = helper"]
     assert violation("f", sources, FORBID, others=("g",)) is None
+
+
+def test_what_happens_in_another_answer_is_that_answers():
+    other = as_notebook("def f(x):\n    return getattr(tf.nn, ''.join(['soft', 'max']))(x)")
+    answer = lambda x: other(x) * 1.0  # noqa: E731
+    for others, expected in (((), True), ((other,), False)):
+        with watch.watching(FORBID, answer, others) as (used, _):
+            exercise(answer, call(), [X], "seed")
+        assert bool(used) is expected, used
+
+
+def test_signs_are_those_of_the_answer_not_of_the_libraries_it_calls():
+    answer = as_notebook("def f(x):\n    return eval('x + 1')")
+    honest = as_notebook("import keras\n@tf.function\ndef f(x):\n    if tf.reduce_sum(x) > 0:\n        x = x + 1\n    return x")
+    for function, expected in ((answer, {"exec"}), (honest, set())):
+        with watch.watching(FORBID, function) as (_, signs):
+            exercise(function, call(), [X], "seed")
+        assert signs == expected
+
+
+def test_a_seal_tells_which_function_was_changed(monkeypatch):
+    changed = watch.seal(watch)
+    assert changed() is None
+    monkeypatch.setattr(watch, "bound", lambda *_: None)
+    assert changed() == "bound"
+
+
+@pytest.mark.parametrize("source, sign", [
+    ("eval('1')", "exec"), ("import ctypes", "ctypes"), ("from autograder.inside import watch", "autograder"),
+    ("tf.compat.v1.Session()", "v1 session"), ("import os\nos.fork()", "fork"),
+    ("from autograder import check, data, plots", None), ("model.compile('adam')", None),
+])
+def test_a_source_gives_signs(source, sign):
+    assert inspect(Inspect([SETUP, source], {"f": FORBID})).signs == ((sign,) if sign else ())
+
+
+@pytest.mark.parametrize("source", [
+    "import tensorflow as a\n" + "".join(f"a = a.x{number}\n" for number in range(8)),
+    "x = [" + "tf.a.b.c.d, " * 100_000 + "]",
+    "x = tf" + ".a" * 900,
+    "x = getattr(tf, " + " + ".join(["'a'"] * 900) + ")",
+    "x = " + "getattr(" * 90 + "tf" + ", 'a')" * 90,
+    "x = " + "-" * 100_000 + "1",
+    "def f(x):\n    return x\n" + "".join(f"def f{n}():\n    return f{(7 * n) % 997}, f{(11 * n) % 997}\n" for n in range(997)) * 3,
+])
+def test_reading_any_source_comes_to_an_end(source):
+    import time
+
+    start = time.process_time()
+    found = inspect(Inspect([SETUP, source, "def f(x):\n    return x"], {"f": FORBID}))
+    assert found.found == {} and time.process_time() - start < 5
+
+
+@pytest.mark.parametrize("source, words", [
+    ("f = tf.nn.softmax", "It uses `tf.nn.softmax`, which this question rules out."),
+    ("f = tf.keras.layers.Activation('softmax')", "rules out"),
+    ("f = tf.nn.tanh", "which a library has ready-made"),
+])
+def test_check_in_the_notebook_says_what_grading_says(source, words):
+    case = CaseKey("one", "One row", 2, True, call(), [X], {"output": np.float32(tf.nn.softmax(X))}, {}, {}, 1e-4, 1e-5)
+    question = QuestionKey("f", 2, {}, (), FORBID, (case,))
+    verdict = judge(question, _outcomes(question, {"f": as_notebook(source)}, ["f"]), {}, {})
+    assert verdict.score == 0 and words in verdict.message, verdict.message

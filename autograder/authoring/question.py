@@ -78,7 +78,7 @@ class Question:
             function and `probes.layer()` for a class.
         forbid: public names that would be the answer itself, such as `"tf.nn.softmax"` or `"keras.layers.*"`, as the
             question's text says. `"tf.raw_ops.Softmax"` names a type of operation that may not run, however it is reached.
-            An answer that uses one earns nothing (see `autograder.grading.rules` and `autograder.inside.watch`).
+            An answer that uses one earns nothing (see `autograder.inside.rules` and `autograder.inside.watch`).
         uses: names of earlier questions that the answer may call. A mistake there is not punished again here
             (see `autograder.grading.grade`).
         rtol, atol: float tolerances; the defaults suit float32.

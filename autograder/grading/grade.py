@@ -16,7 +16,7 @@ from autograder.grading.key import CaseKey, Key, QuestionKey
 from autograder.grading.observe import observed
 from autograder.grading.submission import Submission
 from autograder.grading.verdict import QuestionVerdict, Status, Verdict, by_hand, ungraded
-from autograder.inside.protocol import Outcome
+from autograder.inside.protocol import Inspected, Outcome
 from autograder.sandbox.sandbox import Child, Died, Room, Sandbox, SandboxError
 
 AGAIN = "It went wrong when it was run again, after a case that ended its process."
@@ -39,12 +39,13 @@ def grade(submission: Submission, key: Key, sandbox: Sandbox, known: dict[str, Q
     outcomes: dict[str, dict[str, Outcome]] = {}
     with _Run(submission, sandbox, observers) as run:
         try:
+            source = run.inspect(key)
             run.run_cells()
             for question in key.questions:
                 if question.name in verdicts:
                     continue
-                if found := forbidden_in_source(question, submission, key):
-                    verdicts[question.name] = breaks_a_rule(question, *found)
+                if use := source.found.get(question.name):
+                    verdicts[question.name] = breaks_a_rule(question, use.name, use.line)
                 else:
                     outcomes[question.name] = {}
             # A process that has seen a hidden case is not listened to any more: all that may speak freely comes first.
@@ -62,12 +63,6 @@ def grade(submission: Submission, key: Key, sandbox: Sandbox, known: dict[str, Q
     return Verdict(submission.student, "graded", key.max_score, said.coarse(time.monotonic() - start), error,
                    questions + by_hand(key), submission.notes + tuple(run.notes), sandbox.isolation, run.outputs,
                    sandbox.incidents == incidents)
-
-
-def forbidden_in_source(question: QuestionKey, submission: Submission, key: Key) -> tuple[str, str] | None:
-    """The first thing an answer's source uses that its question rules out, and the line."""
-    return rules.violation(question.name, [cell.source for cell in submission.cells], question.forbid,
-                           tuple(other.name for other in key.questions if other is not question))
 
 
 def exercise(question: QuestionKey, visible: bool, run: _Run, outcomes: dict[str, Outcome]) -> None:
@@ -97,6 +92,9 @@ class _Run:
         self.submission, self.sandbox, self.observers = submission, sandbox, observers
         self.deadline = time.monotonic() + sandbox.limits.submission_seconds
         self.child: Child | None = None
+        self.ready = False  # the cells have been run in it
+        self.questions: tuple[str, ...] = ()
+        self.signs: dict[str, set[str]] = {}  # of each question's answer, so far
         self.deadly: set[int] = set()  # cells that ended the process: not run again
         self.cell_errors: dict[str, Outcome] = {}  # question -> how its own cell went wrong
         self.notes: list[str] = []
@@ -114,21 +112,37 @@ class _Run:
         self.deaf = self.deaf or not case.visible
         try:
             # What the cells printed or drew is over: each case starts from the same seeds, whatever ran before it.
-            seen = self.child.exercise(question.name, case.probe, case.inputs, f"{question.name}/{case.name}", question.forbid)
-            return observed(seen, case.probe, case.inputs, self.observers)
+            outcome = self.child.exercise(question.name, case.probe, case.inputs, f"{question.name}/{case.name}", question.forbid,
+                                          tuple(name for name in self.questions if name != question.name))
         except Died:
             self._close()
             raise
+        for sign in outcome.signs if case.visible else ():
+            self._note(f"While it runs, {question.name} {rules.ABOUT[sign]}.")
+        if not case.visible and not set(outcome.signs) <= self.signs.get(question.name, set()):
+            self._note(rules.HIDDEN_SIGN.format(question.name))  # which of them a student could choose
+        self.signs.setdefault(question.name, set()).update(outcome.signs)
+        return observed(outcome, case.probe, case.inputs, self.observers)
+
+    def inspect(self, key: Key) -> Inspected:
+        """What the answers' source uses that is ruled out: read in the first process, before a cell has run in it."""
+        self.questions = tuple(question.name for question in key.questions)
+        self.child = self.sandbox.fork(self.deadline)
+        inspected = rules.inspect(self.submission, key, self.child)
+        if self.child.pid is None:  # it did not survive that
+            self.child = None
+        for note in rules.notes(inspected):
+            self._note(note)
+        return inspected
 
     def run_cells(self) -> None:
         """Have a process in which the cells have run; one that ends it is left out the next time."""
-        while self.child is None:
-            self.child = self.sandbox.fork(self.deadline)
-            for number, cell in enumerate(self.submission.cells):
-                if number not in self.deadly and not self._run_cell(number, cell):
-                    break
-            else:
-                self._say_dropped(self.child.room)
+        while not self.ready:
+            self.child = self.child or self.sandbox.fork(self.deadline)
+            self.ready = all(number in self.deadly or self._run_cell(number, cell)
+                             for number, cell in enumerate(self.submission.cells))
+        if self.child is not None:
+            self._say_dropped(self.child.room)
 
     def _run_cell(self, number: int, cell) -> bool:
         """Run a cell; False when the process did not survive it."""
@@ -177,4 +191,4 @@ class _Run:
     def _close(self) -> None:
         if self.child is not None:
             self.child.close()
-            self.child = None
+            self.child, self.ready = None, False

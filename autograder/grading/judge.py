@@ -7,7 +7,7 @@ from autograder.grading.compare import difference
 from autograder.grading.key import CaseKey, QuestionKey
 from autograder.grading.verdict import CaseVerdict, QuestionVerdict, Status, no_points
 from autograder.inside.protocol import Outcome
-from autograder.inside.watch import OPERATIONS
+from autograder.inside.watch import LIBRARY, OPERATIONS, TAMPERING
 
 RULED_OUT = ", which this question rules out. Build it from simpler operations."
 
@@ -133,7 +133,15 @@ def _question_message(question: QuestionKey, cases: tuple[CaseVerdict, ...], mis
 
 
 def breaks_a_rule(question: QuestionKey, name: str, line: str | None) -> QuestionVerdict:
-    """The verdict on an answer that uses what its question rules out."""
+    """The verdict on an answer that uses what its question rules out, or that is none of the student's own."""
+    if name.startswith(TAMPERING):
+        which = f" (`{name.removeprefix(TAMPERING)}`)" if name != TAMPERING else ""
+        return no_points(question, Status.FAILED, f"It changes what watches for things that this question rules out{which}. "
+                                                  "Write it without that.")
+    if name.startswith(LIBRARY):
+        which = f"`{name.removeprefix(LIBRARY)}`, which" if name != LIBRARY else "something that"
+        return no_points(question, Status.FAILED, f"It is {which} a library has ready-made. "
+                                                  "Write a function or a class of your own.")
     what = f"the TensorFlow operation `{name.removeprefix(OPERATIONS)}`" if name.startswith(OPERATIONS) else f"`{name}`"
     where = f" at `{line}`" if line else ""
     return no_points(question, Status.FAILED, f"It uses {what}{where}{RULED_OUT}")

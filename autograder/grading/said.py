@@ -21,6 +21,7 @@ from autograder.grading import compare, diagnose
 from autograder.grading.key import CaseKey, Key, QuestionKey
 from autograder.grading.submission import Submission
 from autograder.inside.protocol import Failure, Outcome, Use
+from autograder.inside.watch import LIBRARY, TAMPERING
 
 # Exceptions by name: Python's, and those of TensorFlow, Keras and NumPy that wrong answers meet.
 ERRORS = frozenset(name for name, kind in vars(builtins).items() if isinstance(kind, type) and issubclass(kind, BaseException)
@@ -44,7 +45,6 @@ UNDEFINED = "It is not defined."
 MOST_LINES = 4096  # of a submission that may be quoted: which one is at most 12 bits
 LONGEST_LINE = 120  # characters; the worker cuts what it quotes there
 MOST_FORMS = 2**18  # of one `AnswerError`'s sentence
-TAMPERED = "sys.setprofile"  # what the watch is called when it was thrown out
 SECONDS = tuple(2.0**power for power in range(-2, 11))  # that a submission may have taken
 
 
@@ -107,7 +107,10 @@ def used(use: Use, question: QuestionKey, visible: bool, lines: frozenset[str]) 
     """What an answer used of what its question forbids, and where: for a hidden case in the question's own words."""
     if visible:
         return use.name, use.line
-    patterns = [pattern for pattern in (*question.forbid, TAMPERED) if fnmatch.fnmatchcase(use.name, pattern)]
+    for kind in (TAMPERING, LIBRARY):
+        if use.name.startswith(kind):
+            return kind, None
+    patterns = [pattern for pattern in question.forbid if fnmatch.fnmatchcase(use.name, pattern)]
     exact = [pattern for pattern in patterns if pattern == use.name]
     return (exact or patterns or ["something"])[0], use.line if use.line in lines else None
 

@@ -226,6 +226,18 @@ def limit_resources(limits: dict, isolation: str) -> None:
         _limit("RLIMIT_NPROC", int(limits["processes"]))
 
 
+@contextlib.contextmanager
+def less_memory(megabytes: float):
+    """Within, this process may take so much more memory than it holds, and no more: beyond it, a MemoryError."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_DATA)
+    bound = _data_bytes() + int(megabytes * 2**20)
+    resource.setrlimit(resource.RLIMIT_DATA, (bound if soft == resource.RLIM_INFINITY else min(bound, soft), hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_DATA, (soft, hard))
+
+
 def die_with_parent() -> None:
     with contextlib.suppress(AttributeError):
         _libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)

@@ -17,6 +17,9 @@ import numpy as np
 
 from autograder.inside.wire import WireError
 
+# What a person should look at beside a verdict; nothing else is taken for a sign.
+SIGNS = ("autograder", "ctypes", "exec", "fork", "subprocess", "thread", "v1 session", "watch")
+
 Observation = dict[str, np.ndarray | str]  # named arrays, or a few words where the answer gave something that is no array
 NO_ARRAY = "something that is no array"
 # All that is ever said in the place of an array. Fixed texts: what stands there can carry nothing else out of a sandbox.
@@ -68,6 +71,7 @@ class Outcome:
     Attributes:
         undefined: the notebook defines no such name.
         uses: what it used of what its question forbids.
+        signs: those of `SIGNS` that it gave while it ran.
         died: "timeout" or "crashed" when the process did not survive; `said` is then the sandbox's sentence about it.
     """
 
@@ -75,6 +79,7 @@ class Outcome:
     failure: Failure | None = None
     undefined: bool = False
     uses: tuple[Use, ...] = ()
+    signs: tuple[str, ...] = ()
     died: str = ""
     said: str = ""
 
@@ -143,13 +148,15 @@ class CellDone:
 
 @dataclass(frozen=True)
 class Exercise:
-    """To a child: exercise an answer on a case. `forbid` is what the answer may not use."""
+    """To a child: exercise an answer on a case. `forbid` is what the answer may not use; `others` are the other questions,
+    whose answers have rules of their own."""
 
     question: str
     probe: Probe
     inputs: Any
     seed: str
     forbid: tuple[str, ...] = ()
+    others: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -159,7 +166,25 @@ class Exercised:
     outcome: Outcome
 
 
-MESSAGES = {kind.__name__: kind for kind in (Fork, Forked, Reap, Reaped, Ready, RunCell, CellDone, Exercise, Exercised)}
+@dataclass(frozen=True)
+class Inspect:
+    """To a child in which no cell has run: read the cells' source for what questions rule out. `questions`: name -> forbid."""
+
+    cells: list[str]
+    questions: dict[str, tuple[str, ...]]
+
+
+@dataclass(frozen=True)
+class Inspected:
+    """The first thing ruled out that each answer's source uses, signs of `SIGNS`, and why some of it was not read, or ""."""
+
+    found: dict[str, Use]
+    signs: tuple[str, ...] = ()
+    unread: str = ""
+
+
+MESSAGES = {kind.__name__: kind for kind in (Fork, Forked, Reap, Reaped, Ready, RunCell, CellDone, Exercise, Exercised, Inspect,
+                                            Inspected)}
 
 
 def numbered(number: int, message: Any) -> dict[str, Any]:

@@ -1,118 +1,394 @@
 """What an answer uses while it runs: TensorFlow operations and library functions that its question forbids.
 
-Runs in the sandbox beside student code, and in a student's own kernel under `check`, so it knows no secret. It watches what
-is executed, not what is written: operations run eagerly or inside a `tf.function`, under whatever name they were imported.
-What is written is read by `autograder.grading.rules`.
+Runs in the sandbox beside student code, and in a student's own kernel under `check`, so it knows no secret. Three looks:
+
+- before it runs, the answer is resolved: a library's function under another name is no answer, and nothing forbidden may be bound
+  into it;
+- while it runs, all that happens between entering and leaving it counts, in every thread and file: functions called, operations
+  run or traced, operations within the functions that an operation calls;
+- afterwards, the watch itself must be as it was.
+
+What is written is read by `autograder.inside.rules`. Neither is a proof: they share a process with what they watch. They catch
+what students do and the tricks that we know of; signs of others go to the instructor.
 """
 
 from __future__ import annotations
 
+import collections
 import contextlib
+import dis
 import fnmatch
 import functools
 import inspect
 import linecache
 import sys
+import sysconfig
 import threading
-from collections.abc import Sequence
-from types import CodeType
+import types
+from _thread import start_new_thread as _start_new_thread
+from collections.abc import Callable, Iterator, Sequence
+from types import CodeType, FrameType
+from typing import Any
 
 from autograder.inside import probes
 from autograder.inside.protocol import Use
 
 OPERATIONS = "tf.raw_ops."  # a pattern that begins so names TensorFlow operation types
+LIBRARY = "library:"  # begins a use: the answer is a library's own function
+TAMPERING = "watch:"  # begins a use: the watch was interfered with
 ROOTS = {"tf": "tensorflow", "np": "numpy"}
+LIBRARIES = {"tensorflow", "keras", "keras_hub", "numpy", "scipy", "sklearn", "jax", "torch"}
 # Subclassing a layer or making an input is how every layer and model begins.
 NEVER = {"keras.layers.Layer", "keras.layers.Input", "keras.layers.InputLayer", "keras.layers.InputSpec"}
+CALLABLES = (type, types.FunctionType, types.BuiltinFunctionType)
 METHODS = ("__init__", "__call__", "__enter__", "call", "build")  # of a forbidden class, whose call is noticed
 MAX_SEEN = 20
+MAX_WRAPPERS = 20  # around one another
+MAX_REACHED = 3000  # objects that an answer is followed to
+EVENTS = {"os.fork": "fork", "os.forkpty": "fork", "os.posix_spawn": "subprocess", "os.exec": "subprocess",
+          "os.system": "subprocess", "subprocess.Popen": "subprocess",
+          "ctypes.dlopen": "ctypes", "ctypes.dlsym": "ctypes"}
+WRITTEN = ("exec", "compile")  # events that count only when the answer itself is their cause: libraries compile, too
+INSTALLED = tuple({sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")})
+GENERATED = "__autograph_generated_file"  # what AutoGraph makes of a function runs under this file and the name `tf__…`
 
 
 @contextlib.contextmanager
-def watching(forbid: Sequence[str]):
-    """Notice forbidden operations and functions that run inside the block.
+def watching(forbid: Sequence[str], answer: Any = None, others: Sequence[Any] = ()) -> Iterator[tuple[list[Use], set[str]]]:
+    """Notice forbidden operations and functions that an answer is bound to, or that run inside the block.
 
+    Args:
+        others: answers to other questions. What happens inside them is theirs.
     Yields:
-        A list that fills with a `Use` for each of them.
+        A list that fills with a `Use` for each, and a set that fills with signs of `protocol.SIGNS`.
     """
     seen: list[Use] = []
+    signs: set[str] = set()
     if not forbid:
-        yield seen
+        yield seen, signs
         return
+    whose = _Stack(answer, others)
 
-    def note(name: str, wherever: bool = False) -> None:
-        inside, line = _student_line()
-        if (inside or wherever) and len(seen) < MAX_SEEN and name not in {use.name for use in seen}:
+    def note(name: str) -> None:
+        inside, line = whose.answer(sys._getframe(1))
+        if inside and len(seen) < MAX_SEEN and name not in {use.name for use in seen}:
             seen.append(Use(name, line))
 
-    codes = _codes(tuple(forbid))
-    with _operations(forbid, note), _calls(codes, note):
-        yield seen
+    def tampered(what: str) -> None:
+        signs.add("watch")
+        if len(seen) < MAX_SEEN:
+            seen.append(Use(TAMPERING + what))
+
+    if found := bound(answer, tuple(forbid), others):
+        seen.append(Use(found))
+    if threading.active_count() > 1:
+        signs.add("thread")  # one that began earlier: functions called in it are not seen, operations are
+    with _events(whose, signs, tampered), _operations(tuple(forbid), note, tampered) as runs, \
+            _calls(_codes(tuple(forbid)), runs, note, tampered, whose, signs):
+        yield seen, signs
+
+
+class _Stack:
+    """Whose code is at work: the answer's, another answer's, or the probe's around them."""
+
+    def __init__(self, answer: Any, others: Sequence[Any]):
+        self.own = _codes_of(answer)
+        self.others = {code for other in others for code in _codes_of(other)} - self.own
+        self.names = {f"tf__{code.co_name}" for code in self.own}
+        self.other_names = {f"tf__{code.co_name}" for code in self.others} - self.names
+        self.other_cells = {code.co_filename for code in self.others} - {code.co_filename for code in self.own}
+        self.thread = threading.get_ident()
+
+    def answer(self, frame: FrameType | None) -> tuple[bool, str | None]:
+        """Is the answer at work in this frame's stack, and at which line of the notebook, if at one?"""
+        inside, line = threading.get_ident() != self.thread, None  # a probe starts no thread
+        while frame is not None and frame.f_code is not probes.exercise.__code__:
+            code = frame.f_code
+            own = code in self.own
+            if not own and self._another(code):
+                return False, None
+            if own or not _of_a_library(code):
+                inside = True
+                if line is None and probes.in_notebook(code.co_filename):
+                    line = linecache.getline(code.co_filename, frame.f_lineno).strip()[:120] or None
+            if own or GENERATED in code.co_filename and code.co_name in self.names:
+                break  # what lies further out called the answer
+            frame = frame.f_back
+        return inside, line
+
+    def directly(self, frame: FrameType) -> bool:
+        """Is this very frame the answer's, or a helper's, rather than a library's that the answer called?"""
+        return (frame.f_code in self.own or not _of_a_library(frame.f_code)) and self.answer(frame)[0]
+
+    def _another(self, code: CodeType) -> bool:
+        return code in self.others or code.co_filename in self.other_cells or \
+            GENERATED in code.co_filename and code.co_name in self.other_names
+
+
+def _of_a_library(code: CodeType) -> bool:
+    """Does code lie where libraries do, or is it the kit's or the assignment's own probe?"""
+    file = code.co_filename
+    own = sys.modules.get("assignment_probes")
+    return file.startswith((*INSTALLED, "<frozen ")) or file in (__file__, probes.__file__, getattr(own, "__file__", None))
+
+
+def seal(*modules: types.ModuleType) -> Callable[[], str | None]:
+    """Taken before student code runs; the call says which function of these modules is not what it was, or None."""
+
+    before = [(vars(module), name, thing, getattr(thing, "__code__", None))
+              for module in modules for name, thing in vars(module).items() if callable(thing)]
+
+    def changed() -> str | None:
+        return next((name for space, name, thing, code in before
+                     if space.get(name) is not thing or getattr(thing, "__code__", None) is not code), None)
+
+    return changed
+
+
+# ---------------------------------------------------------------------------------------------------- before it runs
+
+
+def bound(answer: Any, forbid: tuple[str, ...], others: Sequence[Any] = ()) -> str | None:
+    """What an answer is, or is bound to, that its question forbids; None for one of a student's own making."""
+    names = {}
+    for pattern in forbid:
+        for name, thing in expand(pattern) if not pattern.startswith(OPERATIONS) else ():
+            if callable(thing):
+                names.setdefault(id(thing), name)
+                names.setdefault(id(inspect.unwrap(thing)), name)
+    for thing in _reached(answer, {id(other) for other in others}):
+        if id(thing) in names:
+            return names[id(thing)]
+    thing = _chain(answer)[-1]
+    kind = thing if isinstance(thing, CALLABLES) else type(thing)
+    if callable(thing) and str(kind.__module__).split(".")[0] in LIBRARIES:
+        return f"{LIBRARY}{kind.__module__}.{kind.__qualname__}"
+    return None
+
+
+def _inner(thing: Any) -> Any:
+    """What a callable passes its call on to: of a partial, a bound method, a `tf.function`, a wrapper; or None."""
+    if isinstance(thing, functools.partial):
+        return thing.func
+    if isinstance(thing, types.MethodType):
+        return thing.__func__
+    for name in ("python_function", "__wrapped__", "pyfunc"):  # of a tf.function, of functools.wraps, of numpy.vectorize
+        with contextlib.suppress(Exception):
+            inner = getattr(thing, name) if inspect.getattr_static(thing, name, None) is not None or name in vars(thing) else None
+            if callable(inner) and inner is not thing:
+                return inner
+    return None
+
+
+def _chain(thing: Any) -> list[Any]:
+    """A callable and what its call is passed on to, the last of which does the work."""
+    chain = [thing]
+    while len(chain) < MAX_WRAPPERS and (inner := _inner(chain[-1])) is not None:
+        chain.append(inner)
+    return chain
+
+
+def _reached(answer: Any, others: set[int]) -> Iterator[Any]:
+    """An answer and what it holds or names: closures, defaults, attributes, globals that its code loads; not within libraries."""
+    waiting, done = collections.deque([answer]), {}
+    while waiting and len(done) < MAX_REACHED:
+        thing = waiting.popleft()
+        if id(thing) in done or thing is not answer and id(thing) in others:
+            continue
+        done[id(thing)] = thing  # kept: an id stands for what still exists
+        yield thing
+        with contextlib.suppress(Exception):  # a student's own classes can raise anywhere
+            waiting.extend(part for part in _parts(thing, thing is answer)
+                           if callable(part) or type(part) in (list, tuple, dict) or type(part).__module__ == "__main__")
+
+
+def _parts(thing: Any, whole: bool) -> list[Any]:
+    """What a thing holds or names. What is a library's is not looked into, unless it is the `whole` answer."""
+    if type(thing) in (list, tuple, dict):
+        return list(thing.values() if type(thing) is dict else thing)[:MAX_REACHED]
+    parts = [] if (inner := _inner(thing)) is None else [inner]
+    if isinstance(thing, functools.partial):
+        return [*parts, *thing.args, *thing.keywords.values()]
+    if isinstance(thing, types.MethodType):
+        return [*parts, thing.__self__]
+    if isinstance(thing, staticmethod | classmethod | property):
+        return [getattr(thing, name, None) for name in ("__func__", "fget", "fset")]
+    if isinstance(thing, types.FunctionType):
+        if not whole and _of_a_library(thing.__code__):
+            return []
+        for cell in thing.__closure__ or ():
+            with contextlib.suppress(ValueError):  # an empty one
+                parts.append(cell.cell_contents)
+        named = [thing.__globals__[name] for name in _globals(thing.__code__) if name in thing.__globals__]
+        return [*parts, *(thing.__defaults__ or ()), *(thing.__kwdefaults__ or {}).values(), *named]
+    kind = thing if isinstance(thing, type) else type(thing)
+    if not whole and str(kind.__module__).split(".")[0] in LIBRARIES:
+        return [*parts, kind]
+    held = [] if thing is kind or not hasattr(thing, "__dict__") else list(vars(thing).values())[:MAX_REACHED]
+    return [*parts, kind, *held, *(part for part in (*kind.__bases__, *vars(kind).values()) if thing is kind)]
+
+
+def _globals(code: CodeType) -> set[str]:
+    """The names that code, and code defined in it, loads from its module."""
+    names = {item.argval for item in dis.get_instructions(code) if item.opname in ("LOAD_GLOBAL", "LOAD_NAME")}
+    return names.union(*(_globals(inner) for inner in code.co_consts if isinstance(inner, CodeType)))
+
+
+def _codes_of(answer: Any) -> set[CodeType]:
+    """The code of a function, also of one that is wrapped; of a class, that of its methods."""
+    *wrappers, thing = _chain(answer)
+    codes = {code for wrapper in wrappers for code in _code(wrapper) if not _of_a_library(code)} | set(_code(thing))
+    kind = thing if isinstance(thing, type) else type(thing)
+    for base in kind.__mro__ if not isinstance(thing, types.FunctionType) else ():
+        if (root := str(base.__module__).split(".")[0]) not in LIBRARIES and root not in sys.stdlib_module_names:
+            for member in vars(base).values():
+                member = getattr(member, "__func__", None) or getattr(member, "fget", None) or member
+                codes.update(code for inner in _chain(member) for code in _code(inner))
+    return codes
+
+
+def _code(thing: Any) -> list[CodeType]:
+    return [thing.__code__] if isinstance(thing, types.FunctionType) else []
+
+
+# ---------------------------------------------------------------------------------------------------- while it runs
 
 
 @contextlib.contextmanager
-def _operations(forbid: Sequence[str], note):
+def _operations(forbid: tuple[str, ...], note: Callable, tampered: Callable) -> Iterator[dict[int, CodeType]]:
+    """Look at every operation where Python hands it to TensorFlow: run, traced or built, in whatever thread.
+
+    Yields:
+        By id, TensorFlow's functions that run an operation, and the only code that may call each: the look at it.
+    """
     patterns = [pattern.removeprefix(OPERATIONS) for pattern in forbid if pattern.startswith(OPERATIONS)]
     if not patterns:
-        yield
+        yield {}
         return
+    from tensorflow.python import pywrap_tfe
     from tensorflow.python.eager import context
-    from tensorflow.python.framework import op_callbacks
+    from tensorflow.python.framework import op_def_library
 
+    functions = context.context().list_function_names
+    watched = _watched(forbid)
+    unseen = functions() - watched  # what is traced from here on is seen while it is traced
     known: dict[str, str | None] = {}
 
     def forbidden(kind: str) -> str | None:
-        """The forbidden operation that an operation is, or that a traced function of this name contains."""
+        """The forbidden operation that an operation is, or that a function traced before contains."""
         if kind not in known:
             known[kind] = kind if any(fnmatch.fnmatchcase(kind, pattern) for pattern in patterns) else None
-            if known[kind] is None and context.context().has_function(kind):
+            if kind in unseen:
                 definition = context.context().get_function_def(kind)
                 known[kind] = next(filter(None, (forbidden(name) for node in definition.node_def for name in _kinds(node))), None)
         return known[kind]
 
-    def callback(op_type, inputs, attrs, outputs, op_name=None, graph=None):
-        kind = op_type.decode() if isinstance(op_type, bytes) else str(op_type)
-        if found := forbidden(kind):
-            note(OPERATIONS + found, wherever=found != kind)  # a function traced before has no line of its own
-        elif "Call" in kind and attrs is not None:
-            for value in attrs:
-                name = getattr(value, "name", value)
-                if isinstance(name, (str, bytes)) and (found := forbidden(name.decode() if isinstance(name, bytes) else name)):
-                    note(OPERATIONS + found, wherever=True)
+    def look(kind: Any, values: Sequence[Any]) -> None:
+        names = [kind, *(item for value in values for item in (value if type(value) in (list, tuple) else [value]))]
+        for number, name in enumerate(names):
+            name = getattr(name, "name", None) if type(name).__name__ == "AtomicFunction" else name
+            name = name.decode("utf-8", "replace") if isinstance(name, bytes) else name
+            if isinstance(name, str) and (number == 0 or name in unseen) and (found := forbidden(name)):
+                note(OPERATIONS + found)
 
-    op_callbacks.add_op_callback(callback)
+    def looking(function: Callable, position: int) -> Callable:
+        def run(*arguments, **options):
+            look(options.get("op_type_name", arguments[position] if len(arguments) > position else ""),
+                 [*arguments[position + 1:], *options.values()])
+            return function(*arguments, **options)
+
+        return run
+
+    places = [(pywrap_tfe, "TFE_Py_Execute", 2), (pywrap_tfe, "TFE_Py_ExecuteCancelable", 2),
+              (pywrap_tfe, "TFE_Py_FastPathExecute", 1), (op_def_library, "_apply_op_helper", 0)]
+    looks = [(module, name, getattr(module, name), looking(getattr(module, name), position)) for module, name, position in places]
+    for module, name, _, ours in looks:
+        setattr(module, name, ours)
     try:
-        yield
+        yield {id(original): ours.__code__ for _, _, original, ours in looks[:3]}
     finally:
-        with contextlib.suppress(Exception):  # an answer that has thrown our callback out gains nothing by it
-            op_callbacks.remove_op_callback(callback)
+        for module, name, original, ours in looks:
+            if getattr(module, name, None) is not ours:
+                tampered(name)
+            setattr(module, name, original)
+        watched.update(functions() - unseen)
+
+
+@functools.lru_cache(maxsize=100)
+def _watched(forbid: tuple[str, ...]) -> set[str]:
+    """Fills with the names of the functions that TensorFlow traced while these rules were watched."""
+    return set()
 
 
 def _kinds(node) -> list[str]:
     """The operation type of a graph's node, and the functions it calls."""
-    return [node.op, *(value.func.name for value in node.attr.values() if value.HasField("func"))]
+    functions = [function for value in node.attr.values() for function in (value.func, *value.list.func)]
+    return [node.op, *(function.name for function in functions if function.name)]
 
 
 @contextlib.contextmanager
-def _calls(codes: dict[CodeType, str], note):
-    if not codes:
-        yield
-        return
+def _calls(codes: dict[CodeType, str], runs: dict[int, CodeType], note: Callable, tampered: Callable,
+           whose: _Stack, signs: set[str]):
+    """Look at every call of a function, in this thread and in those that begin meanwhile."""
+    from tensorflow.python.client.session import BaseSession
+
+    session = BaseSession.run.__code__
 
     def profile(frame, event, argument):
-        if event == "call" and frame.f_code in codes:
-            note(codes[frame.f_code])
+        if event == "call":
+            if frame.f_code in codes:
+                note(codes[frame.f_code])
+            elif frame.f_code is session:
+                signs.add("v1 session")
+        elif event == "c_call":
+            if id(argument) in runs:
+                if frame.f_code is not runs[id(argument)]:
+                    tampered(argument.__name__)  # an operation run behind our look at it
+            elif argument is _start_new_thread and whose.answer(frame)[0]:
+                signs.add("thread")  # not every Python has an event for it
 
     before = sys.getprofile()
-    sys.setprofile(profile)
     threading.setprofile(profile)
+    sys.setprofile(profile)
     try:
         yield
     finally:
-        if sys.getprofile() is not profile:
-            note("sys.setprofile", wherever=True)
+        if sys.getprofile() is not profile or threading._profile_hook is not profile:
+            tampered("sys.setprofile")
         sys.setprofile(before)
         threading.setprofile(None)
+
+
+@contextlib.contextmanager
+def _events(whose: _Stack, signs: set[str], tampered: Callable):
+    def event(name: str, frame: FrameType) -> None:
+        if name in WRITTEN and whose.directly(frame):
+            signs.add("exec")
+        elif name == "sys.setprofile" and whose.directly(frame):
+            tampered(name)
+        elif name in EVENTS and whose.answer(frame)[0]:
+            signs.add(EVENTS[name])
+
+    listening = _listening()
+    listening.append(event)
+    try:
+        yield
+    finally:
+        listening.remove(event)
+
+
+@functools.cache
+def _listening() -> list[Callable[[str, FrameType], None]]:
+    """Who hears what Python says of its own doings: its hook can be set once and never removed."""
+    listening: list[Callable[[str, FrameType], None]] = []
+
+    def hook(name, arguments):
+        if listening and (name in EVENTS or name in WRITTEN or name == "sys.setprofile"):
+            for event in list(listening):
+                event(name, sys._getframe(1))
+
+    sys.addaudithook(hook)
+    return listening
 
 
 @functools.lru_cache(maxsize=16)
@@ -153,15 +429,3 @@ def expand(pattern: str) -> list[tuple[str, object]]:
                     step.append((f"{name}.{member}", getattr(thing, member)))
         found = step
     return [(name, thing) for name, thing in found if name not in NEVER]
-
-
-def _student_line() -> tuple[bool, str | None]:
-    """Is the answer's own code at work, rather than the probe around it, and at which line of the notebook, if at one."""
-    frame, inside = sys._getframe(1), False
-    while frame is not None and frame.f_code is not probes.exercise.__code__:
-        file = frame.f_code.co_filename
-        if probes.in_notebook(file):
-            return True, linecache.getline(file, frame.f_lineno).strip()[:120] or None
-        inside = inside or "__autograph_generated_file" in file
-        frame = frame.f_back
-    return inside, None

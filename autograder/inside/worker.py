@@ -11,6 +11,7 @@ from __future__ import annotations
 import array
 import base64
 import contextlib
+import dataclasses
 import gc
 import importlib
 import io
@@ -21,7 +22,7 @@ import socket
 import sys
 import tempfile
 
-from autograder.inside import confine, landlock, probes, watch, wire
+from autograder.inside import confine, landlock, probes, rules, watch, wire
 from autograder.inside.protocol import (
     CellDone,
     Exercise,
@@ -29,15 +30,18 @@ from autograder.inside.protocol import (
     Failure,
     Fork,
     Forked,
+    Inspect,
     Outcome,
     Ready,
     Reap,
     Reaped,
     RunCell,
+    Use,
     numbered,
     read,
 )
 
+INSPECT_MEGABYTES = 512  # to read a submission's source for what is ruled out
 MAX_FIGURES = 8 * 2**20  # characters of all the pictures that a cell displays
 
 
@@ -254,14 +258,23 @@ def _child(channel: socket.socket, job: Fork, shell) -> None:
         if job.isolation == "landlock":
             landlock.restrict(job.readable, job.folder)
         extra = probes.own_probes(job.folder)
+        changed = watch.seal(watch, probes, sys.modules[_exercise.__module__])
         _reply(channel, 0, Ready(os.getpid()))
         while True:
-            number, request = read(wire.receive(channel), None, RunCell, Exercise)
+            number, request = read(wire.receive(channel), None, Inspect, RunCell, Exercise)
+            if isinstance(request, Inspect):
+                with confine.less_memory(INSPECT_MEGABYTES):
+                    inspected = rules.inspect(request)
+                _reply(channel, number, inspected)
+                continue
             outputs = Outputs(int(job.limits["output_characters"]))
             shell.outputs = outputs
             with _captured(outputs):
                 failure = _run_cell(shell, request) if isinstance(request, RunCell) else None
                 outcome = None if isinstance(request, RunCell) else _exercise(shell, request, extra)
+            if outcome is not None and request.forbid and (name := changed()):
+                outcome = dataclasses.replace(outcome, uses=(Use(watch.TAMPERING + name), *outcome.uses),
+                                              signs=tuple({*outcome.signs, "watch"}))
             reply = Exercised(outcome) if outcome is not None else CellDone(outputs.listed(), outputs.dropped, failure)
             try:
                 _reply(channel, number, reply)
@@ -343,13 +356,15 @@ def _exercise(shell, request: Exercise, extra) -> Outcome:
     answer = shell.user_ns.get(request.question, None)
     if answer is None:
         return Outcome(undefined=True)
+    others = [shell.user_ns[name] for name in request.others if name in shell.user_ns]
     observation = failure = None
-    with watch.watching(request.forbid) as seen:
-        try:
+    uses, signs = [], set()
+    try:
+        with watch.watching(request.forbid, answer, others) as (uses, signs):
             observation = probes.exercise(answer, request.probe, request.inputs, request.seed, extra)
-        except BaseException as error:  # SystemExit and KeyboardInterrupt are a student's error like any other
-            failure = probes.failure(error)
-    return Outcome(observation, failure, uses=tuple(seen))
+    except BaseException as error:  # SystemExit and KeyboardInterrupt are a student's error like any other
+        failure = probes.failure(error)
+    return Outcome(observation, failure, uses=tuple(uses), signs=tuple(sorted(signs)))
 
 
 @contextlib.contextmanager

@@ -27,12 +27,15 @@ import psutil
 from autograder.inside import wire
 from autograder.inside.confine import SCRATCH
 from autograder.inside.protocol import (
+    SIGNS,
     CellDone,
     Exercise,
     Exercised,
     Failure,
     Fork,
     Forked,
+    Inspect,
+    Inspected,
     Outcome,
     Probe,
     Ready,
@@ -48,6 +51,7 @@ from autograder.sandbox.meter import Meter, Usage
 
 START_SECONDS = 120  # to import TensorFlow on a busy machine
 CLOSE_SECONDS = 20
+INSPECT_SECONDS = 10  # of processor time, to read a notebook's source for what is ruled out
 POLL_SECONDS = 0.25  # between two looks at what a submission uses
 MOST_UNMEASURED = 3  # looks in a row at a submission's memory that do not come to an end
 MAX_OUTPUTS = 10 * 2**20  # characters of all the text and pictures of a submission that are kept
@@ -286,15 +290,27 @@ class Child:
         done = self._request(RunCell(name, source), CellDone, self.sandbox.limits.cell_seconds)
         return CellDone(_outputs(done.outputs, self.room), max(done.dropped, 0), _failure(done.failure))
 
-    def exercise(self, question: str, probe: Probe, inputs: Any, seed: str, forbid: tuple[str, ...] = ()) -> Outcome:
+    def inspect(self, cells: list[str], questions: dict[str, tuple[str, ...]]) -> Inspected:
+        """Read cells for what each question rules out; only of use before any cell has run.
+
+        Raises:
+            Died: reading took too long or too much.
+        """
+        found = self._request(Inspect(cells, questions), Inspected, 2 * INSPECT_SECONDS, INSPECT_SECONDS)
+        uses = {name: use for name in questions if name in found.found for use in _uses((found.found[name],))}
+        return Inspected(uses, _signs(found.signs), _text(found.unread, 40))
+
+    def exercise(self, question: str, probe: Probe, inputs: Any, seed: str, forbid: tuple[str, ...] = (),
+                 others: tuple[str, ...] = ()) -> Outcome:
         """Exercise an answer.
 
         Args:
             forbid: what the answer may not use; what it did use of it is among the outcome's `uses`.
+            others: the other questions, whose answers have rules of their own.
         Raises:
             Died: as for `run_cell`.
         """
-        request = Exercise(question, probe, inputs, seed, forbid)
+        request = Exercise(question, probe, inputs, seed, forbid, others)
         return _outcome(self._request(request, Exercised, self.sandbox.limits.case_seconds).outcome)
 
     def close(self, grace: float = 0) -> Reaped | None:
@@ -318,7 +334,7 @@ class Child:
         """What the submission uses now."""
         return self.sandbox.meter.usage(self.pid)
 
-    def _request(self, request: RunCell | Exercise, kind: type, seconds: float):
+    def _request(self, request: RunCell | Exercise | Inspect, kind: type, seconds: float, cpu_seconds: float | None = None):
         limits = self.sandbox.limits
         left = self.deadline - time.monotonic()
         if left <= 0:
@@ -338,7 +354,7 @@ class Child:
                 if unmeasured == MOST_UNMEASURED:
                     raise Died("crashed", "Its memory could not be measured, for all its processes and areas of memory. "
                                           "It was stopped.")
-                self._within(used, used.cpu - before, min(seconds, left))
+                self._within(used, used.cpu - before, min(seconds, left), cpu_seconds)
             reply = wire.receive(self.channel, max(end - time.monotonic(), POLL_SECONDS), int(limits.reply_megabytes * 2**20))
             return read(reply, self._number, kind)[1]
         except TimeoutError:
@@ -352,8 +368,10 @@ class Child:
             self.close(grace=2)
             raise Died("crashed", f"Python ended while it ran{_how(self.exit)}.") from None
 
-    def _within(self, used: Usage, cpu: float, seconds: float) -> None:
+    def _within(self, used: Usage, cpu: float, seconds: float, cpu_seconds: float | None) -> None:
         limits = self.sandbox.limits
+        if cpu_seconds is not None and cpu > cpu_seconds:
+            raise Died("timeout", f"It used more than {cpu_seconds:g} s of processor time and was stopped.")
         if used.memory > limits.memory_megabytes * 2**20:
             raise Died("crashed", f"It used more than {limits.memory_megabytes:,.0f} MB of memory and was stopped.")
         if used.processes > limits.processes:
@@ -370,10 +388,15 @@ def _outcome(outcome: Outcome) -> Outcome:
             raise Died("crashed", "The reply of your code's process could not be read.")
         seen = {_text(name, 80): _text(value, 120) if isinstance(value, str) else value
                 for name, value in outcome.observation.items()}
-        return Outcome(seen, uses=_uses(outcome.uses))
+        return Outcome(seen, uses=_uses(outcome.uses), signs=_signs(outcome.signs))
     if outcome.undefined:
         return Outcome(undefined=True)
-    return Outcome(failure=_failure(outcome.failure) or Failure("Unknown"), uses=_uses(outcome.uses))
+    return Outcome(failure=_failure(outcome.failure) or Failure("Unknown"), uses=_uses(outcome.uses),
+                   signs=_signs(outcome.signs))
+
+
+def _signs(signs: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(sign for sign in SIGNS if sign in signs)
 
 
 def _uses(uses: tuple[Use, ...]) -> tuple[Use, ...]:

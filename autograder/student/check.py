@@ -53,7 +53,8 @@ def check(name: str) -> None:
     except (KeyFileError, LookupError) as error:
         print(f"check: {error}")
         return
-    outcomes, earlier = _outcomes(question, namespace), {}
+    names = [other.name for other in key.questions]
+    outcomes, earlier = _outcomes(question, namespace, names), {}
     verdict = judge(question, outcomes, {}, earlier)
     if verdict.status not in (Status.PASSED, Status.MISSING):  # perhaps what it builds on is to blame
         earlier = _earlier(visible_part(key), question, namespace)
@@ -109,9 +110,11 @@ def _find(key: Key, name: str) -> QuestionKey:
     raise LookupError(f"expected one of {', '.join(question.name for question in key.questions)}. Received: {name!r}")
 
 
-def _outcomes(question: QuestionKey, namespace: dict) -> dict[str, Outcome]:
+def _outcomes(question: QuestionKey, namespace: dict, names: list[str]) -> dict[str, Outcome]:
+    """What the answer to a question does on its cases; `names` are those of all questions."""
     answer = namespace.get(question.name)
     extra, observers = probes.own_probes(Path.cwd()), load_observers(Path.cwd())
+    others = [namespace[name] for name in names if name != question.name and name in namespace]
     states = random.getstate(), np.random.get_state()
     outcomes: dict[str, Outcome] = {}
     try:
@@ -119,12 +122,13 @@ def _outcomes(question: QuestionKey, namespace: dict) -> dict[str, Outcome]:
             if answer is None:
                 outcomes[case.name] = Outcome(undefined=True)
                 continue
+            used = []
             try:
-                with watch.watching(question.forbid) as used:
+                with watch.watching(question.forbid, answer, others) as (used, _):
                     seen = probes.exercise(answer, case.probe, case.inputs, f"{question.name}/{case.name}", extra)
                 outcomes[case.name] = observed(Outcome(seen, uses=tuple(used)), case.probe, case.inputs, observers)
             except Exception as error:
-                outcomes[case.name] = Outcome(failure=probes.failure(error))
+                outcomes[case.name] = Outcome(failure=probes.failure(error), uses=tuple(used))
     finally:  # the notebook's own random numbers go on as if nothing had happened
         random.setstate(states[0])
         np.random.set_state(states[1])
@@ -138,9 +142,10 @@ def _earlier(key: Key, question: QuestionKey, namespace: dict) -> dict[str, Ques
         if other.name in needed:
             needed.update(other.uses)
     verdicts: dict[str, QuestionVerdict] = {}
+    names = [other.name for other in key.questions]
     for other in key.questions:
         if other.name in needed:
-            verdicts[other.name] = judge(other, _outcomes(other, namespace), {}, verdicts)
+            verdicts[other.name] = judge(other, _outcomes(other, namespace, names), {}, verdicts)
     return verdicts
 
 

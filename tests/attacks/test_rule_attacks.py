@@ -1,0 +1,137 @@
+"""Ways around what a question rules out gain nothing, cost nobody else a point, and what looks odd reaches the instructor."""
+
+import json
+
+import nbformat
+import pytest
+from conftest import TINY_QUESTIONS, needs_bubblewrap, write_tiny
+
+from autograder.authoring import samples
+from autograder.authoring.build import build
+from autograder.authoring.lesson import read_lesson, solved_notebook
+from autograder.authoring.question import load_questions
+from autograder.grading.batch import Job, grade_one
+from autograder.grading.cache import Cache
+from autograder.grading.key import load
+from autograder.sandbox.sandbox import Limits, Sandbox
+
+NAME = "a0_doubling"
+LIMITS = Limits(cell_seconds=20, case_seconds=10, submission_seconds=60)
+FORBID = 'forbid=["tf.cumsum", "tf.raw_ops.Cumsum", "keras.activations.*"]'
+RIGHT = "def double(x):\n    return x + x"
+CALL = "(tf.stack([x, x]))[1]"
+pytestmark = needs_bubblewrap
+
+
+@pytest.fixture(scope="module")
+def graded(tmp_path_factory):
+    """`graded(double, before="", quadruple=None)` -> the verdict, after which a right notebook has got its 100."""
+    root = tmp_path_factory.mktemp("course")
+    questions = TINY_QUESTIONS.replace("Question(lesson.double)", f"Question(lesson.double, {FORBID})")
+    course = write_tiny(root, questions=questions.replace("Question(lesson.quadruple", f"Question(lesson.quadruple, {FORBID}"))
+    build(course, NAME)
+    folder = course.solution(NAME)
+    notebook = solved_notebook(read_lesson(folder), load_questions(folder))
+    work = Job(load(course.key(NAME)), course.skeleton(NAME), (), LIMITS, "bubblewrap", (course.root,))
+    nothing = Cache(None, work.key, (), LIMITS, "bubblewrap")
+
+    with Sandbox(list(work.files), LIMITS, "bubblewrap", (course.root,)) as sandbox:
+
+        def grade(student, double, before="", quadruple=None):
+            made = samples.edited(notebook, "double", lambda source: double)
+            if quadruple:
+                made = samples.edited(made, "quadruple", lambda source: quadruple)
+            place = next(number for number, cell in enumerate(made["cells"]) if cell["id"] == "double")
+            made["cells"].insert(place, nbformat.v4.new_code_cell("import operator, tensorflow as tf\n" + before))
+            handed_in = root / "submitted" / student / NAME
+            handed_in.mkdir(parents=True, exist_ok=True)
+            (handed_in / "doubling.ipynb").write_text(json.dumps(made))
+            return grade_one(student, handed_in, work, sandbox, nothing)
+
+        def grade_and_go_on(*arguments, **options):
+            verdict = grade(*arguments, **options)
+            after = grade("honest", RIGHT)
+            assert (after.score, after.notes, after.error) == (100, (), None)
+            return verdict
+
+        yield grade_and_go_on
+
+
+ATTACKS = {
+    "alias_by_eval": ("double = eval('tf.keras.activations.relu')", ""),
+    "alias_by_attrgetter": ("double = operator.attrgetter('keras.activations.relu')(tf)", ""),
+    "alias_looked_up_by_name": ("double = tf.keras.activations.get('relu')", ""),
+    "a_layer_of_the_library": ("double = tf.keras.layers.Activation('relu')", ""),
+    "a_partial_of_the_library": ("import functools\ndouble = functools.partial(tf.multiply, 2.0)", ""),
+    "a_closure": ("def make(run):\n    return lambda x: run" + CALL + "\ndouble = make(operator.attrgetter('cumsum')(tf))", ""),
+    "a_default": ("def double(x, run=operator.attrgetter('cumsum')(tf)):\n    return x + x", ""),
+    "another_thread": ("import concurrent.futures as cf\ndef double(x):\n    with cf.ThreadPoolExecutor(1) as pool:\n"
+                       "        return pool.submit(operator.attrgetter('cumsum')(tf), tf.stack([x, x])).result()[1]", ""),
+    "a_thread_that_ran_before": ("def double(x):\n    return pool.submit(run, tf.stack([x, x])).result()[1]",
+                                 "import concurrent.futures as cf\npool = cf.ThreadPoolExecutor(1)\npool.submit(print).result()\n"
+                                 "run = lambda x: operator.attrgetter('cumsum')(tf)(x)"),
+    "callbacks_cleared": ("def double(x):\n    from tensorflow.python.framework import op_callbacks\n"
+                          "    op_callbacks.clear_op_callbacks()\n    return operator.attrgetter('Cumsum')(tf.raw_ops)"
+                          "(x=tf.stack([x, x]), axis=0)[1]", ""),
+    "below_the_interface": ("def double(x):\n    return run(context.context()._handle, None, 'Cum' + 'sum', [tf.stack([x, x]), tf.constant(0)],"
+                            " ('exclusive', False, 'reverse', False, 'T', x.dtype.as_datatype_enum, 'Tidx', 3), 1)[0][1]",
+                            "from tensorflow.python.eager import context\nfrom tensorflow.python.pywrap_tfe import TFE_Py_Execute as run"),
+    "text_in_a_file_of_the_library": ("exec(compile('def double(x):\\n    return operator.attrgetter(\"cumsum\")(tf)" + CALL + "', "
+                                      "tf.__file__, 'exec'))", ""),
+    "traced_before": ("def double(x):\n    return g(x)",
+                      "g = tf.function(lambda x: operator.attrgetter('cumsum')(tf)" + CALL + ")\n"
+                      "print([g(tf.constant(v)) for v in (1, 1.0)])"),
+    "the_watch_replaced": ("def double(x):\n    return operator.attrgetter('cumsum')(tf)" + CALL,
+                           "import contextlib\nimport autograder.inside.watch as w\n@contextlib.contextmanager\n"
+                           "def nothing(*_):\n    yield [], set()\nw.watching = nothing"),
+    "the_profiler_removed": ("def double(x):\n    import sys\n    sys.setprofile(None)\n    return operator.attrgetter('cumsum')(tf)" + CALL, ""),
+    "the_look_put_back": ("def double(x):\n    from tensorflow.python import pywrap_tfe, _pywrap_tfe\n"
+                          "    pywrap_tfe.TFE_Py_FastPathExecute = _pywrap_tfe.TFE_Py_FastPathExecute\n    return x + x", ""),
+}
+
+
+@pytest.mark.parametrize("name", ATTACKS)
+def test_a_way_around_a_rule_gains_nothing(graded, name):
+    double, before = ATTACKS[name]
+    verdict = graded(name, double, before, "def quadruple(x):\n    return 4 * x")
+    first, second = verdict.questions
+    others = 0 if name == "the_watch_replaced" else 50  # no rule can be watched any more
+    assert (first.score, first.status, second.score) == (0, "failed", others), verdict
+    assert "rules out" in first.message or "ready-made" in first.message, first.message
+
+
+@pytest.mark.parametrize("double, before, words", [
+    ("def double(x):\n    return eval('x + x')", "", "double runs code that it makes from text"),
+    ("def double(x):\n    import threading\n    threading.Thread(target=print).start()\n    return x + x", "", "double uses a thread"),
+    ("def double(x):\n    import subprocess\n    subprocess.run(['true'])\n    return x + x", "", "double starts another program"),
+    ("def double(x):\n    import os\n    if os.fork() == 0:\n        os._exit(0)\n    return x + x", "", "double forks its process"),
+    (RIGHT, "import ctypes\nctypes.CDLL(None)", "A cell uses ctypes"),
+    (RIGHT, "import autograder.inside.worker", "A cell uses the autograder's own modules"),
+])
+def test_what_looks_odd_is_said_and_costs_nothing(graded, double, before, words):
+    verdict = graded("odd", double, before)
+    assert verdict.score == 100 and any(words in note for note in verdict.notes), verdict.notes
+
+
+@pytest.mark.parametrize("before", [
+    "import tensorflow as a\ntry:\n" + "".join(f"    a = a.x{n}\n" for n in range(8)) + "except AttributeError:\n    pass",
+    "names = [\n" + "tf.a.b.c.d,\n" * 80_000 + "] if False else []",
+])
+def test_a_source_too_complex_to_read_costs_a_sentence(graded, before):
+    verdict = graded("complex", RIGHT, before)
+    assert verdict.score == 100 and verdict.error is None
+    assert any(note.startswith("Its source is too") for note in verdict.notes), verdict.notes
+
+
+def test_a_deep_sum_is_graded(graded):
+    deep = "def double(x):\n    if False:\n        getattr(tf, " + " + ".join(["'a'"] * 900) + ")\n    return x + x"
+    assert graded("deep", deep).score == 100
+    verdict = graded("deeper", deep.replace("'a' + ", "'a' + " * 20))
+    assert verdict.score is not None and "ungraded" not in {question.status for question in verdict.questions}
+
+
+def test_a_rule_broken_in_an_earlier_answer_is_charged_there_alone(graded):
+    hidden = "def double(x):\n    return operator.attrgetter('cumsum')(tf)" + CALL
+    for double in (hidden, "@tf.function\n" + hidden):
+        verdict = graded("earlier", double, "", "def quadruple(x):\n    return double(double(x))")
+        assert [question.score for question in verdict.questions] == [0, 50], verdict.questions
