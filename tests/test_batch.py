@@ -58,7 +58,7 @@ def graded(monkeypatch):
     seen = []
     real = batch.grade
 
-    def grade(submission, key, sandbox, known=None):
+    def grade(submission, key, sandbox, known=None, observers=None):
         seen.append((submission.student, [question.name for question in key.questions if question.name not in (known or {})]))
         return real(submission, key, sandbox, known)
 

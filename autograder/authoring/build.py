@@ -147,8 +147,8 @@ def _case_key(question: Question, case: Case, used: list[Question], assignment: 
         except Exception as error:
             failure = probes.failure(error)
             # Only our own messages are kept: those of libraries hold counters and addresses that change from run to run.
-            return Outcome(failure=Failure(failure.error, failure.message, sentence=failure.sentence) if failure.sentence else
-                           Failure(failure.error))
+            kept = dataclasses.replace(failure, line=None, function=None) if failure.sentence else Failure(failure.error)
+            return Outcome(failure=kept)
 
     expected = outcome(question.answer)
     if expected.observation is None:

@@ -9,7 +9,7 @@ import numpy as np
 
 from autograder.grading.compare import difference
 from autograder.grading.key import CaseKey, QuestionKey
-from autograder.inside.protocol import Outcome
+from autograder.inside.protocol import Outcome, plain
 
 SLIPS = {  # what a slip is, as advice
     "no array": "Does every path end in `return`?",
@@ -29,7 +29,8 @@ def same_outcome(a: Outcome, b: Outcome, case: CaseKey) -> bool:
     if a.failure is None or b.failure is None or a.failure.error != b.failure.error:
         return False
     # What an AnswerError says is ours, and as telling as a value; other exceptions' messages vary with the libraries.
-    return a.failure.sentence is None or a.failure.message == b.failure.message
+    return a.failure.sentence is None or \
+        (a.failure.sentence, plain(a.failure.fields)) == (b.failure.sentence, plain(b.failure.fields))
 
 
 def misconception(question: QuestionKey, outcomes: dict[str, Outcome], lost: set[str]) -> str | None:

@@ -43,7 +43,7 @@ class AnswerError(Exception):
 
     Args:
         sentence: written out where it is raised, with {placeholders}: it is all that a hidden case may say.
-        fields: what to put into them.
+        fields: what to put into them; others tell mistakes apart and are not shown.
     """
 
     def __init__(self, sentence: str, **fields):
@@ -487,5 +487,6 @@ def _set_weights(built, inputs) -> None:
         if not hasattr(weight, "assign"):
             raise AnswerError("has at {path} something that is not a variable.", path=path)
         if tuple(weight.shape) != value.shape:
-            raise AnswerError("has a weight {path} of another shape; expected {shape}.", path=path, shape=value.shape)
+            raise AnswerError("has a weight {path} of another shape; expected {shape}.", path=path, shape=value.shape,
+                              received=tuple(weight.shape))
         weight.assign(value)
