@@ -15,7 +15,9 @@ from conftest import observe
 from autograder.authoring.lesson import read_lesson, strip_solution
 from autograder.authoring.question import load_questions
 from autograder.grading.compare import difference
+from autograder.grading.observe import load_observers, observed
 from autograder.inside.probes import AnswerError, Probe, own_probes
+from autograder.inside.protocol import Outcome
 
 FOLDER = Path(__file__).resolve().parents[1] / "solutions" / "a2_gradient_descent"
 QUESTIONS = {question.name: question for question in load_questions(FOLDER)}
@@ -357,7 +359,7 @@ def test_misconceptions_lose_and_differ(name):
 def test_a_loss_computed_outside_the_tape_is_told_from_other_errors():
     case = QUESTIONS["gradient_step"].cases[0]
     seen = outcome(mistake("gradient_step", "forward_pass_outside_the_tape"), case)
-    assert set(seen.values()) == {"missing, because the tape gave None for a gradient"}
+    assert set(seen.values()) == {"None"}
     with pytest.raises(TypeError):  # after a gradient, a None is a mistake of another kind
         observe(lambda *arguments: 0.1 * (gradient_step(*arguments) and None), case.probe, case.make(None), "x", EXTRA)
     case = QUESTIONS["minimize"].cases[0]
@@ -370,23 +372,23 @@ def rows(n):
 
 
 @pytest.mark.parametrize("answer, words", [
-    (lambda x, y, size, seed: None, "returned NoneType; expected a list"),
+    (lambda x, y, size, seed: None, "returned something else than a list"),
     (lambda x, y, size, seed: [x, y], "no pair"),
-    (lambda x, y, size, seed: [(x, y[:1])], r"the shapes \(4, 2\) and \(1,\); expected \(b, 2\) and \(b,\)"),
+    (lambda x, y, size, seed: [(x, y[:1])], "another number of rows in x than in y"),
     (lambda x, y, size, seed: [(x + 0.5, y)], "no row of x"),
-    (lambda x, y, size, seed: [(1.0, 2.0)], "has a number in a batch"),
-    (lambda x, y, size, seed: [(x, None)], "has None in a batch"),
+    (lambda x, y, size, seed: [(1.0, 2.0)], "no array of rows"),
+    (lambda x, y, size, seed: [(x, None)], "no array of rows"),
 ])
 def test_what_is_no_list_of_batches_is_said_in_words(answer, words):
     with pytest.raises(AnswerError, match=words):
-        observe(answer, Probe("batch_properties"), rows(4), "x", EXTRA)
+        observe(answer, Probe("batches"), rows(4), "x", EXTRA)
 
 
 def test_batch_properties_say_what_is_wrong():
     def asked(name):
         return f"{name}?"
 
-    right = observe(minibatches, Probe("batch_properties"), rows(11), "x", EXTRA)
+    right = observe(minibatches, Probe("batches"), rows(11), "x", EXTRA)
     assert list(right["list of batch sizes"]) == [2, 2, 2, 2, 2, 1]
     for wrong, expected in {
         "drops_the_tail": {"rows lost": True}, "wraps_around": {"rows repeated": True},
@@ -396,15 +398,34 @@ def test_batch_properties_say_what_is_wrong():
         "one_shuffle_for_all_seeds": {"new for a new seed": False},
         "draws_with_replacement": {"rows lost": True, "rows repeated": True},
     }.items():
-        seen = observe(mistake("minibatches", wrong), Probe("batch_properties"), rows(11), "x", EXTRA)
+        seen = observe(mistake("minibatches", wrong), Probe("batches"), rows(11), "x", EXTRA)
         differs = {name: bool(value) for name, value in seen.items() if name.endswith("?") and value != right[name]}
         assert differs == {asked(name): value for name, value in expected.items()}, wrong
+
+
+FORGED = [{}, {"list of batch sizes": np.ones(3)}, {f"batches of run {run}": np.array(0) for run in range(8)},
+          {f"batches of run {run}": np.array(10**9) for run in range(8)}, {f"batches of run {run}": "None" for run in range(8)}]
+
+
+@pytest.mark.parametrize("seen", FORGED)
+def test_a_forged_reply_wins_no_hidden_case(seen):
+    observers = load_observers(FOLDER)
+    for case in QUESTIONS["minibatches"].cases:
+        inputs = case.make(np.random.default_rng(3))
+        expected = observe(minibatches, case.probe, inputs, "x", EXTRA)
+        got = observed(Outcome(seen), case.probe, inputs, observers)
+        assert got.observation is None or difference(expected, got.observation, case.rtol, case.atol)
+        rows = {name: np.zeros_like(np.asarray(inputs[0 if name[0] == "x" else 1])) for name in ("x of batch 0 of run 0", "y of batch 0 of run 0")}
+        forged = {f"batches of run {run}": np.array(1) for run in range(8)} | {
+            name.replace("run 0", f"run {run}"): value for name, value in rows.items() for run in range(8)}
+        got = observed(Outcome(forged), case.probe, inputs, observers)
+        assert got.observation is None or difference(expected, got.observation, case.rtol, case.atol)
 
 
 def test_a_correct_shuffle_is_never_taken_for_a_wrong_one():
     for seed in range(20):  # five rows are so few that one fair shuffle in 15 has the batches of an unshuffled cut, of six one in 10
         for n, size in (5, 2), (6, 3):
-            seen = observe(minibatches, Probe("batch_properties"), [*rows(n)[:2], size, seed], "x", EXTRA)
+            seen = observe(minibatches, Probe("batches"), [*rows(n)[:2], size, seed], "x", EXTRA)
             assert [bool(value) for name, value in seen.items() if name.endswith("?")] == [False, False] + [True] * 5
 
 

@@ -410,7 +410,7 @@ def one_column_per_point(f, x0, learning_rate, steps):
 
 # ---------------------------------------------------------------------------------------------------- minibatches
 
-minibatches = Question(lesson.minibatches, probe=Probe("batch_properties"), forbid=OPTIMIZERS)
+minibatches = Question(lesson.minibatches, probe=Probe("batches"), forbid=OPTIMIZERS)
 
 
 @minibatches.case(points=2, visible=True)
