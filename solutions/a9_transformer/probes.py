@@ -1,7 +1,7 @@
-"""How blocks and language models are asked about what they promise, whatever their insides look like.
+"""How blocks and language models are exercised, whatever their insides look like: what they give for which characters.
 
-A language model may have learned or sinusoidal positions and any start of its weights: what is observed are yes or no, and
-numbers of things.
+A language model may have learned or sinusoidal positions and any start of its weights. What follows from its logits is concluded
+in `observe.py`.
 """
 
 import tempfile
@@ -13,94 +13,74 @@ import tensorflow as tf
 
 from autograder.inside.probes import AnswerError, array, probe, tensors
 
-NOTICEABLE = 1e-5  # of the largest entry: more than the noise of float32, less than what any character does
-
 
 @probe
 def logits(answer, inputs):
-    """The shapes of the logits for several arrays of ids, and whether they are free to be negative and to sum to anything."""
+    """The logits for several arrays of ids."""
     model, _ = _built(answer, inputs, inputs["ids"][0])
-    outputs = [array(model(tensors(ids))) for ids in inputs["ids"]]
-    observation = {f"shape for ids of shape {ids.shape}": value if isinstance(value, str) else np.array(value.shape)
-                   for ids, value in zip(inputs["ids"], outputs)}
-    numbers = [value for value in outputs if not isinstance(value, str) and value.ndim > 1]
-    if not numbers:
-        raise AnswerError("returned no logits; expected a tensor of shape (B, T, V).")
-    numbers = np.concatenate([value.reshape(-1, value.shape[-1]) for value in numbers])
-    return observation | {"rows sum to 1": np.array(np.allclose(numbers.sum(axis=-1), 1, atol=1e-3)),
-                          "some are negative": np.array(bool((numbers < 0).any()))}
+    return {f"output {number}": array(model(tensors(ids))) for number, ids in enumerate(inputs["ids"])}
 
 
 @probe
 def influence(answer, inputs):
-    """Which positions notice a change: replace one position of `x` at a time by that of `other`."""
+    """The outputs for `x` (1, T) or (1, T, D) with one position at a time replaced by `other`'s, and for `x`, last."""
     model, _ = _built(answer, inputs, inputs["x"])
-    x, other = inputs["x"], inputs["other"]  # (1, T) ids, or (1, T, D)
+    x, other = inputs["x"], inputs["other"]
     length = x.shape[1]
-    batch = np.repeat(x, length + 1, axis=0)  # the last row stays as it is
+    batch = np.repeat(x, length + 1, axis=0)
     for t in range(length):
         batch[t, t] = other[0, t]
-    output = _values(model(tensors(batch)), length + 1, length)
-    changed = np.abs(output[:-1] - output[-1:]).max(axis=-1)  # (replaced, position)
-    return {"row: position replaced, column: output changed": changed > NOTICEABLE * np.abs(output).max()}
+    return {"output": array(model(tensors(batch)))}
 
 
 @probe
 def order(answer, inputs):
-    """Does the order of earlier characters matter, and where a character stands?"""
-    model, ids = _built(answer, inputs, inputs["ids"])  # (1, T)
-    swapped = ids.copy()
-    swapped[0, [0, 2]] = ids[0, [2, 0]]
-    logits = _logits(model, np.concatenate([ids, swapped, np.full_like(ids, ids[0, 0])]))
-    noise = 10 * NOTICEABLE * np.abs(logits).max()
-    return {"does swapping two earlier characters change the last logits?":
-            np.array(bool(np.abs(logits[0, -1] - logits[1, -1]).max() > noise)),
-            "does one character, repeated, get other logits at each place?":
-            np.array(bool(np.abs(np.diff(logits[2], axis=0)).max(axis=-1).min() > noise))}
+    """The logits for ids (1, T), for the same with each of `swaps` made, and for the first character repeated."""
+    model, ids = _built(answer, inputs, inputs["ids"])
+    swapped = np.repeat(ids, len(inputs["swaps"]), axis=0)
+    for row, (a, b) in zip(swapped, inputs["swaps"]):
+        row[[a, b]] = row[[b, a]]
+    return {"output": array(model(tensors(np.concatenate([ids, swapped, np.full_like(ids, ids[0, 0])]))))}
 
 
 @probe
 def blocks(answer, inputs):
-    """How many blocks' worth of weights there are when 1 and 2 are asked for, and how many weight matrices have no gradient."""
-    counts = []
-    for number in (1, 2):
-        model, ids = _built(answer, inputs, inputs["ids"], blocks=number)
-        counts.append(sum(int(np.prod(variable.shape)) for variable in model.trainable_variables))
-    one = counts[1] - counts[0]
-    # Everything outside the blocks is smaller than one of them in these cases.
-    found = [count // one for count in counts] if one > 0 else [1, 1]
-
-    matrices = [variable for variable in model.trainable_variables if len(variable.shape) > 1]
+    """The sizes of all trainable weights for each of `numbers` of blocks; the largest gradient of each matrix of the last."""
+    seen = {}
+    for place, number in enumerate(inputs["numbers"]):
+        model, ids = _built(answer, inputs, inputs["ids"], blocks=int(number))
+        variables = model.trainable_variables
+        seen[f"sizes of weights {place}"] = np.array([int(np.prod(variable.shape)) for variable in variables], np.int64)
+    matrices = [variable for variable in variables if len(variable.shape) > 1]
     if not matrices:
         raise AnswerError("has no trainable weights: create layers in __init__ and keep them in attributes of the model.")
     with tf.GradientTape() as tape:
         output = model(tensors(ids))
-        _values(output, *ids.shape)
         score = tf.reduce_sum(tf.nn.log_softmax(output)[..., 0])
     gradients = tape.gradient(score, [getattr(variable, "value", variable) for variable in matrices])
-    still = [gradient is None or not np.any(array(gradient)) for gradient in gradients]
-    return {"blocks found when 1 and 2 are asked for": np.array(found), "weight matrices that do not learn": np.array(sum(still))}
+    largest = [0.0 if gradient is None else float(np.abs(np.asarray(array(gradient))).max()) for gradient in gradients]
+    return seen | {"output": array(output), "largest gradients": np.array(largest)}
 
 
 @probe
 def compiled(answer, inputs):
-    """Does the model give the same in a graph in which the batch size is unknown, as in `fit`?"""
+    """The logits, and those of a graph in which the batch size is unknown, as in `fit`."""
     model, ids = _built(answer, inputs, inputs["ids"])
     signature = [tf.TensorSpec([None, ids.shape[1]], tf.int32)]
     graph = tf.function(model, input_signature=signature, autograph=False)  # as `fit` does it
-    return {"does it agree with the direct call?": _agree(_logits(model, ids), _values(graph(tensors(ids)), *ids.shape))}
+    return {"output": array(model(tensors(ids))), "other": array(graph(tensors(ids)))}
 
 
 @probe
 def saved(answer, inputs):
-    """Does a model that was saved and loaded give the same logits?"""
+    """The logits, and those of the model once saved and loaded."""
     model, ids = _built(answer, inputs, inputs["ids"])
-    before = _logits(model, ids)
+    before = array(model(tensors(ids)))
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "model.keras"
         model.save(path)
         loaded = keras.models.load_model(path, custom_objects={answer.__name__: answer}, compile=False)
-    return {"are the logits the same after loading?": _agree(before, _logits(loaded, ids))}
+    return {"output": before, "other": array(loaded(tensors(ids)))}
 
 
 def _built(answer, inputs, values, **changes):
@@ -111,20 +91,3 @@ def _built(answer, inputs, values, **changes):
     for variable in built.trainable_variables:
         variable.assign_add(generator.normal(0, 0.3, variable.shape).astype("float32"))
     return built, values
-
-
-def _logits(model, ids):
-    return _values(model(tensors(ids)), *ids.shape)
-
-
-def _values(output, batch, length):
-    value = array(output)
-    if isinstance(value, str):
-        raise AnswerError(f"returned {value}; expected a tensor.")
-    if value.ndim != 3 or value.shape[:2] != (batch, length):
-        raise AnswerError("returned no output for each position: the shape has to start with that of the input, (B, T).")
-    return value
-
-
-def _agree(a, b):
-    return np.array(a.shape == b.shape and bool(np.allclose(a, b, 1e-4, 1e-4)))

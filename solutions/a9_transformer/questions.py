@@ -820,10 +820,13 @@ def takes_the_logarithm_of_softmax(labels, logits, added=0.0):
 LanguageModel = Question(lesson.LanguageModel, forbid=ATTENTION_LAYERS, uses=("TransformerBlock",))
 
 
-def model_inputs(vocabulary_size, blocks, max_length, ids, d_model=8, num_heads=2, d_ff=20):
+SOME_EQUAL = (0, 0, 1, 2, 2)  # which of three rows of ids stand in a batch of five, in an order of the case's own
+
+
+def model_inputs(vocabulary_size, blocks, max_length, ids, d_model=8, num_heads=2, d_ff=20, **more):
     config = {"vocabulary_size": vocabulary_size, "d_model": d_model, "num_heads": num_heads, "d_ff": d_ff, "blocks": blocks,
               "max_length": max_length}
-    return {"config": config, "ids": ids}
+    return {"config": config, "ids": ids} | more
 
 
 @LanguageModel.case(points=1, visible=True, probe=Probe("logits"))
@@ -843,52 +846,55 @@ def the_future_is_hidden(rng):
 @LanguageModel.case(points=1, visible=True, probe=Probe("order"))
 def it_knows_who_came_first(rng):
     """Of the characters 0 1 2 3 the first and the third change places, then 0 is repeated: the logits notice both."""
-    return model_inputs(6, 1, 5, np.array([[0, 1, 2, 3]]))
+    return model_inputs(6, 1, 5, np.array([[0, 1, 2, 3]]), swaps=[[0, 2]])
 
 
 @LanguageModel.case(points=1, visible=True, probe=Probe("blocks"))
 def one_block_and_two(rng):
     """How many blocks' worth of trainable weights are there when 1 and 2 are asked for, and does every weight matrix learn?"""
-    return model_inputs(4, 1, 5, np.array([[0, 1, 2, 3, 0], [3, 3, 1, 0, 2]]))
+    return model_inputs(4, 1, 5, np.array([[0, 1, 2, 3, 0], [3, 3, 1, 0, 2]]), numbers=[1, 2])
 
 
 @LanguageModel.case(points=4, probe=Probe("influence"))
 def the_future_is_hidden_in_a_stack(rng):
-    """The same for two blocks and another length."""
+    """The same for two blocks and another length; some characters are replaced by themselves."""
     ids = rng.integers(0, 11, size=(1, 6))
+    step = rng.integers(1, 11, size=(1, 6)) * rng.permutation([0, 0, 1, 1, 1, 1])
     inputs = model_inputs(11, 2, 6, None, d_model=12, num_heads=3, d_ff=10)
-    return {"config": inputs["config"], "x": ids, "other": (ids + rng.integers(1, 11, size=(1, 6))) % 11}
+    return {"config": inputs["config"], "x": ids, "other": (ids + step) % 11}
 
 
 @LanguageModel.case(points=3, probe=Probe("logits"))
 def any_length_up_to_the_longest(rng):
-    """Sequences of one character, of a middle length and of the greatest length."""
-    return model_inputs(5, 1, 9, [rng.integers(0, 5, size=size) for size in ((4, 1), (1, 7), (2, 9))])
+    """Sequences of one character, of a middle length and of the greatest length, some of them more than once."""
+    short, middle, long = (rng.integers(0, 5, size=size) for size in ((4, 1), (1, 7), (3, 9)))
+    return model_inputs(5, 1, 9, [short, middle, long[rng.permutation(SOME_EQUAL)]])
 
 
 @LanguageModel.case(points=5, probe=Probe("order"))
 def order_matters(rng):
     """Two earlier characters change places, and one character is repeated: the logits notice both."""
-    return model_inputs(9, 1, 7, rng.permutation(9)[None, :6])
+    swaps = [[0, 2], [3, 1], [4, 0], [2, 2], [1, 1], [3, 3]]  # half of them change nothing
+    return model_inputs(9, 1, 7, rng.permutation(9)[None, :6], swaps=[swaps[i] for i in rng.permutation(6)])
 
 
 @LanguageModel.case(points=4, probe=Probe("blocks"))
 def as_many_blocks_as_asked_for(rng):
-    """Models with 1 and 2 blocks: how many blocks' worth of trainable weights they have, and whether every weight matrix gets a
-    gradient."""
-    return model_inputs(5, 1, 6, rng.integers(0, 5, size=(2, 6)))
+    """Models with two numbers of blocks: how many blocks' worth of trainable weights they have, and whether every weight matrix
+    gets a gradient."""
+    return model_inputs(5, 1, 6, rng.integers(0, 5, size=(2, 6)), numbers=[int(n) for n in rng.permutation(5)[:2] + 1])
 
 
 @LanguageModel.case(points=2, probe=Probe("compiled"))
 def any_batch_size(rng):
     """In a compiled function whose batch size is unknown, as in `fit`."""
-    return model_inputs(13, 1, 6, rng.integers(0, 13, size=(3, 5)))
+    return model_inputs(13, 1, 6, rng.integers(0, 13, size=(3, 5))[rng.permutation(SOME_EQUAL)])
 
 
 @LanguageModel.case(points=2, probe=Probe("saved"))
 def saved_and_loaded_again(rng):
     """The model is saved to a file, loaded and used."""
-    return model_inputs(10, 1, 7, rng.integers(0, 10, size=(2, 7)))
+    return model_inputs(10, 1, 7, rng.integers(0, 10, size=(3, 7))[rng.permutation(SOME_EQUAL)])
 
 
 @LanguageModel.misconception
