@@ -11,6 +11,7 @@ from autograder.grading.compare import difference
 from autograder.grading.key import CaseKey, QuestionKey
 from autograder.inside.protocol import Outcome, plain
 
+MOST_ENTRIES = 100_000  # that a slip is looked for in, beyond those expected
 SLIPS = {  # what a slip is, as advice
     "no array": "Does every path end in `return`?",
     "shape": "The values are right: only their shape is not.",
@@ -96,7 +97,7 @@ def slip(case: CaseKey, outcome: Outcome) -> str | None:
 
 
 def _array_slip(right: np.ndarray, got: np.ndarray, case: CaseKey) -> str | None:
-    if got.dtype.kind == "c":
+    if got.dtype.kind == "c" or got.size > right.size + MOST_ENTRIES:
         return None
     got = got.astype(np.float64)
     close = lambda a, b: a.shape == b.shape and np.allclose(a, b, case.rtol, case.atol)  # noqa: E731

@@ -7,8 +7,12 @@ Student code runs in the sandbox alone. This module, which holds the answer key,
 
 from __future__ import annotations
 
+import itertools
 import time
+from dataclasses import replace
 from types import ModuleType
+
+import numpy as np
 
 from autograder.grading import rules, said
 from autograder.grading.judge import breaks_a_rule, judge
@@ -20,6 +24,8 @@ from autograder.inside.protocol import Inspected, Outcome
 from autograder.sandbox.sandbox import Child, Died, Room, Sandbox, SandboxError
 
 AGAIN = "It went wrong when it was run again, after a case that ended its process."
+MAX_KEPT = 2**20  # bytes of the arrays that a case gives, beyond what is expected
+MOST_ADDITIONAL = 100  # of them
 MAX_DEATHS = 2  # of one question's cases, after which its other cases are lost without being run
 
 
@@ -85,6 +91,25 @@ def exercise(question: QuestionKey, visible: bool, run: _Run, outcomes: dict[str
             outcomes[case.name] = Outcome(died=death.status, said=str(death))
 
 
+def kept(outcome: Outcome, case: CaseKey) -> Outcome:
+    """The outcome with what may matter of its arrays: of what is far larger than all that is expected, only the shapes.
+
+    Outcomes of all cases wait for judgement together, and an answer may give back megabytes to each. Copied, because an array
+    that was received keeps the whole reply in memory.
+    """
+    if outcome.observation is None:
+        return outcome
+    # Whatever its dtype, an entry has at most 16 bytes: an observation of the right form is kept whole.
+    room = MAX_KEPT + 16 * sum(value.size for value in case.expected.values() if not isinstance(value, str))
+    seen = {}
+    for name, value in itertools.islice(outcome.observation.items(), len(case.expected) + MOST_ADDITIONAL):
+        if not isinstance(value, str):
+            room -= value.nbytes
+            value = value.copy() if room >= 0 else np.broadcast_to(np.zeros((), value.dtype), value.shape)
+        seen[name] = value
+    return replace(outcome, observation=seen)
+
+
 class _Run:
     """A submission being run: a child whose cells have been executed, replaced when it dies."""
 
@@ -122,7 +147,7 @@ class _Run:
         if not case.visible and not set(outcome.signs) <= self.signs.get(question.name, set()):
             self._note(rules.HIDDEN_SIGN.format(question.name))  # which of them a student could choose
         self.signs.setdefault(question.name, set()).update(outcome.signs)
-        return observed(outcome, case.probe, case.inputs, self.observers)
+        return kept(observed(outcome, case.probe, case.inputs, self.observers), case)
 
     def inspect(self, key: Key) -> Inspected:
         """What the answers' source uses that is ruled out: read in the first process, before a cell has run in it."""
@@ -141,7 +166,7 @@ class _Run:
             self.child = self.child or self.sandbox.fork(self.deadline)
             self.ready = all(number in self.deadly or self._run_cell(number, cell)
                              for number, cell in enumerate(self.submission.cells))
-        if self.child is not None:
+        if self.child is not None and not self.deaf:
             self._say_dropped(self.child.room)
 
     def _run_cell(self, number: int, cell) -> bool:
@@ -151,6 +176,9 @@ class _Run:
         except Died as death:
             self._close()
             self.deadly.add(number)
+            if not self.deaf:  # what is kept is what one process showed, however many there were
+                for later in self.submission.cells[number:]:
+                    self.outputs.pop(later.id, None)
             self._went_wrong(cell, Outcome(died=death.status, said=str(death)))
             if time.monotonic() > self.deadline:
                 self.deadly.update(range(len(self.submission.cells)))

@@ -33,7 +33,7 @@ import numpy as np
 
 from autograder.inside.protocol import NO_ARRAY, WORDS, Failure, Observation, Probe
 
-MAX_BYTES = 32 * 2**20  # of one observed array: an answer to a homework question is never larger
+MAX_BYTES = 6 * 2**20  # of one observed array: an answer to a homework question is never larger
 MAX_ITEMS = 100_000  # taken from an iterator
 MAX_MESSAGE = 300  # characters of an exception's message
 

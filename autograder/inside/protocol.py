@@ -139,11 +139,12 @@ class RunCell:
 
 @dataclass(frozen=True)
 class CellDone:
-    """What a cell printed and displayed, as nbformat's outputs; how many characters were dropped; how it failed."""
+    """What a cell printed and displayed, as nbformat's outputs; how many characters and pictures were dropped; how it failed."""
 
     outputs: list[dict[str, Any]]
     dropped: int
     failure: Failure | None = None
+    undrawn: int = 0
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 import select
 import socket
 import struct
@@ -21,9 +22,11 @@ DTYPES = ("bool", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32"
           "float16", "float32", "float64", "complex64", "complex128")
 MAX_FRAME = 128 * 2**20  # bytes
 MAX_HEADER = 4 * 2**20  # bytes
+MAX_ITEMS = 100_000  # in a header: a list of nothing takes 3 bytes there and 100 in memory
 MAX_DEPTH = 50
 ARRAY = "$array"  # {"$array": 3} in the header stands for the fourth array
 PREFIX = struct.Struct("<QI")
+STRING = re.compile(rb'(?s)"(?:[^"\\]|\\.)*+"?')  # linear, whatever it is given
 
 
 class WireError(ValueError):
@@ -86,7 +89,7 @@ def pack(message: Any) -> bytes:
     return PREFIX.pack(len(body), len(header)) + body
 
 
-def unpack(frame: bytes) -> Any:
+def unpack(frame: bytes | memoryview) -> Any:
     """The message in a frame.
 
     Raises:
@@ -98,7 +101,10 @@ def unpack(frame: bytes) -> Any:
     if size != len(frame) - PREFIX.size or header_size > min(size, MAX_HEADER):
         raise WireError("a frame's lengths contradict each other")
     try:
-        header = json.loads(frame[PREFIX.size:PREFIX.size + header_size])
+        text = bytes(frame[PREFIX.size:PREFIX.size + header_size])
+        if _items(text) > MAX_ITEMS:
+            raise WireError(f"a message may hold {MAX_ITEMS:,} items at most")
+        header = json.loads(text)
         data, specs = header["data"], header["arrays"]
         arrays, offset = [], PREFIX.size + header_size
         for name, shape in specs:
@@ -121,6 +127,14 @@ def unpack(frame: bytes) -> Any:
     return restore(data, arrays)
 
 
+def _items(header: bytes) -> int:
+    """At least as many values as the header holds: counted, not parsed."""
+    if len(header) <= MAX_ITEMS:
+        return 0
+    outside = STRING.sub(b"", header)
+    return outside.count(b",") + outside.count(b"[") + outside.count(b"{")
+
+
 def send(channel: socket.socket, message: Any) -> None:
     """Send one message, whole."""
     channel.sendall(pack(message))
@@ -135,11 +149,15 @@ def receive(channel: socket.socket, seconds: float | None = None, limit: int = M
         WireError: what arrived is no message, or is larger than `limit` bytes.
     """
     deadline = None if seconds is None else time.monotonic() + seconds
-    prefix = _read(channel, PREFIX.size, deadline)
-    size, header_size = PREFIX.unpack(prefix)
+    prefix = bytearray(PREFIX.size)
+    _fill(memoryview(prefix), channel, deadline)
+    size, _ = PREFIX.unpack(prefix)
     if size > limit:
         raise WireError(f"a reply is larger than {limit / 2**20:.0f} MB")
-    return unpack(prefix + _read(channel, size, deadline))
+    frame = bytearray(PREFIX.size + size)  # the one place where a reply is: its arrays look into it
+    frame[:PREFIX.size] = prefix
+    _fill(memoryview(frame)[PREFIX.size:], channel, deadline)
+    return unpack(memoryview(frame).toreadonly())
 
 
 def readable(channel: socket.socket, seconds: float) -> bool:
@@ -149,9 +167,8 @@ def readable(channel: socket.socket, seconds: float) -> bool:
     return bool(poll.poll(seconds * 1000))
 
 
-def _read(channel: socket.socket, size: int, deadline: float | None) -> bytes:
-    parts = []
-    while size:
+def _fill(buffer: memoryview, channel: socket.socket, deadline: float | None) -> None:
+    while buffer:
         if deadline is not None:
             left = deadline - time.monotonic()
             if left <= 0:
@@ -160,11 +177,9 @@ def _read(channel: socket.socket, size: int, deadline: float | None) -> bytes:
         else:
             channel.settimeout(None)
         try:
-            part = channel.recv(min(size, 2**20))
+            count = channel.recv_into(buffer)
         except ConnectionError:
-            part = b""
-        if not part:
+            count = 0
+        if not count:
             raise EOFError
-        parts.append(part)
-        size -= len(part)
-    return b"".join(parts)
+        buffer = buffer[count:]

@@ -42,38 +42,45 @@ from autograder.inside.protocol import (
 )
 
 INSPECT_MEGABYTES = 512  # to read a submission's source for what is ruled out
-MAX_FIGURES = 8 * 2**20  # characters of all the pictures that a cell displays
+MAX_FIGURES = 3 * 2**20  # characters of all the pictures that a cell displays: they are part of a header
+MOST_OUTPUTS = 200  # of a cell
 
 
 class Outputs:
-    """What a cell prints and displays, in order, as nbformat's outputs: the first `limit` characters, and a count of the rest."""
+    """What a cell prints and displays, in order, as nbformat's outputs: the first `limit` characters, and counts of the rest."""
 
     def __init__(self, limit: int):
-        self.limit, self.kept, self.written, self.items, self.drawn = limit, 0, 0, [], 0
+        self.limit, self.kept, self.written, self.items = limit, 0, 0, []
+        self.drawn = self.undrawn = 0  # characters of pictures that are kept; pictures that are not
 
     def stream(self, name: str, text: str) -> None:
         self.written += len(text)
+        goes_on = bool(self.items) and self.items[-1].get("name") == name
         text = text[:self.limit - self.kept]
-        if not text:
+        if not text or not (goes_on or len(self.items) < MOST_OUTPUTS):
             return
         self.kept += len(text)
-        if self.items and self.items[-1].get("name") == name:
+        if goes_on:
             self.items[-1]["text"].append(text)
         else:
             self.items.append({"output_type": "stream", "name": name, "text": [text]})
 
     def display(self, kind: str, data: dict) -> None:
         """Keep what can be shown safely: plain text, and pictures."""
-        shown = {}
+        shown, full = {}, len(self.items) >= MOST_OUTPUTS
         if isinstance(text := data.get("text/plain"), str):
             self.written += len(text)
-            shown["text/plain"] = text[:max(self.limit - self.kept, 0)]
+            shown["text/plain"] = "" if full else text[:max(self.limit - self.kept, 0)]
             self.kept += len(shown["text/plain"])
         for mime in ("image/png", "image/jpeg"):
             picture = data.get(mime)
             if isinstance(picture, bytes):
                 picture = base64.b64encode(picture).decode()
-            if isinstance(picture, str) and self.drawn + len(picture) <= MAX_FIGURES and len(self.items) < 100:
+            if not isinstance(picture, str):
+                continue
+            if full or self.drawn + len(picture) > MAX_FIGURES:
+                self.undrawn += 1
+            else:
                 shown[mime] = picture
                 self.drawn += len(picture)
         if any(shown.values()):
@@ -275,7 +282,8 @@ def _child(channel: socket.socket, job: Fork, shell) -> None:
             if outcome is not None and request.forbid and (name := changed()):
                 outcome = dataclasses.replace(outcome, uses=(Use(watch.TAMPERING + name), *outcome.uses),
                                               signs=tuple({*outcome.signs, "watch"}))
-            reply = Exercised(outcome) if outcome is not None else CellDone(outputs.listed(), outputs.dropped, failure)
+            reply = Exercised(outcome) if outcome is not None else CellDone(
+                outputs.listed(), outputs.dropped, failure, outputs.undrawn)
             try:
                 _reply(channel, number, reply)
             except wire.WireError as error:

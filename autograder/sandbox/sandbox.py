@@ -56,6 +56,7 @@ POLL_SECONDS = 0.25  # between two looks at what a submission uses
 MOST_UNMEASURED = 3  # looks in a row at a submission's memory that do not come to an end
 MAX_OUTPUTS = 10 * 2**20  # characters of all the text and pictures of a submission that are kept
 MAX_PICTURES = 100  # of a submission
+MOST_DROPPED = 10**9  # characters or pictures of a cell; more is no count
 PICTURES = {"image/png": b"\x89PNG\r\n\x1a\n", "image/jpeg": b"\xff\xd8\xff"}
 
 
@@ -81,7 +82,7 @@ class Limits:
     scratch_megabytes: float = 256
     processes: float = 256
     output_characters: float = 20_000
-    reply_megabytes: float = 64
+    reply_megabytes: float = 16
 
     @classmethod
     def from_table(cls, table: dict) -> Limits:
@@ -288,7 +289,8 @@ class Child:
             Died: it took too long or too much, or took the process with it.
         """
         done = self._request(RunCell(name, source), CellDone, self.sandbox.limits.cell_seconds)
-        return CellDone(_outputs(done.outputs, self.room), max(done.dropped, 0), _failure(done.failure))
+        self.room.dropped_pictures += _count(done.undrawn)
+        return CellDone(_outputs(done.outputs, self.room), _count(done.dropped), _failure(done.failure))
 
     def inspect(self, cells: list[str], questions: dict[str, tuple[str, ...]]) -> Inspected:
         """Read cells for what each question rules out; only of use before any cell has run.
@@ -355,7 +357,9 @@ class Child:
                     raise Died("crashed", "Its memory could not be measured, for all its processes and areas of memory. "
                                           "It was stopped.")
                 self._within(used, used.cpu - before, min(seconds, left), cpu_seconds)
-            reply = wire.receive(self.channel, max(end - time.monotonic(), POLL_SECONDS), int(limits.reply_megabytes * 2**20))
+            # Only an answer has arrays to give back.
+            most = int(limits.reply_megabytes * 2**20) if kind is Exercised else wire.MAX_HEADER
+            reply = wire.receive(self.channel, max(end - time.monotonic(), POLL_SECONDS), most)
             return read(reply, self._number, kind)[1]
         except TimeoutError:
             what = f"It took longer than {seconds:g} s" if left > seconds else \
@@ -401,6 +405,10 @@ def _signs(signs: tuple[str, ...]) -> tuple[str, ...]:
 
 def _uses(uses: tuple[Use, ...]) -> tuple[Use, ...]:
     return tuple(Use(_text(use.name, 80), _text(use.line, 120) or None) for use in uses[:20])
+
+
+def _count(number: int) -> int:
+    return min(max(number, 0), MOST_DROPPED)
 
 
 class Room:
