@@ -14,12 +14,14 @@ from autograder.authoring.question import load_questions
 from autograder.grading import diagnose
 from autograder.grading.compare import difference
 from autograder.grading.key import CaseKey, QuestionKey
+from autograder.grading.observe import load_observers, observed
 from autograder.inside import wire
-from autograder.inside.probes import AnswerError, own_probes
+from autograder.inside.probes import AnswerError, exercise, failure, own_probes
+from autograder.inside.protocol import Outcome
 
 FOLDER = Path(__file__).resolve().parents[1] / "solutions" / "a5_regularization"
 QUESTIONS = {question.name: question for question in load_questions(FOLDER)}
-OWN = own_probes(FOLDER)
+OWN, OBSERVERS = own_probes(FOLDER), load_observers(FOLDER)
 split, first_overfitting_epoch, l2_penalty, regularized_loss, decay_step, book_lambda, L2, bump_network = (
     QUESTIONS[name].answer for name in ("split", "first_overfitting_epoch", "l2_penalty", "regularized_loss", "decay_step",
                                         "book_lambda", "L2", "bump_network"))
@@ -281,16 +283,16 @@ def outcome(answer, question, case, rng):
     inputs = wire.unpack(wire.pack(case.make(np.random.default_rng(rng))))
     try:
         with np.errstate(all="ignore"):
-            observation = observe(answer, case.probe, inputs, f"{question.name}/{case.name}", OWN)
-            return {"observation": wire.unpack(wire.pack(observation))}
+            seen = wire.unpack(wire.pack(exercise(answer, case.probe, inputs, f"{question.name}/{case.name}", OWN)))
     except Exception as error:
-        return {"error": type(error).__name__, "message": str(error) if isinstance(error, AnswerError) else ""}
+        return Outcome(failure=failure(error))
+    return observed(Outcome(seen), case.probe, inputs, OBSERVERS)
 
 
 def question_key(question, rng):
     cases = []
     for case in question.cases:
-        expected = outcome(question.answer, question, case, rng)["observation"]
+        expected = outcome(question.answer, question, case, rng).observation
         known = {item.name: [outcome(variant, question, case, rng) for variant in item.variants] for item in question.misconceptions}
         cases.append(CaseKey(case.name, case.description, case.points, case.visible, case.probe, None, expected, known, {},
                              case.rtol, case.atol))
@@ -303,7 +305,7 @@ def test_every_misconception_costs_points_and_gets_its_own_name(name, rng):
     key = question_key(QUESTIONS[name], rng)
     for mistake, variant in diagnose.variants(key):
         outcomes = {case.name: case.misconceptions[mistake][variant] for case in key.cases}
-        lost = {case.name for case in key.cases if not diagnose.same_outcome(outcomes[case.name], {"observation": case.expected}, case)}
+        lost = {case.name for case in key.cases if not diagnose.same_outcome(outcomes[case.name], Outcome(case.expected), case)}
         assert lost, mistake
         assert diagnose.misconception(key, outcomes, lost) == mistake
 
@@ -331,7 +333,7 @@ def test_points():
 @pytest.mark.parametrize("network, words", [
     (lambda f, n: f(np.zeros(n)), "one float at a time"),
     (lambda f, n: f(1.5), "outside of"),
-    (lambda f, n: (np.zeros((2 * n, 1)), np.zeros(2 * n), np.zeros((2 * n, 1)), np.zeros(1)), r"returned w1 in a shape .* expected \(1, 2n\)"),
+    (lambda f, n: (np.zeros((2 * n, 1)), np.zeros(2 * n), np.zeros((2 * n, 1)), np.zeros(1)), r"returned w1 in a shape .* expected \(1, 2n\) for w1"),
     (lambda f, n: (np.zeros((1, 2 * n)), np.zeros(2 * n), np.zeros((2 * n, 1))), "returned 3 values"),
     (lambda f, n: None, "returned one value"),
 ])
@@ -350,6 +352,40 @@ def test_what_is_wrong_with_a_split_is_said(answer, words):
     case = QUESTIONS["split"].cases[1]
     with pytest.raises(AnswerError, match=words):
         observe(answer, case.probe, list(case.make(np.random.default_rng(0))), "x", OWN)
+
+
+# ---------------------------------------------------------------------------------------------------- forged replies
+
+
+def seen_of(question, case, rng):
+    inputs = wire.unpack(wire.pack(case.make(np.random.default_rng(rng))))
+    return inputs, exercise(question.answer, case.probe, inputs, "x", OWN)
+
+
+OWN_CASES = [(name, case.name) for name, question in QUESTIONS.items() for case in question.cases
+             if not case.visible and hasattr(OWN, case.probe.name)]
+
+
+@pytest.mark.parametrize("rng", [0, 1])
+@pytest.mark.parametrize("name, case", OWN_CASES)
+def test_a_reply_that_does_not_know_the_inputs_wins_nothing(name, case, rng):
+    question = QUESTIONS[name]
+    (case,) = [other for other in question.cases if other.name == case]
+    inputs, right = seen_of(question, case, rng)
+
+    def wins(seen):
+        found = observed(Outcome(seen), case.probe, inputs, OBSERVERS).observation
+        return found is not None and difference(expected, found, case.rtol, case.atol) is None
+
+    expected = observed(Outcome(right), case.probe, inputs, OBSERVERS).observation
+    assert wins(right)
+    replies = [{}, *(seen_of(question, other, rng)[1] for other in question.cases if other.visible)]
+    numbers = {key: np.zeros(()) if isinstance(value, str) else value for key, value in right.items()}
+    for forge in (np.zeros_like, np.ones_like, lambda value: np.ones(value.shape, bool), lambda value: np.full(value.shape, np.nan),
+                  lambda value: value[:0] if value.ndim else value * 0 - 1, lambda value: np.full((7,) * 3, 2 ** 63, np.uint64),
+                  lambda value: "None", lambda value: "a string"):
+        replies.append({key: forge(value) for key, value in numbers.items()})
+    assert [reply for reply in replies if wins(reply)] == []
 
 
 # ------------------------------------------------------------------------------------- right answers, written differently
@@ -528,7 +564,7 @@ def test_right_answers_written_differently_agree(style, name):
     question = QUESTIONS[name]
     for case in question.cases:
         for rng in range(3):
-            expected = outcome(question.answer, question, case, rng)["observation"]
+            expected = outcome(question.answer, question, case, rng).observation
             received = outcome(STYLES[style][0][name], question, case, rng)
-            assert "observation" in received, (case.name, received)
-            assert difference(expected, received["observation"], case.rtol, case.atol) is None, case.name
+            assert received.observation is not None, (case.name, received)
+            assert difference(expected, received.observation, case.rtol, case.atol) is None, case.name

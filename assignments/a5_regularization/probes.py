@@ -1,6 +1,6 @@
-"""How the answers of this lesson are observed where many different ones are right: by their properties."""
+"""How the answers of this lesson are exercised where many different ones are right. What is true of them is concluded in
+`observe.py`."""
 
-import math
 import random
 import tempfile
 from collections.abc import Iterator
@@ -11,36 +11,26 @@ import numpy as np
 
 from autograder.inside.probes import AnswerError, array, probe, tensors
 
+MAX_ENTRIES = 100_000  # of one part of a split, or of one weight of a network
+MAX_CHARACTERS = 300
+
 # ---------------------------------------------------------------------------------------------------- split
 
-PARTS = ("x_train", "y_train", "x_val", "y_val")
+PARTS, WEIGHTS = ("x_train", "y_train", "x_val", "y_val"), ("w1", "b1", "w2", "b2")
 SEEDS = 8  # splits tried: with few rows a fair shuffle may hold back the first ones by chance, but not eight times
 
 
 @probe
 def split_properties(answer, inputs, *, observe):
-    """Split the same rows several times and observe what is true of every right answer.
+    """Split the same rows with several seeds, and with the first one again.
 
     Args:
-        observe: which of the properties, a list of the names below.
+        observe: what is concluded from the parts, a list of names: the business of the other half, in `observe.py`.
     """
     x, y, fraction, seed = inputs
-    splits = [_split(answer, x, y, fraction, seed + i) for i in range(SEEDS)]
-    again = _split(answer, x, y, fraction, seed)
-    parts, n = splits[0], len(x)
-    numbers = [[_row_numbers(split[name], x) for name in ("x_train", "x_val")] for split in splits]
-    held_back = [frozenset(_row_numbers(split["x_val"], x)) for split in splits]
-    ends = [frozenset(range(len(part))) for part in held_back], [frozenset(range(n - len(part), n)) for part in held_back]
-    properties = {
-        "number of rows in each part": np.array([len(parts[name]) if parts[name].ndim else 0 for name in PARTS]),
-        "are rows lost?": any(set(range(n)) - set(train) - set(val) for train, val in numbers),  # not how many: that is chance
-        "are rows in both parts?": any(set(train) & set(val) - {-1} for train, val in numbers),
-        "does every row keep its own y?": all(_paired(parts[f"x_{name}"], parts[f"y_{name}"], x, y) for name in ("train", "val")),
-        "are the validation rows chosen by chance?": held_back not in ends,
-        "does one seed always give the same split?": all(np.array_equal(parts[name], again[name]) for name in PARTS),
-        "do the rows change from seed to seed?": len(set(held_back)) > 1,
-    }
-    return {name: np.asarray(properties[name]) for name in observe}
+    seeds = [*(seed + i for i in range(SEEDS)), seed]
+    return {f"{part} of split {i + 1}": value for i, start in enumerate(seeds)
+            for part, value in _split(answer, x, y, fraction, start).items()}
 
 
 def _split(answer, x, y, fraction, seed):
@@ -50,29 +40,13 @@ def _split(answer, x, y, fraction, seed):
         start(random.SystemRandom().randrange(2 ** 31))
     result = answer(np.array(x), np.array(y), fraction, seed)
     result = list(islice(result, 5)) if isinstance(result, Iterator) else result
-    if not isinstance(result, (list, tuple)) or len(result) != 4:
-        received = f"{len(result)} values" if isinstance(result, (list, tuple)) else "one value"
-        raise AnswerError(f"returned {received}; expected 4: {', '.join(PARTS)}.")
-    parts = {name: array(value) for name, value in zip(PARTS, result)}
-    for name, value in parts.items():
-        if isinstance(value, str):
-            raise AnswerError(f"returned {value} as {name}; expected an array with one row per example.")
-    return parts
-
-
-def _row_numbers(part, rows):
-    """For each row of a part which row of the whole it is, -1 for none."""
-    if part.ndim != rows.ndim or part.shape[1:] != rows.shape[1:] or not len(part):
-        return [-1] * (len(part) if part.ndim else 0)
-    distance = np.abs(part[:, None].astype(np.float64) - rows[None]).reshape(len(part), len(rows), -1).max(axis=2)
-    return [int(number) if near < 1e-5 else -1 for number, near in zip(distance.argmin(axis=1), distance.min(axis=1))]
-
-
-def _paired(part_x, part_y, x, y):
-    numbers = _row_numbers(part_x, x)
-    if -1 in numbers or part_y.shape != (len(numbers), *y.shape[1:]):
-        return False
-    return bool(np.allclose(part_y, y[numbers], atol=1e-5))
+    if not isinstance(result, (list, tuple)):
+        raise AnswerError("returned one value; expected 4: x_train, y_train, x_val, y_val.")
+    if len(result) != 4:
+        raise AnswerError("returned {count} values; expected 4: x_train, y_train, x_val, y_val.", count=len(result))
+    parts = [array(value) for value in result]
+    return {name: "an array that is too large" if getattr(part, "size", 0) > MAX_ENTRIES else part
+            for name, part in zip(PARTS, parts)}
 
 
 # ---------------------------------------------------------------------------------------------------- first_overfitting_epoch
@@ -80,11 +54,18 @@ def _paired(part_x, part_y, x, y):
 
 @probe
 def epoch_or_none(answer, inputs):
-    """Call with lists of floats; observe whether there is an epoch, and which."""
-    result = answer(*[value.tolist() if isinstance(value, np.ndarray) else value for value in inputs])
-    if result is None:
-        return {"is it an epoch, and not None?": np.array(False), "epoch": np.array(-1)}
-    return {"is it an epoch, and not None?": np.array(True), "epoch": array(result)}
+    """Call with lists of floats: an epoch, or None where there is none."""
+    return {"epoch": _epoch(answer, inputs)}
+
+
+@probe
+def epoch_of_each(answer, inputs):
+    """Call once for each of several pairs of curves."""
+    return {f"epoch of pair {i + 1}": _epoch(answer, pair) for i, pair in enumerate(inputs["curves"])}
+
+
+def _epoch(answer, inputs):
+    return array(answer(*[value.tolist() if isinstance(value, np.ndarray) else value for value in inputs]))
 
 
 # ---------------------------------------------------------------------------------------------------- penalties
@@ -109,14 +90,15 @@ def _gradients(tape, cost, watched):
     import tensorflow as tf
 
     if not tf.is_tensor(cost):
-        raise AnswerError(f"returned a {type(cost).__name__}; gradients flow only through TensorFlow operations. "
+        raise AnswerError("returned something that is no tensor; gradients flow only through TensorFlow operations. "
                           "Compute with tf functions from the inputs to the output.")
     found = {}
     for name, gradient in zip(watched, tape.gradient(cost, list(watched.values()))):
+        found_name = f"gradient of {name}"
         if gradient is None and not name.startswith("bias"):
-            raise AnswerError(f"has no gradient with respect to {name}: the output does not depend on it through TensorFlow "
-                              "operations.")
-        found[f"gradient of {name}"] = np.zeros(watched[name].shape) if gradient is None else array(gradient)
+            raise AnswerError("has no {gradient}: through TensorFlow operations the output does not depend on it.",
+                              gradient=found_name)
+        found[found_name] = np.zeros(watched[name].shape) if gradient is None else array(gradient)
     return found
 
 
@@ -134,7 +116,7 @@ def penalty_after_config(answer, inputs):
     try:
         copy = answer.from_config(config)
     except Exception as error:
-        raise AnswerError(f"cannot be made again from its get_config() ({type(error).__name__}): the configuration must hold "
+        raise AnswerError("cannot be made again from its get_config(): the configuration must hold "
                           "every argument of __init__ under its own name.") from error
     return {"penalty": array(copy(tensors(inputs["w"])))}
 
@@ -182,46 +164,36 @@ def penalty_after_loading(answer, inputs):
             model.save(path)
             loaded = keras.models.load_model(path, custom_objects={name: answer, answer.__name__: answer}, compile=False)
         except Exception as error:
-            raise AnswerError(f"cannot be saved with a model and loaded again ({type(error).__name__}): get_config has to return "
+            raise AnswerError("cannot be saved with a model and loaded again: get_config has to return "
                               "plain numbers, every argument of __init__ under its own name.") from error
     return {"penalty": array(sum(loaded.losses))}
 
 
 @probe
 def registration(answer, inputs):
-    """Observe whether Keras knows the class by a registered name."""
+    """The name by which Keras knows the class, and its own, in code numbers."""
     import keras
 
     answer(inputs["lam"])
-    return {"is the class registered with Keras?": np.array(keras.saving.get_registered_name(answer) != answer.__name__)}
+    return {"registered name": _code_numbers(keras.saving.get_registered_name(answer)),
+            "name of the class": _code_numbers(answer.__name__)}
+
+
+def _code_numbers(text):
+    return np.array([ord(character) for character in text[:MAX_CHARACTERS]], np.int32)
 
 
 # ---------------------------------------------------------------------------------------------------- bump_network
 
 
-def _polynomial(x, coefficients):
-    return sum(c * x ** power for power, c in enumerate(coefficients))
-
-
-def _wave(x, offset, slope, height, turns, phase):
-    return offset + slope * x + height * math.sin(2 * math.pi * (turns * x + phase))
-
-
-def _zigzag(x, offset, height, turns, phase):
-    return offset + height * abs(2 * ((turns * x + phase) % 1) - 1)
-
-
-FUNCTIONS = {"polynomial": _polynomial, "wave": _wave, "zigzag": _zigzag}
-
-
 @probe
 def approximation_error(answer, inputs):
-    """Have a function approximated, and observe by how much the mean error exceeds L/(2n): 0 for every right answer.
+    """Have a function approximated: the four weights.
 
-    Inputs: the kind of function (a name in `FUNCTIONS`), its parameters, and n.
+    Inputs: the function's values at evenly spaced places from 0 to 1, with straight lines between them; and n.
     """
-    kind, parameters, n = inputs
-    parameters = [float(value) for value in np.ravel(parameters)]
+    values, n = np.asarray(inputs[0], np.float64), inputs[1]
+    places = np.linspace(0, 1, len(values))
 
     def f(x):
         if np.ndim(x) != 0:
@@ -229,32 +201,14 @@ def approximation_error(answer, inputs):
         x = float(x)
         if not -1e-6 <= x <= 1 + 1e-6:
             raise AnswerError("calls f outside of [0, 1], where it is not known.")
-        return FUNCTIONS[kind](x, *([parameters] if kind == "polynomial" else parameters))
+        return float(np.interp(x, places, values))
 
-    w1, b1, w2, b2 = _weights(answer(f, n), n)
-    x = np.linspace(0.5 / n, 1 - 0.5 / n, 1001)  # half a bump away from both ends
-    output = 0.5 * (1 + np.tanh((x[:, None] * w1 + b1) / 2)) @ w2 + b2
-    error = np.mean(np.abs(output - [f(value) for value in x]))
-    fine = np.array([f(value) for value in np.linspace(0, 1, 4001)])
-    steepest = 4000 * np.max(np.abs(np.diff(fine)))
-    excess = error / (steepest / (2 * n)) - 1
-    return {"excess of the mean error over L/(2n), which should be 0,": np.asarray(np.maximum(excess, 0.0))}  # NaN stays NaN
-
-
-def _weights(network, n):
-    """The four weights as float64 vectors, w2 included; biases may have a leading axis of 1, as they broadcast."""
+    network = answer(f, n)
     network = list(islice(network, 5)) if isinstance(network, Iterator) else network
-    if not isinstance(network, (list, tuple)) or len(network) != 4:
-        received = f"{len(network)} values" if isinstance(network, (list, tuple)) else "one value"
-        raise AnswerError(f"returned {received}; expected 4: w1, b1, w2, b2.")
-    allowed = {"w1": [(1, 2 * n)], "b1": [(2 * n,), (1, 2 * n)], "w2": [(2 * n, 1)], "b2": [(1,), (1, 1), ()]}
-    vectors = []
-    for (name, shapes), value in zip(allowed.items(), network):
-        value = array(value)
-        if isinstance(value, str):
-            raise AnswerError(f"returned {value} as {name}; expected an array.")
-        if value.shape not in shapes:
-            raise AnswerError(f"returned {name} in a shape that does not fit {n} bumps, with {value.ndim} axes and {value.size} "
-                              f"entries; expected {dict(w1='(1, 2n)', b1='(2n,)', w2='(2n, 1)', b2='(1,)')[name]}.")
-        vectors.append(value.astype(np.float64).ravel())
-    return vectors
+    if not isinstance(network, (list, tuple)):
+        raise AnswerError("returned one value; expected 4: w1, b1, w2, b2.")
+    if len(network) != 4:
+        raise AnswerError("returned {count} values; expected 4: w1, b1, w2, b2.", count=len(network))
+    weights = [array(value) for value in network]
+    return {name: "an array that is too large" if getattr(weight, "size", 0) > MAX_ENTRIES else weight
+            for name, weight in zip(WEIGHTS, weights)}

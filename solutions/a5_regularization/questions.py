@@ -164,12 +164,13 @@ def still_improving(rng):
 
 @first_overfitting_epoch.case(points=3)
 def a_ragged_curve(rng):
-    """A ragged curve of 26 epochs: bad epochs before the turning point, and better ones long after it."""
-    falling = np.linspace(1.5, 0.8, 11) + rng.uniform(-0.005, 0.005, size=11)
+    """A long and ragged curve: bad epochs before the turning point, and better ones long after it."""
+    turn = int(rng.integers(10, 22))
+    falling = np.linspace(1.5, 0.8, turn + 1) + rng.uniform(-0.005, 0.005, size=turn + 1)
     falling[[3, 4, 7]] = falling[[2, 2, 6]] + rng.uniform(0.05, 0.1, size=3)
-    after = falling[10] + np.array([0.2, 0.1, 0.25, 0.05, 0.2, 0.3, 0.15, 0.25, 0.1]) + rng.uniform(0, 0.03, size=9)
-    late = falling[10] + np.array([-0.1, -0.2, -0.3, -0.25, -0.15, -0.2])
-    train = np.linspace(1.4, 0.2, 26) + rng.uniform(-0.01, 0.01, size=26)
+    after = falling[turn] + np.array([0.2, 0.1, 0.25, 0.05, 0.2, 0.3, 0.15, 0.25, 0.1]) + rng.uniform(0, 0.03, size=9)
+    late = falling[turn] + np.array([-0.1, -0.2, -0.3, -0.25, -0.15, -0.2])
+    train = np.linspace(1.4, 0.2, turn + 16) + rng.uniform(-0.01, 0.01, size=turn + 16)
     train[-3:] = train[-4] + 0.1
     return train.tolist(), np.concatenate([falling, after, late]).tolist(), 5
 
@@ -177,15 +178,16 @@ def a_ragged_curve(rng):
 @first_overfitting_epoch.case(points=2)
 def a_plateau(rng):
     """Validation reaches its best and stays exactly there: a tie is no improvement."""
-    best = float(rng.uniform(0.3, 0.4))
-    return np.linspace(1, 0.4, 9).tolist(), [0.9, 0.7, 0.5, best, best, best, best, best, best], 3
+    turn, best = int(rng.integers(4, 16)), float(rng.uniform(0.3, 0.4))
+    return np.linspace(1, 0.4, turn + 6).tolist(), [*np.linspace(0.9, 0.5, turn).tolist(), *[best] * 6], 3
 
 
 @first_overfitting_epoch.case(points=2)
 def patience_just_fits(rng):
     """The last epoch is just the one that uses up the patience."""
-    best = float(rng.uniform(0.3, 0.4))
-    return np.linspace(1, 0.4, 8).tolist(), [0.9, 0.7, 0.5, best, best + 0.2, best + 0.1, best + 0.3, best + 0.2], 4
+    turn, best = int(rng.integers(4, 16)), float(rng.uniform(0.3, 0.4))
+    val = [*np.linspace(0.9, 0.5, turn).tolist(), best, best + 0.2, best + 0.1, best + 0.3, best + 0.2]
+    return np.linspace(1, 0.4, turn + 5).tolist(), val, 4
 
 
 @first_overfitting_epoch.case(points=1, visible=True)
@@ -195,18 +197,24 @@ def too_few_epochs_left(rng):
     return np.linspace(1, 0.4, 7).tolist(), [0.9, 0.7, 0.5, best, best + 0.2, best + 0.1, best + 0.3], 4
 
 
-@first_overfitting_epoch.case(points=1)
+@first_overfitting_epoch.case(points=1, probe=Probe("epoch_of_each"))
 def shorter_than_the_patience(rng):
-    """Three epochs cannot use up a patience of 5."""
-    return [0.9, 0.8, 0.7], [float(rng.uniform(0.3, 0.4)), 0.6, 0.5], 5
+    """Three epochs cannot use up a patience of 5; among longer lists that can."""
+    def lists(turn, epochs):
+        best = float(rng.uniform(0.3, 0.4))
+        val = [*np.linspace(0.9, 0.5, turn).tolist(), best, *(best + rng.uniform(0.1, 0.3, size=epochs - turn - 1)).tolist()]
+        return [np.linspace(1, 0.4, epochs).tolist(), val, 5]
+
+    short = rng.permutation([True, True, True, *rng.integers(0, 2, size=3).astype(bool), False, False])
+    return {"curves": [lists(0, 3) if few else lists(turn := int(rng.integers(4, 9)), turn + 6) for few in short]}
 
 
 @first_overfitting_epoch.case(points=2)
 def training_rises_too(rng):
     """Both losses rise together for a while, which is no overfitting; later only one of them does."""
-    low = float(rng.uniform(0.4, 0.5))
-    train = [0.9, 0.6, 0.8, 1.0, 1.1, 1.0, 0.4, 0.3, 0.2, 0.1]
-    return train, [1.0, 0.7, 0.9, 1.1, 1.2, 0.9, low, low + 0.1, low + 0.2, low + 0.3], 3
+    low, before = float(rng.uniform(0.4, 0.5)), np.linspace(2, 1.1, int(rng.integers(0, 12))).tolist()
+    train = [*before, 0.9, 0.6, 0.8, 1.0, 1.1, 1.0, 0.4, 0.3, 0.2, 0.1]
+    return train, [*before, 1.0, 0.7, 0.9, 1.1, 1.2, 0.9, low, low + 0.1, low + 0.2, low + 0.3], 3
 
 
 @first_overfitting_epoch.misconception
@@ -827,43 +835,50 @@ class loses_its_registration(lesson.L2):
 
 # The observation is by how much the mean error exceeds L/(2n), and 0 for all right answers; the tolerance lets wrong ones that
 # differ in steepness alone be taken for the same mistake.
+PLACES = np.linspace(0, 1, 4001)  # where the functions of hidden cases are tabulated
+
+
+def wave(offset, slope, height, turns, phase):
+    return offset + slope * PLACES + height * np.sin(2 * np.pi * (turns * PLACES + phase))
+
+
 bump_network = Question(lesson.bump_network, probe=Probe("approximation_error"), rtol=0.15, atol=0.15)
 
 
 @bump_network.case(points=2, visible=True, rtol=0.05, atol=0.05)
 def a_straight_line(rng):
     """f(x) = 1 + x with four bumps, of the heights 9/8, 11/8, 13/8 and 15/8."""
-    return "polynomial", [1.0, 1.0], 4
+    return [1.0, 2.0], 4
 
 
 @bump_network.case(points=3)
 def a_curve(rng):
     """A smooth curve with nine bumps."""
-    return "polynomial", [float(rng.uniform(1.8, 2.2)), 1.0, float(rng.uniform(0.4, 0.5))], 9
+    return rng.uniform(1.8, 2.2) + PLACES + rng.uniform(0.4, 0.5) * PLACES ** 2, 9
 
 
 @bump_network.case(points=3)
 def a_wave(rng):
     """A wave with 24 bumps."""
-    return "wave", [float(rng.uniform(1.4, 1.6)), 0.3, float(rng.uniform(0.7, 0.9)), 1.3, float(rng.uniform(0.1, 0.2))], 24
+    return wave(rng.uniform(1.4, 1.6), 0.3, rng.uniform(0.7, 0.9), 1.3, rng.uniform(0.1, 0.2)), 24
 
 
 @bump_network.case(points=3)
 def many_bumps(rng):
     """Fifty bumps: steps have to be narrower, too."""
-    return "zigzag", [float(rng.uniform(1.8, 2.2)), float(rng.uniform(0.9, 1.1)), 1.5, float(rng.uniform(0.1, 0.2))], 50
+    return rng.uniform(1.8, 2.2) + rng.uniform(0.9, 1.1) * np.abs(2 * ((1.5 * PLACES + rng.uniform(0.1, 0.2)) % 1) - 1), 50
 
 
 @bump_network.case(points=2)
 def one_bump(rng):
     """A single bump: right in the middle at least."""
-    return "polynomial", [float(rng.uniform(0.8, 1.2)), float(rng.uniform(0.9, 1.1))], 1
+    return rng.uniform(0.8, 1.2) + rng.uniform(0.9, 1.1) * PLACES, 1
 
 
 @bump_network.case(points=1)
 def large_values(rng):
     """Values around a thousand, and below zero by as much: the output is not squashed."""
-    return "wave", [0.0, -100.0, float(rng.uniform(900, 1100)), 1.0, float(rng.uniform(0.3, 0.4))], 20
+    return wave(0.0, -100.0, rng.uniform(900, 1100), 1.0, rng.uniform(0.3, 0.4)), 20
 
 
 @bump_network.misconception(variants=[{"shift": -1}])
