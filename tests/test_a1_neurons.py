@@ -243,7 +243,7 @@ def test_numbers_of_the_parameters():
 def outcome(answer, case, rng=0):
     """What an answer does on a case: named arrays, or the exception it raises."""
     inputs = case.make(np.random.default_rng(rng))
-    assert isinstance(inputs, tuple)
+    assert isinstance(inputs, (tuple, dict))
     try:
         with np.errstate(all="ignore"):
             return observe(answer, case.probe, inputs, "x", EXTRA)

@@ -44,7 +44,7 @@ def differentiated(answer, inputs, *, h=None, view=False, observe="gradient"):
 @probe
 def in_float64(answer, inputs):
     """Call a function with float64 tensors."""
-    import tensorflow as tf  # lazy, as in autograder.probes
+    import tensorflow as tf  # lazy, as in autograder.inside.probes
 
     return {"output": array(answer(*(tf.constant(value, tf.float64) for value in inputs)))}
 

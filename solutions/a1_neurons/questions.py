@@ -143,7 +143,7 @@ def truth_table(rng):
 @nand.case(points=1, visible=True, probe=BROKEN_NEURON)
 def broken_neuron(rng):
     """With `perceptron` stuck at 0, then at 1: a gate built on it can only answer the same."""
-    return TRUTH_TABLE,
+    return {"rows": TRUTH_TABLE, "levels": [0, 1]}
 
 
 @nand.case(points=5)
@@ -160,8 +160,8 @@ def one_row_alone(rng):
 
 @nand.case(points=2, probe=BROKEN_NEURON)
 def broken_neuron_seven_rows(rng):
-    """Seven rows, with `perceptron` stuck at 0, then at 1."""
-    return rng.permutation(TRUTH_TABLE * 2)[:7],
+    """Seven rows, with `perceptron` stuck at 0 and at 1, in an order of chance."""
+    return {"rows": rng.permutation(TRUTH_TABLE * 2)[:7], "levels": rng.permutation([0, 0, 1, 1, 1, 0]).tolist()}
 
 
 @nand.misconception
@@ -211,7 +211,7 @@ def truth_table(rng):  # noqa: F811
 @xor.case(points=2, visible=True, probe=BROKEN_GATES)
 def broken_gates(rng):
     """With `nand` stuck at 0, then at 1: a circuit built from nothing else can only answer the same."""
-    return TRUTH_TABLE,
+    return {"rows": TRUTH_TABLE, "levels": [0, 1]}
 
 
 @xor.case(points=6)
@@ -228,8 +228,8 @@ def one_row_alone(rng):  # noqa: F811
 
 @xor.case(points=4, probe=BROKEN_GATES)
 def broken_gates_nine_rows(rng):
-    """Nine rows, with `nand` stuck at 0, then at 1."""
-    return rng.permutation(TRUTH_TABLE * 3)[:9],
+    """Nine rows, with `nand` stuck at 0 and at 1, in an order of chance."""
+    return {"rows": rng.permutation(TRUTH_TABLE * 3)[:9], "levels": rng.permutation([0, 0, 1, 1, 1, 0]).tolist()}
 
 
 @xor.misconception
