@@ -21,7 +21,7 @@ NEEDS_SOURCE = ("generate_assignment", "assign", "autograde")
 
 def configure(c, file: str | Path) -> None:
     """Fill in nbgrader's configuration object for the course that holds `file`, the configuration file itself."""
-    from autograder.nbgrader import autograde
+    from autograder.nbgrader import autograde, pages
 
     try:
         course = find_course(Path(file).resolve().parent)
@@ -45,6 +45,7 @@ def configure(c, file: str | Path) -> None:
     if shutil.which("alembic") is None:  # nbgrader makes a new gradebook with that program, wherever `nbgrader` was started from
         os.environ["PATH"] = f"{os.path.dirname(sys.executable)}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
     autograde.install()
+    pages.guard()
 
 
 def _require_build(course: Course, command: list[str]) -> None:
