@@ -13,6 +13,7 @@ import functools
 import html
 import re
 import sys
+from urllib.parse import urlsplit
 
 import bleach
 import jinja2
@@ -82,8 +83,10 @@ def guard() -> None:
 def _from_jupyterlab(get):
     @functools.wraps(get)
     def wrapper(self):
-        # JupyterLab shows formgrader in a frame; links are followed into documents, and pictures are images.
-        if self.get_argument("path", "") and self.request.headers.get("Sec-Fetch-Dest") != "iframe":
+        # JupyterLab shows formgrader in a frame, where links of formgrader's pages are followed, too; pictures are no frames.
+        headers = self.request.headers
+        linked = urlsplit(headers.get("Referer", "")).path.startswith(f"{self.base_url}/formgrader/")
+        if self.get_argument("path", "") and (headers.get("Sec-Fetch-Dest") != "iframe" or linked or not self.check_referer()):
             raise web.HTTPError(403, "expected JupyterLab to open this course; got a link. Start it from JupyterLab's menu.")
         return get(self)
     return wrapper
