@@ -192,6 +192,14 @@ def test_formgrader_in_a_browser_runs_nothing_of_a_students(graded, tmp_path):
 
 
 @pytest.mark.long
+@pytest.mark.skipif(CHROMIUM is None, reason="needs chromium")
+def test_feedback_in_a_browser_runs_nothing_of_a_students(graded, tmp_path):
+    subprocess.run([sys.executable, "-m", "nbgrader", "generate_feedback", NAME], cwd=graded.course.root, check=True, capture_output=True)
+    shown = dom(tmp_path, (graded.course.root / "feedback" / STUDENT / NAME / "doubling.html").as_uri())
+    assert "onerror" in shown and ('id="ran"' in shown) != graded.safe
+
+
+@pytest.mark.long
 def test_only_jupyterlab_opens_another_folder_as_a_course(graded):
     browser = urllib.request.build_opener(urllib.request.HTTPCookieProcessor())
 
