@@ -803,40 +803,46 @@ class forgets_some_of_its_configuration(lesson.Convolution):
 build_cnn = Question(lesson.build_cnn, probe=Probe("network"))
 
 
+def network_inputs(rng, input_shape, task, outputs):
+    """Six images, some of them equal: which, is the case's own."""
+    images = rng.random((3, *input_shape)).astype(np.float32)[rng.permutation([0, 0, 1, 1, 2, 2])]
+    return {"input_shape": input_shape, "task": task, "outputs": outputs, "images": images}
+
+
 @build_cnn.case(points=2, visible=True)
 def names_a_digit(rng):
     """Classification of images of 8 × 12 with one channel into 3 classes."""
-    return {"input_shape": [8, 12, 1], "task": "classification", "outputs": 3}
+    return network_inputs(rng, [8, 12, 1], "classification", 3)
 
 
 @build_cnn.case(points=2)
 def classification(rng):
     """Classification: probabilities for another number of classes."""
-    return {"input_shape": [12, 8, 2], "task": "classification", "outputs": 5}
+    return network_inputs(rng, [12, 8, 2], "classification", 5)
 
 
 @build_cnn.case(points=2)
 def regression(rng):
     """Regression: any number may come out."""
-    return {"input_shape": [8, 16, 3], "task": "regression", "outputs": 2}
+    return network_inputs(rng, [8, 16, 3], "regression", 2)
 
 
 @build_cnn.case(points=3)
 def detection(rng):
     """Detection: a box inside the image, and a label."""
-    return {"input_shape": [16, 12, 1], "task": "detection", "outputs": 3}
+    return network_inputs(rng, [16, 12, 1], "detection", 3)
 
 
 @build_cnn.case(points=3)
 def segmentation(rng):
     """Segmentation: probabilities for every pixel of the input."""
-    return {"input_shape": [12, 20, 2], "task": "segmentation", "outputs": 3}
+    return network_inputs(rng, [12, 20, 2], "segmentation", 3)
 
 
 @build_cnn.case(points=2, visible=True)
 def control(rng):
     """Control: a mean and a positive scale."""
-    return {"input_shape": [8, 12, 3], "task": "control", "outputs": 2}
+    return network_inputs(rng, [8, 12, 3], "control", 2)
 
 
 @build_cnn.misconception
