@@ -48,7 +48,7 @@ def graded(course, assignment, tmp_path):
                 if student in (untouched or {}):
                     path, notes = find_notebook(folder, key.notebook)
                     right = {question.name: question for question in verdicts[0].questions if question.name in untouched[student]}
-                    verdicts.append(grade(read_submission(path, job.skeleton, student, notes), lenient, sandbox, right))
+                    verdicts.append(grade(read_submission(path, job.skeleton, student, notes), lenient, sandbox, right, job.observers))
                 else:
                     verdicts.append(grade_one(student, folder, job, sandbox, nothing))
         data = json.loads(json.dumps(results(verdicts, key)))["submissions"]
