@@ -359,7 +359,7 @@ def test_faint_gradients_are_faint_and_float32_gets_them_right(rng):
 
 
 def test_the_function_says_when_it_gets_another_shape():
-    with pytest.raises(AnswerError, match="called f with an array of shape"):
+    with pytest.raises(AnswerError, match="called f with an array of another shape"):
         EXTRA.differentiated.run(lambda f, x: f(x[0]), ("waves", np.zeros((2, 3)), np.ones((2, 3))))
 
 
@@ -371,8 +371,8 @@ def test_a_view_is_no_contiguous_array():
 def test_gradients_may_come_as_any_sequence_but_one_per_layer():
     case = QUESTIONS["backprop"].cases[0]
     assert alike(outcome(lambda *inputs: iter(map(tuple, backprop(*inputs))), case), outcome(backprop, case), case)
-    for answer, message in [(lambda *_: None, "returned one value"), (lambda *_: ([1], [2], [3]), "returned 3 values"),
-                            (lambda *_: (1.0, 2.0), "returned no list for dWs"), (lambda *_: ([], []), "returned 0 arrays in dWs")]:
+    for answer, message in [(lambda *_: None, "else than two lists"), (lambda *_: ([1], [2], [3]), "else than two lists"),
+                            (lambda *_: (1.0, 2.0), "something that is no list"), (lambda *_: ([], []), "a list of another length")]:
         assert message in outcome(answer, case)
 
 

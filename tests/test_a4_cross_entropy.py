@@ -3,6 +3,7 @@
 import math
 from pathlib import Path
 
+import conftest
 import keras
 import numpy as np
 import pytest
@@ -162,7 +163,7 @@ def observe(answer, case, rng):
     assert isinstance(inputs, tuple)
     try:
         with np.errstate(all="ignore"):
-            return observe(answer, case.probe, inputs, seed="x")
+            return conftest.observe(answer, case.probe, inputs, seed="x")
     except Exception as error:
         return type(error).__name__
 

@@ -19,7 +19,9 @@ from conftest import observe
 from autograder.authoring.lesson import read_lesson, strip_solution
 from autograder.authoring.question import load_questions
 from autograder.grading.compare import difference
-from autograder.inside.probes import AnswerError, own_probes
+from autograder.grading.observe import load_observers, observed
+from autograder.inside.probes import AnswerError, exercise, own_probes
+from autograder.inside.protocol import Outcome
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning:keras", "ignore::DeprecationWarning")
 
@@ -657,15 +659,15 @@ def network_with(change):
 
 
 @pytest.mark.parametrize("case, change, message", [
-    ("classification", lambda model, task, n: None, "returned None; expected a keras.Model"),
-    ("classification", lambda model, task, n: (lambda x: x), "returned a function; expected a keras.Model"),
-    ("classification", lambda model, task, n: keras.Model(model.inputs, {"label": model.output}), "returns a dict"),
-    ("detection", lambda model, task, n: keras.Model(model.inputs, list(model.output.values())), "expected a dictionary with box and label"),
+    ("classification", lambda model, task, n: None, "something else than a model; expected a keras.Model"),
+    ("classification", lambda model, task, n: (lambda x: x), "something else than a model; expected a keras.Model"),
+    ("classification", lambda model, task, n: keras.Model(model.inputs, {"label": model.output}), "more than a tensor for the task classification"),
+    ("detection", lambda model, task, n: keras.Model(model.inputs, list(model.output.values())), "than a dictionary with box, label"),
     ("detection", lambda model, task, n: keras.Model(model.inputs, {"boxes": model.output["box"], "label": model.output["label"]}),
-     "with boxes, label"),
-    ("control", lambda model, task, n: keras.Model(model.inputs, model.output["mean"]), "returns a tensor"),
+     "than a dictionary with box, label"),
+    ("control", lambda model, task, n: keras.Model(model.inputs, model.output["mean"]), "than a dictionary with mean, scale"),
     ("segmentation", lambda model, task, n: keras.Model(model.inputs, keras.layers.MaxPooling2D(4)(model.output)),
-     r"of shape \(1, 3, 5, 3\) .* expected \(1, 12, 20, 3\)"),
+     "output in another shape than the task segmentation"),
     ("regression", lambda model, task, n: keras.Model(model.inputs, keras.layers.Lambda(tf.stop_gradient)(model.output)), "get no gradient"),
     ("regression", lambda model, task, n: keras.Model(model.inputs, keras.layers.Lambda(lambda y: y / 0)(model.output)), "NaN or infinite"),
 ])
@@ -744,3 +746,33 @@ def test_strides_alone_are_no_pooling():
         return keras.Model(inputs, keras.layers.Dense(outputs, activation="softmax")(keras.layers.Flatten()(x)))
 
     assert "classification" in lost(strided, QUESTIONS["build_cnn"])
+
+
+REPLIES = {
+    "nothing": lambda seen, other: {},
+    "words": lambda seen, other: {name: "a string" for name in seen},
+    "true": lambda seen, other: {name: np.ones(value.shape, bool) for name, value in seen.items()},
+    "zeros": lambda seen, other: {name: np.zeros_like(value) for name, value in seen.items()},
+    "zeros in the right network": lambda seen, other: {
+        name: value if "layers" in name or "operations" in name or name == "gradients" else np.zeros_like(value)
+        for name, value in seen.items()},
+    "noise in the right network": lambda seen, other: {
+        name: value if "layers" in name or "operations" in name else np.random.default_rng(1).normal(size=value.shape)
+        for name, value in seen.items()},
+    "that of another class": lambda seen, other: other,
+}
+
+
+@pytest.mark.parametrize("reply", REPLIES)
+def test_replies_that_no_answer_gave_win_no_hidden_case(reply):
+    observers = load_observers(FOLDER)
+    for question in QUESTIONS.values():
+        for case in question.cases:
+            if case.visible or case.probe.name not in ("each", "keeps_its_weights", "network"):
+                continue
+            (honest, inputs), (other, _) = (
+                (exercise(question.answer, case.probe, inputs, "x", EXTRA), inputs)
+                for inputs in (case.make(np.random.default_rng(seed)) for seed in (1, 2)))
+            right, won = (observed(Outcome(seen), case.probe, inputs, observers)
+                          for seen in (honest, REPLIES[reply](honest, other)))
+            assert won.failure is not None or difference(right.observation, won.observation, case.rtol, case.atol), case.name

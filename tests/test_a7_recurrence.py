@@ -16,14 +16,17 @@ from autograder import data
 from autograder.authoring.lesson import read_lesson, strip_solution
 from autograder.authoring.question import load_questions
 from autograder.grading.compare import difference
-from autograder.inside.probes import AnswerError, own_probes
+from autograder.grading.observe import load_observers, observed
+from autograder.inside import wire
+from autograder.inside.probes import AnswerError, exercise, own_probes
+from autograder.inside.protocol import Outcome
 
 # Keras warns when a layer cannot be traced: some answers below do that on purpose.
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning:keras", "ignore::DeprecationWarning")
 
 FOLDER = Path(__file__).parents[1] / "solutions" / "a7_recurrence"
 QUESTIONS = {question.name: question for question in load_questions(FOLDER)}
-EXTRA = own_probes(FOLDER)
+EXTRA, OBSERVERS = own_probes(FOLDER), load_observers(FOLDER)
 LESSON = SimpleNamespace(**{name: question.answer for name, question in QUESTIONS.items()})
 NAMES = list(QUESTIONS)
 
@@ -652,6 +655,36 @@ ANSWERS += [("embed", embed_row_by_row), ("rnn_step", step_by_sigmoid), ("rnn", 
 @pytest.mark.parametrize("name, answer", ANSWERS)
 def test_correct_answers_written_differently_get_full_marks(name, answer):
     assert lost_cases(answer, QUESTIONS[name]) == []
+
+
+# ---------------------------------------------------------------------------------------------------- forged replies
+
+
+def seen_of(question, case, seed):
+    inputs = wire.unpack(wire.pack(case.make(np.random.default_rng(seed))))
+    return inputs, wire.unpack(wire.pack(exercise(question.answer, case.probe, inputs, "x", EXTRA)))
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+@pytest.mark.parametrize("name, case", [(name, case.name) for name, question in QUESTIONS.items() for case in question.cases
+                                        if not case.visible and hasattr(EXTRA, case.probe.name)])
+def test_a_reply_that_does_not_know_the_inputs_wins_nothing(name, case, seed):
+    question = QUESTIONS[name]
+    (case,) = [other for other in question.cases if other.name == case]
+    inputs, right = seen_of(question, case, seed)
+
+    def wins(seen):
+        found = observed(Outcome(seen), case.probe, inputs, OBSERVERS).observation
+        return found is not None and difference(rightly, found, case.rtol, case.atol) is None
+
+    rightly = observed(Outcome(right), case.probe, inputs, OBSERVERS).observation
+    assert wins(right)
+    replies = [{}, *(seen_of(question, other, seed)[1] for other in question.cases if other.visible)]
+    for forge in (np.zeros_like, np.ones_like, lambda value: np.ones(value.shape, bool), lambda value: np.full(value.shape, np.nan),
+                  lambda value: value[:0] if value.ndim else value * 0 - 1, lambda value: np.full((7,) * 3, 2 ** 63, np.uint64),
+                  lambda value: "None", lambda value: "a string"):
+        replies.append({key: forge(value) for key, value in right.items()})
+    assert [reply for reply in replies if wins(reply)] == []
 
 
 # ---------------------------------------------------------------------------------------------------- what probes say

@@ -15,7 +15,9 @@ from conftest import observe
 from autograder.authoring.lesson import load_lesson, read_lesson, strip_solution
 from autograder.authoring.question import load_questions
 from autograder.grading.compare import difference
-from autograder.inside.probes import own_probes
+from autograder.grading.observe import load_observers, observed
+from autograder.inside.probes import exercise, own_probes
+from autograder.inside.protocol import Outcome
 
 # Keras warns when a layer without build is loaded, and when one cannot be traced: both happen to answers below on purpose.
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning:keras", "ignore::DeprecationWarning")
@@ -618,6 +620,39 @@ STYLES = {
     "loops": ({"layer_norm": norm_by_rows, "feed_forward": network_by_positions, "perplexity": perplexity_in_numpy,
                "LanguageModel": ModelWithTiedWeights}, ()),
 }
+
+
+REPLIES = {
+    "nothing": lambda seen, earlier: {},
+    "words": lambda seen, earlier: {name: "a string" for name in seen},
+    "true": lambda seen, earlier: {name: np.ones(value.shape, bool) for name, value in seen.items()},
+    "zeros": lambda seen, earlier: {name: np.zeros_like(value) for name, value in seen.items()},
+    "noise": lambda seen, earlier: {name: np.random.default_rng(1).normal(size=value.shape) for name, value in seen.items()},
+    "the reply to a visible case": lambda seen, earlier: earlier,
+    "the reply to another class's case": lambda seen, earlier: None,
+}
+
+
+@pytest.mark.parametrize("reply", REPLIES)
+def test_replies_that_no_model_gave_win_no_hidden_case(reply):
+    question = QUESTIONS["LanguageModel"]
+    observers = load_observers(FOLDER)
+
+    def seen(case, seed):
+        inputs = case.make(np.random.default_rng(seed))
+        return exercise(question.answer, case.probe, inputs, "x", EXTRA), inputs
+
+    earlier = {case.probe.name: seen(case, 0)[0] for case in question.cases if case.visible}
+    for case in question.cases:
+        if case.visible:
+            continue
+        honest, inputs = seen(case, 1)
+        forged = REPLIES[reply](honest, earlier.get(case.probe.name, {}))
+        if forged is None:
+            forged, _ = seen(case, 2)
+        won = observed(Outcome(forged), case.probe, inputs, observers)
+        right = observed(Outcome(honest), case.probe, inputs, observers)
+        assert won.failure is not None or difference(right.observation, won.observation, case.rtol, case.atol), case.name
 
 
 def test_keras_epsilon_costs_one_case_only():

@@ -43,12 +43,12 @@ def graded(course, assignment, tmp_path):
         job = Job(key, course.skeleton(assignment), tuple(course.released_files(assignment)), LIMITS, "auto", (course.root,))
         lenient = replace(key, questions=tuple(replace(question, forbid=()) for question in key.questions))
         nothing = Cache(None, key, job.files, LIMITS, choose("auto"))
-        with Sandbox(list(job.files), LIMITS, nothing.isolation, job.hidden, job.modules) as sandbox:
+        with Sandbox(job.inside, LIMITS, nothing.isolation, job.hidden, job.modules) as sandbox:
             for student, folder in find_submissions(tmp_path, assignment)[0]:
                 if student in (untouched or {}):
                     path, notes = find_notebook(folder, key.notebook)
                     right = {question.name: question for question in verdicts[0].questions if question.name in untouched[student]}
-                    verdicts.append(grade(read_submission(path, job.skeleton, student, notes), lenient, sandbox, right))
+                    verdicts.append(grade(read_submission(path, job.skeleton, student, notes), lenient, sandbox, right, job.observers))
                 else:
                     verdicts.append(grade_one(student, folder, job, sandbox, nothing))
         data = json.loads(json.dumps(results(verdicts, key)))["submissions"]

@@ -20,8 +20,8 @@ def differentiated(answer, inputs, *, h=None, view=False, observe="gradient"):
 
     Args:
         view: hand over x as the transpose of another array.
-        observe: `"gradient"`, `"x"` (x after the call as well) or `"bits"` (how many entries of x are not bit for bit
-            what they were, instead of x).
+        observe: `"gradient"`, `"x"` (x after the call as well) or `"bits"` (how many entries of that are not bit for bit
+            what they were, instead: see `observe.py`).
     """
     name, start, *constants = inputs
     start = np.asarray(start, np.float64)
@@ -30,15 +30,12 @@ def differentiated(answer, inputs, *, h=None, view=False, observe="gradient"):
     def f(value):
         value = np.asarray(value)
         if value.shape != start.shape:
-            raise AnswerError(f"called f with an array of shape {value.shape}; f takes arrays of x's own shape, {start.shape}.")
+            raise AnswerError("called f with an array of another shape; f takes arrays of x's own shape, {shape}.",
+                              shape=start.shape)
         return float(FUNCTIONS[name](value, *(constants or [None])))
 
     gradient = {"gradient": array(answer(f, x) if h is None else answer(f, x, h))}
-    if observe == "x":
-        return gradient | {"x after the call": np.array(x)}
-    if observe == "bits":
-        return gradient | {"number of changed entries of x": np.array(np.count_nonzero(x != start))}
-    return gradient
+    return gradient if observe == "gradient" else gradient | {"x after the call": np.array(x)}
 
 
 @probe
@@ -59,15 +56,14 @@ def layerwise(answer, inputs, *, dtype="float32"):
     returned = answer(tf.constant(x, dtype), tf.constant(y, dtype), *lists)
     returned = list(returned) if isinstance(returned, Iterator) else returned
     if not isinstance(returned, (list, tuple)) or len(returned) != 2:
-        received = f"{len(returned)} values" if isinstance(returned, (list, tuple)) else "one value"
-        raise AnswerError(f"returned {received}; expected 2: the list dWs and the list dbs.")
+        raise AnswerError("returned something else than two lists; expected 2: the list dWs and the list dbs.")
     observation = {}
     for name, values in zip(("dW", "db"), returned):
         try:
             values = list(values)
         except TypeError:
-            raise AnswerError(f"returned no list for {name}s; expected one array per layer.") from None
+            raise AnswerError("returned something that is no list; expected one array per layer.") from None
         if len(values) != len(weights):
-            raise AnswerError(f"returned {len(values)} arrays in {name}s; expected one per layer, {len(weights)}.")
+            raise AnswerError("returned a list of another length; expected one array per layer, {count}.", count=len(weights))
         observation |= {f"{name} of layer {layer}": array(value) for layer, value in enumerate(values, start=1)}
     return observation

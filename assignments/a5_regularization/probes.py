@@ -72,6 +72,12 @@ def _epoch(answer, inputs):
 
 
 @probe
+def penalty_of_each(answer, inputs):
+    """`l2_penalty` of several networks, each with a price of its own."""
+    return {f"penalty {i + 1}": array(answer(tensors(weights), lam)) for i, (weights, lam) in enumerate(inputs["networks"])}
+
+
+@probe
 def penalised_gradients(answer, inputs):
     """`regularized_loss` and its gradients with respect to the loss, every kernel and every bias (0 where it has none)."""
     import tensorflow as tf

@@ -1,6 +1,7 @@
-"""What a block's outputs and a language model's logits say of it: yes or no, and numbers of things.
+"""What is concluded from the outputs of blocks and language models.
 
-Equal rows of ids must have equal logits and different rows different ones: which rows are equal is the case's to choose.
+Sequences come several times within a batch, in places that only the case knows: logits that do not follow the sequences are
+no model's, and nothing is concluded from them.
 """
 
 import numpy as np
@@ -11,83 +12,96 @@ NOTICEABLE = 1e-5  # of the largest entry: more than the noise of float32, less 
 
 
 def logits(seen, inputs):
-    """The shapes, and whether the logits are free to be negative and to sum to anything."""
-    outputs = [seen[f"output {number}"] for number in range(len(inputs["ids"]))]
+    """The shapes of the logits for several arrays of ids, and whether they are free to be negative and to sum to anything."""
+    outputs = [seen[f"logits {i + 1}"] for i in range(len(inputs["ids"]))]
     observation = {f"shape for ids of shape {ids.shape}": value if isinstance(value, str) else np.array(value.shape)
                    for ids, value in zip(inputs["ids"], outputs)}
     numbers = [value for value in outputs if not isinstance(value, str) and value.ndim > 1]
     if not numbers:
         raise AnswerError("returned no logits; expected a tensor of shape (B, T, V).")
     for ids, value in zip(inputs["ids"], outputs):
-        if not isinstance(value, str) and value.shape[:2] == ids.shape and value.ndim == 3:
-            _told_apart(ids, value)
-    rows = np.concatenate([value.reshape(-1, value.shape[-1]).sum(axis=-1) for value in numbers])
-    return observation | {"rows sum to 1": np.array(np.allclose(rows, 1, atol=1e-3)),
-                          "some are negative": np.array(any((value < 0).any() for value in numbers))}
+        if not isinstance(value, str) and value.shape[:2] == ids.shape:
+            _follow(value, ids)
+    numbers = np.concatenate([value.reshape(-1, value.shape[-1]) for value in numbers])
+    return observation | {"rows sum to 1": np.array(np.allclose(numbers.sum(axis=-1), 1, atol=1e-3)),
+                          "some are negative": np.array(bool((numbers < 0).any()))}
 
 
 def influence(seen, inputs):
-    """Which positions notice a change of one."""
+    """Which positions notice a change of one position; where `other` has what `x` has, none may."""
     length = inputs["x"].shape[1]
-    output = _values(seen["output"], length + 1, length)
+    output = _values(seen["outputs"], length + 1, length)
     changed = np.abs(output[:-1] - output[-1:]).max(axis=-1)  # (replaced, position)
     return {"row: position replaced, column: output changed": changed > NOTICEABLE * np.abs(output).max()}
 
 
 def order(seen, inputs):
-    """Does the order of earlier characters matter, and where a character stands?"""
-    ids, swaps = inputs["ids"], inputs["swaps"]
-    output = _values(seen["output"], len(swaps) + 2, ids.shape[1])
-    noise = 10 * NOTICEABLE * np.abs(output).max()
-    changed = [bool(np.abs(row[-1] - output[0, -1]).max() > noise) for row in output[1:-1]]
-    if any(change for change, (a, b) in zip(changed, swaps) if a == b):
-        raise AnswerError("gives other logits to the same characters when it is asked again.")
+    """Does the order of earlier characters matter, and where a character stands? `rows` are those of the sequence, of the one
+    with two characters swapped, and of one character repeated."""
+    logits = _logits(seen["logits"], inputs["ids"])
+    first, swapped, repeated = logits[np.asarray(inputs["rows"])]
+    noise = 10 * NOTICEABLE * np.abs(logits).max()
     return {"does swapping two earlier characters change the last logits?":
-            np.array(all(change for change, (a, b) in zip(changed, swaps) if a != b)),
+            np.array(bool(np.abs(first[-1] - swapped[-1]).max() > noise)),
             "does one character, repeated, get other logits at each place?":
-            np.array(bool(np.abs(np.diff(output[-1], axis=0)).max(axis=-1).min() > noise))}
+            np.array(bool(np.abs(np.diff(repeated, axis=0)).max(axis=-1).min() > noise))}
 
 
 def blocks(seen, inputs):
-    """How many blocks' worth of weights there are, and how many weight matrices have no gradient."""
-    (a, b), ids = map(int, inputs["numbers"]), inputs["ids"]
-    _values(seen["output"], *ids.shape)
-    counts = [int(np.sum(seen[f"sizes of weights {place}"])) for place in range(2)]
-    one = (counts[0] - counts[1]) // (a - b)
+    """How many blocks' worth of weights there are when 1 and 2 are asked for, and how many weight matrices have no gradient."""
+    ids, depth, hidden = inputs["ids"], inputs["config"]["d_model"], inputs["config"]["d_ff"]
+    sizes = [seen[f"sizes with {number}"].ravel().tolist() for number in (1, 2)]
+    if not sizes[1] or "gradient 1" not in seen:
+        raise AnswerError("has no trainable weights: create layers in __init__ and keep them in attributes of the model.")
+    counts = [sum(map(int, entries)) for entries in sizes]
+    one = counts[1] - counts[0]
+    if one > 0 and depth * hidden not in sizes[1]:
+        raise AnswerError("has no weights of d_model times d_ff numbers, which the network in each block needs.")
     # Everything outside the blocks is smaller than one of them in these cases.
     found = [count // one for count in counts] if one > 0 else [1, 1]
-    return {"blocks found for the numbers asked for": np.array(found),
-            "weight matrices that do not learn": np.array(int(np.sum(seen["largest gradients"] == 0)))}
+    _logits(seen["logits"], ids)
+    gradients = [value for name, value in seen.items() if name.startswith("gradient ")]
+    if any(not isinstance(value, str) and value.size not in sizes[1] for value in gradients):
+        raise AnswerError("has gradients of other sizes than its weights.")
+    still = [isinstance(value, str) or not np.any(value) for value in gradients]
+    return {"blocks found when 1 and 2 are asked for": np.array(found), "weight matrices that do not learn": np.array(sum(still))}
 
 
 def compiled(seen, inputs):
-    """Does the graph give the same as the direct call?"""
-    return {"does it agree with the direct call?": _agree(seen, inputs["ids"])}
+    """Does the model give the same in a graph in which the batch size is unknown, as in `fit`?"""
+    return {"does it agree with the direct call?": _agree(seen["directly"], seen["in a graph"], inputs["ids"])}
 
 
 def saved(seen, inputs):
-    """Does a model that was saved and loaded give the same?"""
-    return {"are the logits the same after loading?": _agree(seen, inputs["ids"])}
-
-
-def _agree(seen, ids):
-    first, second = (_values(seen[name], *ids.shape) for name in ("output", "other"))
-    _told_apart(ids, first)
-    return np.array(first.shape == second.shape and bool(np.allclose(first, second, 1e-4, 1e-4)))
-
-
-def _told_apart(ids, output):
-    """Refuse logits that are not a function of the characters, or that are the same for all of them."""
-    noise = 10 * NOTICEABLE * np.abs(output).max()
-    for i in range(len(ids)):
-        for j in range(i):
-            if np.array_equal(ids[i], ids[j]) != bool(np.abs(output[i] - output[j]).max() <= noise):
-                raise AnswerError("gives other logits to the same characters, or the same ones to others.")
+    """Does a model that was saved and loaded give the same logits?"""
+    return {"are the logits the same after loading?": _agree(seen["before"], seen["after"], inputs["ids"])}
 
 
 def _values(value, batch, length):
     if isinstance(value, str):
-        raise AnswerError("returned something else than a tensor.")
+        raise AnswerError("returned {what}; expected a tensor.", what=value)
     if value.ndim != 3 or value.shape[:2] != (batch, length):
         raise AnswerError("returned no output for each position: the shape has to start with that of the input, (B, T).")
     return value
+
+
+def _logits(value, ids):
+    return _follow(_values(value, *ids.shape), ids)
+
+
+def _follow(logits, ids):
+    """The logits of sequences (B, T), if equal sequences have equal ones and different sequences do not."""
+    size = np.abs(logits).max()
+    for i in range(len(ids)):
+        for j in range(i):
+            apart = np.abs(logits[i] - logits[j]).max()
+            alike = np.array_equal(ids[i], ids[j])
+            if not (apart <= 1e-3 * size if alike else apart > NOTICEABLE * size):
+                raise AnswerError("gives equal sequences different logits, or different sequences the same: the logits of a "
+                                  "sequence depend on its characters and on nothing else.")
+    return logits
+
+
+def _agree(a, b, ids):
+    a, b = _logits(a, ids), _logits(b, ids)
+    return np.array(a.shape == b.shape and bool(np.allclose(a, b, 1e-4, 1e-4)))

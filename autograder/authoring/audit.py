@@ -5,13 +5,21 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator
+
+import numpy as np
 
 from autograder.authoring import samples
 from autograder.authoring.course import Course
+from autograder.authoring.question import load_questions
+from autograder.grading.diagnose import same_outcome
 from autograder.grading.judge import RULED_OUT
-from autograder.grading.key import Key
+from autograder.grading.key import Key, case_rng
+from autograder.grading.observe import load_observers, observed
 from autograder.grading.verdict import QuestionVerdict, Verdict
+from autograder.inside import probes, wire
+from autograder.inside.protocol import Outcome
 
 
 def notebooks(course: Course, assignment: str) -> list[samples.Sample]:
@@ -50,3 +58,31 @@ def _mistake(sample: samples.Sample, judged: QuestionVerdict) -> Iterator[str]:
     elif judged.misconception != sample.misconception and not judged.message.endswith(RULED_OUT):
         yield f"{sample.student}: expected the name {sample.misconception}. Received: " \
             f"{judged.misconception or 'no name'} ({judged.message})"
+
+
+def forged(course: Course, assignment: str, key: Key) -> list[tuple[str, int]]:
+    """Hidden cases, with their points, that a reply wins which knows nothing of their inputs.
+
+    Tried for each: what the reference gives for the same case of a course with another secret, and arrays of the same names and
+    shapes that hold zeros, ones or nothing. Whoever answers so has not looked at what was asked.
+    """
+    folder, won = course.solution(assignment), []
+    extra, observers = probes.own_probes(folder), load_observers(folder)
+    questions = {question.name: question for question in load_questions(folder)}
+    for question in key.questions:
+        declared = {case.name: case for case in questions[question.name].cases}
+        for case in question.cases:
+            if case.visible:
+                continue
+            inputs = declared[case.name].make(case_rng(b"another course", assignment, question.name, case.name))
+            inputs = wire.unpack(wire.pack(inputs))
+            name = f"{question.name}/{case.name}"
+            with warnings.catch_warnings(action="ignore"):
+                replay = probes.exercise(questions[question.name].answer, case.probe, inputs, name, extra)
+            arrays = {name: value for name, value in replay.items() if not isinstance(value, str)}
+            constant = ({name: fill(value) for name, value in arrays.items()} for fill in (np.zeros_like, np.ones_like))
+            outcomes = (observed(Outcome(reply), case.probe, case.inputs, observers) for reply in (replay, {}, *constant))
+            right = Outcome(case.expected)
+            if any(outcome.observation is not None and same_outcome(outcome, right, case) for outcome in outcomes):
+                won.append((name, case.points))
+    return won

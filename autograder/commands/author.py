@@ -17,6 +17,7 @@ from autograder.authoring import samples
 from autograder.authoring.course import Course, find_course
 from autograder.commands.instructor import grade_class, hidden_key, job_of
 from autograder.commands.screen import fail, out, progress_bar
+from autograder.grading import said
 from autograder.grading.batch import find_submissions, grade_all
 from autograder.grading.key import load
 from autograder.sandbox.isolation import choose
@@ -56,6 +57,13 @@ def audit(
         out.print(f"[red]✗[/red] {assignment}: {len(found)} of {len(made)} notebooks do not get what they should" if found else
                   f"[green]✓[/green] {assignment}: reference {points}, blank 0, {len(made) - 2} mistakes lose points and are "
                   "named", soft_wrap=True)
+        constant = auditing.forged(course, assignment, answer_key)
+        names = f": {', '.join(name for name, _ in constant)}" if constant else ""
+        out.print(f"  replies that know nothing of a hidden case's inputs could earn {sum(points for _, points in constant)} "
+                  f"points{names}", soft_wrap=True)
+        told = said.capacity(answer_key)
+        out.print(f"  a report can carry {max(told['cases'].values(), default=0):.1f} bits about a hidden case at most, "
+                  f"{told['seconds']:.1f} about a submission's time", soft_wrap=True)
         for line in found:
             out.print(Text(f"  {line}"), soft_wrap=True)
     if unfair:

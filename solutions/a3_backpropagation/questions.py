@@ -140,8 +140,8 @@ def three_axes(rng):  # noqa: F811
 
 @sigmoid_prime.case(points=2)
 def far_out(rng):
-    """Numbers around ±1000, where the sigmoid is flat: the slope is 0, and finite."""
-    return rng.permutation([-1000.0, 1000, -700, 650, -90, 120]) + rng.normal(size=6),
+    """Numbers around ±1000, where the sigmoid is flat: the slope is 0, and finite; and one number near 1."""
+    return rng.permutation([-1000.0, 1000, -700, 650, -90, 120, 1]) + rng.normal(size=7),
 
 
 @sigmoid_prime.case(points=2, probe=own.in_float64(), rtol=1e-10, atol=1e-13)

@@ -338,16 +338,21 @@ def gradients_reach_every_tensor(rng):
     return [normal(rng, 3, 4), normal(rng, 5, 2), normal(rng, 6)], float(rng.uniform(0.2, 0.7))
 
 
-@l2_penalty.case(points=1)
+def in_any_order(rng, networks):
+    return {"networks": [networks[i] for i in rng.permutation(len(networks))]}
+
+
+@l2_penalty.case(points=1, probe=Probe("penalty_of_each"))
 def no_weights(rng):
-    """An empty list costs nothing."""
-    return [], 0.3
+    """An empty list costs nothing. Some lists with weights are among them."""
+    return in_any_order(rng, [[[], 0.3], [[], 0.3], [[normal(rng, 4, 3)], 0.3], [[normal(rng, 2, 6), normal(rng, 5)], 0.3]])
 
 
-@l2_penalty.case(points=1)
+@l2_penalty.case(points=1, probe=Probe("penalty_of_each"))
 def a_price_of_zero(rng):
-    """With λ = 0 even large weights are free."""
-    return [normal(rng, 4, 3, scale=1000), normal(rng, 5)], 0.0
+    """λ = 0 switches the penalty off, however large the weights; other prices do not."""
+    weights = [normal(rng, 4, 3, scale=1000), normal(rng, 5)]
+    return in_any_order(rng, [[weights, lam] for lam in (0.0, 0.0, float(rng.uniform(0.2, 0.4)), float(rng.uniform(0.5, 0.7)))])
 
 
 @l2_penalty.misconception

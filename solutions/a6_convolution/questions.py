@@ -31,6 +31,11 @@ def normal(rng, *shape):
     return rng.normal(size=shape).astype("float32")
 
 
+def images(rng, batch, *shape):
+    """Three random images that come several times, in an order of their own."""
+    return rng.random((3, *shape), np.float32)[rng.permutation([0, 1, 2, *rng.integers(0, 3, size=batch - 3)])]
+
+
 # ---------------------------------------------------------------------------------------------------- output_size
 
 output_size = Question(lesson.output_size)
@@ -628,8 +633,8 @@ def gradients_reach_the_weights(rng):
 
 @Convolution.case(points=2, probe=Probe("keeps_its_weights"))
 def its_own_weights(rng):
-    """Two weights that Keras knows, made once; the filters start out different."""
-    return {"config": {"filters": 3, "kernel_size": [2, 4], "padding": "same"}, "call": [normal(rng, 2, 5, 6, 4)]}
+    """Two weights that Keras knows, made once; the kernel has its shape, and the filters start out different."""
+    return {"config": {"filters": 3, "kernel_size": [2, 4], "padding": "same"}, "call": [images(rng, 9, 5, 6, 4)]}
 
 
 @Convolution.case(points=2, probe=Probe("with_a_pair", {"use": "layer_in_model"}))
@@ -803,40 +808,45 @@ class forgets_some_of_its_configuration(lesson.Convolution):
 build_cnn = Question(lesson.build_cnn, probe=Probe("network"))
 
 
+def network_inputs(rng, input_shape, task, outputs, parts=("output",)):
+    return {"input_shape": input_shape, "task": task, "outputs": outputs, "parts": list(parts),
+            "images": images(rng, 9, *input_shape)}
+
+
 @build_cnn.case(points=2, visible=True)
 def names_a_digit(rng):
     """Classification of images of 8 × 12 with one channel into 3 classes."""
-    return {"input_shape": [8, 12, 1], "task": "classification", "outputs": 3}
+    return network_inputs(rng, [8, 12, 1], "classification", 3)
 
 
 @build_cnn.case(points=2)
 def classification(rng):
     """Classification: probabilities for another number of classes."""
-    return {"input_shape": [12, 8, 2], "task": "classification", "outputs": 5}
+    return network_inputs(rng, [12, 8, 2], "classification", 5)
 
 
 @build_cnn.case(points=2)
 def regression(rng):
     """Regression: any number may come out."""
-    return {"input_shape": [8, 16, 3], "task": "regression", "outputs": 2}
+    return network_inputs(rng, [8, 16, 3], "regression", 2)
 
 
 @build_cnn.case(points=3)
 def detection(rng):
     """Detection: a box inside the image, and a label."""
-    return {"input_shape": [16, 12, 1], "task": "detection", "outputs": 3}
+    return network_inputs(rng, [16, 12, 1], "detection", 3, ["box", "label"])
 
 
 @build_cnn.case(points=3)
 def segmentation(rng):
     """Segmentation: probabilities for every pixel of the input."""
-    return {"input_shape": [12, 20, 2], "task": "segmentation", "outputs": 3}
+    return network_inputs(rng, [12, 20, 2], "segmentation", 3)
 
 
 @build_cnn.case(points=2, visible=True)
 def control(rng):
     """Control: a mean and a positive scale."""
-    return {"input_shape": [8, 12, 3], "task": "control", "outputs": 2}
+    return network_inputs(rng, [8, 12, 3], "control", 2, ["mean", "scale"])
 
 
 @build_cnn.misconception

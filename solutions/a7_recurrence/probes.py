@@ -1,5 +1,5 @@
 """How this assignment's answers are exercised where calling and differentiating them does not suffice: text, batches of
-windows, a cell inside `keras.layers.RNN`, and draws that depend on a seed."""
+windows, a cell inside `keras.layers.RNN`, and draws that depend on a seed. What is concluded of them is in `observe.py`."""
 
 import itertools
 import random
@@ -11,64 +11,82 @@ import tensorflow as tf
 from autograder import probes
 from autograder.inside.probes import AnswerError, array, probe, tensors
 
+MAX_CHARACTERS = 2000  # of a text, or of an exception's message
+MAX_WEIGHTS = 20  # of a cell
+MAX_BATCHES, MAX_ENTRIES = 200, 10_000  # returned by one call; of one array of a batch
+
+
+def _code_numbers(text):
+    return np.array([ord(character) for character in text[:MAX_CHARACTERS]], np.int32)
+
+
+def _spelled(answer, arguments):
+    text = answer(*[tensors(value) for value in arguments])
+    return _code_numbers(text) if isinstance(text, str) else array(text)
+
 
 @probe
 def spelled(answer, inputs):
-    """Call a function that returns text, and observe its characters as code numbers."""
-    text = answer(*[tensors(value) for value in inputs])
-    if isinstance(text, str):
-        text = np.array([ord(character) for character in text[:probes.MAX_ITEMS]], np.int32)
-    return {"text in code numbers": array(text)}
+    """Call a function that returns text: its characters as code numbers."""
+    return {"text in code numbers": _spelled(answer, inputs)}
+
+
+@probe
+def spelled_each(answer, inputs):
+    """The same for several lists of ids."""
+    return {f"text {i + 1} in code numbers": _spelled(answer, arguments) for i, arguments in enumerate(inputs["calls"])}
+
+
+@probe
+def ids_of_each(answer, inputs):
+    """Call a function with several texts: the ids of each."""
+    return {f"ids of text {i + 1}": array(answer(*arguments)) for i, arguments in enumerate(inputs["calls"])}
 
 
 @probe
 def refuses(answer, inputs):
-    """Call a function with texts. Observe for which it raises a ValueError, whether that shows an unknown character, and how many
-    ids it returns for the others."""
-    refused, shown, counts = [], [], []
-    for text, vocabulary in inputs["texts"]:
-        unknown = [character for character in text if character not in vocabulary]
+    """Call a function with texts: the ids of each, or its ValueError's message in code numbers."""
+    seen = {}
+    for i, (text, vocabulary) in enumerate(inputs["texts"]):
         try:
-            ids = array(answer(text, vocabulary))
+            seen[f"ids of text {i + 1}"] = array(answer(text, vocabulary))
         except ValueError as error:
-            refused.append(True)
-            shown.append(any(repr(character) in str(error) for character in unknown))
-            counts.append(0)
-        else:
-            refused.append(False)
-            shown.append(False)
-            counts.append(ids.shape[0] if isinstance(ids, np.ndarray) and ids.ndim else 0)
-    return {"list of ValueErrors": np.array(refused), "list of messages that show the character": np.array(shown),
-            "count of ids": np.array(counts)}
+            seen[f"ValueError of text {i + 1}"] = _code_numbers(str(error))
+    return seen
 
 
 @probe
 def windows(answer, inputs):
-    """Call a function that returns batches of inputs and targets; observe the batches' sizes and all their windows."""
-    batches = answer(*[tensors(value) for value in inputs])
+    """Call a function that returns batches of inputs and targets: all of them."""
+    return _batches(answer, inputs, "")
+
+
+@probe
+def windows_of_each(answer, inputs):
+    """The same for several texts."""
+    seen = {}
+    for i, arguments in enumerate(inputs["calls"]):
+        seen |= _batches(answer, arguments, f" of text {i + 1}")
+    return seen
+
+
+def _batches(answer, arguments, of):
+    batches = answer(*[tensors(value) for value in arguments])
     try:
-        batches = list(itertools.islice(iter(batches), probes.MAX_ITEMS))
+        batches = list(itertools.islice(iter(batches), MAX_BATCHES + 1))
         batches = [list(itertools.islice(iter(batch), 3)) for batch in batches]
     except TypeError:
         raise AnswerError("returned something else than a list of pairs (inputs, targets).") from None
     if any(len(batch) != 2 for batch in batches):
         raise AnswerError("returned a list in which not every batch is a pair (inputs, targets).")
-    inputs, targets = ([array(batch[i]) for batch in batches] for i in range(2))
-    sizes = [part.shape[0] if isinstance(part, np.ndarray) and part.ndim else 0 for part in inputs]
-    return {"number of windows per batch": np.array(sizes, np.int32), "stack of inputs": _joined(inputs),
-            "stack of targets": _joined(targets)}
-
-
-def _joined(parts):
-    """Batches laid one after another, or a few words when they are no arrays of windows."""
-    words = [part for part in parts if isinstance(part, str)]
-    if words:
-        return words[0]
-    if odd := [part for part in parts if part.ndim != 2]:
-        return f"made of batches of shape {odd[0].shape}"
-    if len({part.shape[1] for part in parts}) > 1:
-        return "made of windows of different lengths"
-    return np.concatenate(parts) if parts else np.zeros((0, 0), np.int32)
+    if len(batches) > MAX_BATCHES:
+        raise AnswerError("returned far more batches than the text has windows.")
+    seen = {}
+    for i, batch in enumerate(batches):
+        for name, part in zip(("inputs", "targets"), map(array, batch)):
+            large = isinstance(part, np.ndarray) and part.size > MAX_ENTRIES
+            seen[f"{name} of batch {i + 1}{of}"] = "an array that is too large" if large else part
+    return seen
 
 
 # ---------------------------------------------------------------------------------------------------- cells
@@ -108,12 +126,15 @@ STEP, SEQUENCE = ("output", "new h", "new c"), ("stack of outputs", "last h", "l
 def _try(cell, x, states):
     """Take a step and say in words when it does not give the output and two states: Keras would only fail to unpack them."""
     given = cell(x, states)
-    if not isinstance(given, (list, tuple)) or len(given) != 2:
-        received = f"{len(given)} values" if isinstance(given, (list, tuple)) else "one value"
-        raise AnswerError(f"returned {received} from call; expected 2: the output and the list of new states.")
-    if not isinstance(given[1], (list, tuple)) or len(given[1]) != 2:
-        received = f"{len(given[1])} new states" if isinstance(given[1], (list, tuple)) else "new states that are no list"
-        raise AnswerError(f"returned {received} from call; expected a list of two, h and c.")
+    if not isinstance(given, (list, tuple)):
+        raise AnswerError("returned one value from call; expected 2: the output and the list of new states.")
+    if len(given) != 2:
+        raise AnswerError("returned {count} values from call; expected 2: the output and the list of new states.",
+                          count=len(given))
+    if not isinstance(given[1], (list, tuple)):
+        raise AnswerError("returned new states that are no list from call; expected a list of two, h and c.")
+    if len(given[1]) != 2:
+        raise AnswerError("returned {count} new states from call; expected a list of two, h and c.", count=len(given[1]))
 
 
 @probe
@@ -145,32 +166,32 @@ def in_model(answer, inputs, *, saved=False):
 
 @probe
 def new_cell(answer, inputs):
-    """Put a new cell into `keras.layers.RNN`, and observe what it is like before any training."""
+    """Put a new cell into `keras.layers.RNN`, before any training: its bias, and the shapes of its weights."""
     x, units = tensors(inputs["call"][0]), inputs["config"]["units"]
     _try(answer(**inputs["config"]), x[:, 0], [tf.zeros((len(x), units))] * 2)
     cell = answer(**inputs["config"])
     keras.layers.RNN(cell)(x)
     for name in ("kernel", "recurrent_kernel", "bias"):
         if not hasattr(getattr(cell, name, None), "assign"):
-            raise AnswerError(f"has no weight {name}: expected a variable in that attribute.")
+            raise AnswerError("has no weight {name}: expected a variable in that attribute.", name=name)
     observation = {f"shape of {name}": np.array(getattr(cell, name).shape) for name in ("kernel", "recurrent_kernel", "bias")}
     observation["state_size"] = array(list(cell.state_size) if isinstance(cell.state_size, (list, tuple)) else cell.state_size)
     observation["bias at the start"] = array(cell.bias)
-    return observation | {"number of trained weights": np.array(len(cell.trainable_weights))}
+    trained = itertools.islice(cell.trainable_weights, MAX_WEIGHTS)
+    return observation | {f"shape of trained weight {i + 1}": np.array(weight.shape) for i, weight in enumerate(trained)}
 
 
 # ---------------------------------------------------------------------------------------------------- draws
 
 
-def _drawn(value, count: int) -> int:
-    """An id as a Python int."""
-    value = array(value)
-    if isinstance(value, str) or value.ndim:
-        received = value if isinstance(value, str) else f"an array of shape {value.shape}"
-        raise AnswerError(f"returned {received}; expected one number.")
-    if value.dtype.kind not in "biuf" or not np.isfinite(value) or value != int(value) or not 0 <= value < count:
-        raise AnswerError("returned a number that is no id; expected a whole number from 0 to V - 1.")
-    return int(value)
+def _drawn(values):
+    """Ids side by side; the first that is no number ends it, and is there as it is."""
+    ids = []
+    for value in map(array, values):
+        if isinstance(value, str) or value.ndim:
+            return {"no number": value}
+        ids.append(value)
+    return {"ids": np.array(ids)}
 
 
 # With these 400 seeds NumPy's generator happens to cover the numbers from 0 to 1 evenly, so that the reference's own shares
@@ -180,23 +201,29 @@ FIRST_SEED = 6800
 
 @probe
 def draws(answer, inputs, *, times=400):
-    """Draw with many seeds, and observe how often each id came up."""
+    """Draw with many seeds."""
     logits, temperature = tensors(inputs[0]), inputs[1]
-    counts = np.zeros(len(logits))
-    for seed in range(FIRST_SEED, FIRST_SEED + times):
-        counts[_drawn(answer(logits, temperature, seed), len(logits))] += 1
-    return {"list of shares": counts / times}
+    return _drawn(answer(logits, temperature, seed) for seed in range(FIRST_SEED, FIRST_SEED + times))
+
+
+@probe
+def draws_of_each(answer, inputs, *, times):
+    """The same for every row of a table of logits, one after another."""
+    rows, temperature = tensors(inputs[0]), inputs[1]
+    return _drawn(answer(logits, temperature, seed) for logits in rows for seed in range(FIRST_SEED, FIRST_SEED + times))
 
 
 @probe
 def repeats(answer, inputs, *, times=12):
-    """Draw twice with each of several seeds, with other random numbers in between, and observe whether the ids agree."""
+    """Draw twice with each of several seeds, with other random numbers in between."""
     logits, temperature = tensors(inputs[0]), inputs[1]
-    agree = []
-    for seed in range(times):
-        first = _drawn(answer(logits, temperature, seed), len(logits))
-        random.seed(seed + 100)
-        np.random.seed(seed + 200)
-        tf.random.set_seed(seed + 300)
-        agree.append(first == _drawn(answer(logits, temperature, seed), len(logits)))
-    return {"same id both times, for every seed?": np.array(all(agree))}
+
+    def pairs():
+        for seed in range(times):
+            yield answer(logits, temperature, seed)
+            random.seed(seed + 100)
+            np.random.seed(seed + 200)
+            tf.random.set_seed(seed + 300)
+            yield answer(logits, temperature, seed)
+
+    return _drawn(pairs())

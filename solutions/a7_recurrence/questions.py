@@ -60,16 +60,24 @@ def characters_that_are_no_letters(rng):
     return "".join(str(rng.choice(vocabulary)) for _ in range(19)), vocabulary
 
 
-@encode.case(points=1)
+def some_empty(rng, *sizes):
+    """Ids in a vocabulary of four, for texts of these sizes and for three empty ones, in any order."""
+    return [rng.integers(0, 4, size=int(size)).astype(np.int32) for size in rng.permutation([*sizes, 0, 0, 0])]
+
+
+@encode.case(points=1, probe=Probe("ids_of_each"))
 def empty_text(rng):
-    """An empty text has no ids: shape (0,)."""
-    return "", "abc"
+    """An empty text has no ids: shape (0,). Some others are among them."""
+    return {"calls": [["".join("abcd"[number] for number in ids), "abcd"] for ids in some_empty(rng, 5, 7)]}
 
 
 @encode.case(points=1, probe=Probe("refuses"))
 def unknown_signs(rng):
-    """A line break, a space or a capital that the vocabulary does not hold, at the start, inside and at the end."""
-    return {"texts": [["ab\n", "abc"], [" ab", "abc"], ["aCb", "abc"], ["cab", "abc"], ["it's", list("ist")]]}
+    """A line break, a space or a capital that the vocabulary does not hold, at the start, inside and at the end; and texts
+    whose characters it holds."""
+    unknown = [["ab\n", "abc"], [" ab", "abc"], ["aCb", "abc"], ["it's", list("ist")], ["a\tbc", "abc"]]
+    known = [["".join(rng.choice(list("abc"), size=size)), "abc"] for size in rng.permutation([2, 4, 5, 7])]
+    return {"texts": [(unknown + known)[i] for i in rng.permutation(len(unknown) + len(known))]}
 
 
 @encode.misconception
@@ -157,13 +165,13 @@ def many_ids(rng):
 @decode.case(points=1)
 def spaces_and_line_breaks(rng):
     """Spaces and line breaks stay as they are, also at the ends."""
-    return np.array([0, 1, 4, 1, 1, 5, 0, 0, 1], np.int32), LETTERS
+    return np.array([0, 1, *rng.permutation([4, 1, 1, 5, 0, 7, 3]), 0, 1], np.int32), LETTERS
 
 
-@decode.case(points=1)
+@decode.case(points=1, probe=Probe("spelled_each"))
 def no_ids(rng):
-    """No ids at all: an empty string."""
-    return np.zeros(0, np.int32), "abc"
+    """No ids at all: an empty string. Some other ids are among them."""
+    return {"calls": [[ids, "abcd"] for ids in some_empty(rng, 3, 6)]}
 
 
 @decode.misconception
@@ -578,10 +586,10 @@ def one_character_more(rng):
     return rng.integers(0, 50, size=29).astype(np.int32), 7, 2
 
 
-@next_character_batches.case(points=1)
+@next_character_batches.case(points=1, probe=Probe("windows_of_each"))
 def shorter_than_a_window(rng):
-    """As many characters as a window has: too few, so the list is empty."""
-    return rng.integers(0, 50, size=9).astype(np.int32), 9, 2
+    """As many characters as a window has: too few, so the list is empty. One more is enough."""
+    return {"calls": [[rng.integers(0, 50, size=int(size)).astype(np.int32), 9, 2] for size in rng.permutation([9, 9, 10, 8])]}
 
 
 @next_character_batches.case(points=1)
@@ -733,7 +741,8 @@ def gradients_of_the_step(rng):
 @LSTMCell.case(points=1, probe=Probe("new_cell"))
 def more_new_units(rng):
     """A new cell of another size."""
-    return {"config": {"units": 5}, "call": [np.zeros((3, 4, 2), "float32")]}
+    units, depth = int(rng.integers(8, 20)), int(rng.choice([2, 5, 6, 7]))
+    return {"config": {"units": units}, "call": [np.zeros((3, 4, depth), "float32")]}
 
 
 @LSTMCell.case(points=3, probe=Probe("sequence"))
@@ -1235,7 +1244,8 @@ def as_it_is(rng):
 @sample_next.case(points=1)
 def hot(rng):
     """Temperature 3: the probabilities come closer together."""
-    return (np.array([4.0, 2.5, 1.0, -0.5, -2.0, -6.0]) + rng.uniform(-0.1, 0.1, size=6)).astype("float32"), 3.0
+    logits = rng.permutation(np.array([4.0, 2.5, 1.0, -0.5, -2.0, -6.0]) + rng.uniform(-0.1, 0.1, size=6)).astype("float32")
+    return np.roll(logits, int(np.argmax(logits) == 0)), 3.0
 
 
 @sample_next.case(points=1)
@@ -1244,16 +1254,22 @@ def cold(rng):
     return rng.permutation([0.5, 0.4, 0.0, -0.2, -0.3, -0.5, -0.6]).astype("float32"), 0.25
 
 
-@sample_next.case(points=1, probe=Probe("draws", {"times": 25}))
+def shuffled_rows(rng, logits, rows):
+    """The same logits in other orders: the largest is not always at the same place."""
+    table = rng.permuted(np.tile(np.array(logits, "float32"), (rows, 1)), axis=1)
+    return np.concatenate([table, np.roll(table[:1], 1, axis=1)])
+
+
+@sample_next.case(points=1, probe=Probe("draws_of_each", {"times": 5}))
 def logits_far_from_zero(rng):
     """Logits of around 900, where e overflows, one of them far above the others."""
-    return 900 + rng.permutation([45.0, 5.0, 0.0, -35.0]).astype("float32"), 1.0
+    return 900 + shuffled_rows(rng, [45.0, 5.0, 0.0, -35.0], 6), 1.0
 
 
-@sample_next.case(points=1, probe=Probe("draws", {"times": 25}))
+@sample_next.case(points=1, probe=Probe("draws_of_each", {"times": 5}))
 def nearly_frozen(rng):
     """Temperature 0.001: as good as always the largest, and everything stays finite."""
-    return rng.permutation([3.0, 2.0, 1.0, 0.0, -1.0, -2.0, -3.0, -4.0]).astype("float32"), 0.001
+    return shuffled_rows(rng, [3.0, 2.0, 1.0, 0.0, -1.0, -2.0, -3.0, -4.0], 6), 0.001
 
 
 @sample_next.misconception

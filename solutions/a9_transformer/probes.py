@@ -1,7 +1,7 @@
-"""How blocks and language models are exercised, whatever their insides look like: what they give for which characters.
+"""How blocks and language models are exercised, whatever their insides look like: calls of models with shaken weights.
 
-A language model may have learned or sinusoidal positions and any start of its weights. What follows from its logits is concluded
-in `observe.py`.
+A language model may have learned or sinusoidal positions and any start of its weights, so its numbers are nobody's to compare;
+what they promise is concluded in `observe.py`.
 """
 
 import tempfile
@@ -11,76 +11,70 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from autograder.inside.probes import AnswerError, array, probe, tensors
+from autograder.inside.probes import array, probe, tensors
 
 
 @probe
 def logits(answer, inputs):
     """The logits for several arrays of ids."""
     model, _ = _built(answer, inputs, inputs["ids"][0])
-    return {f"output {number}": array(model(tensors(ids))) for number, ids in enumerate(inputs["ids"])}
+    return {f"logits {i + 1}": array(model(tensors(ids))) for i, ids in enumerate(inputs["ids"])}
 
 
 @probe
 def influence(answer, inputs):
-    """The outputs for `x` (1, T) or (1, T, D) with one position at a time replaced by `other`'s, and for `x`, last."""
+    """The outputs when one position of `x` at a time is replaced by that of `other`; those of `x` as it is come last."""
     model, _ = _built(answer, inputs, inputs["x"])
-    x, other = inputs["x"], inputs["other"]
-    length = x.shape[1]
-    batch = np.repeat(x, length + 1, axis=0)
-    for t in range(length):
+    x, other = inputs["x"], inputs["other"]  # (1, T) ids, or (1, T, D)
+    batch = np.repeat(x, x.shape[1] + 1, axis=0)
+    for t in range(x.shape[1]):
         batch[t, t] = other[0, t]
-    return {"output": array(model(tensors(batch)))}
+    return {"outputs": array(model(tensors(batch)))}
 
 
 @probe
 def order(answer, inputs):
-    """The logits for ids (1, T), for the same with each of `swaps` made, and for the first character repeated."""
+    """The logits of sequences that differ in the order of their characters."""
     model, ids = _built(answer, inputs, inputs["ids"])
-    swapped = np.repeat(ids, len(inputs["swaps"]), axis=0)
-    for row, (a, b) in zip(swapped, inputs["swaps"]):
-        row[[a, b]] = row[[b, a]]
-    return {"output": array(model(tensors(np.concatenate([ids, swapped, np.full_like(ids, ids[0, 0])]))))}
+    return {"logits": array(model(tensors(ids)))}
 
 
 @probe
 def blocks(answer, inputs):
-    """The sizes of all trainable weights for each of `numbers` of blocks; the largest gradient of each matrix of the last."""
+    """The sizes of all trainable weights when 1 and when 2 blocks are asked for, the logits of the second model, and the gradient
+    of a score with respect to each of its weight matrices."""
     seen = {}
-    for place, number in enumerate(inputs["numbers"]):
-        model, ids = _built(answer, inputs, inputs["ids"], blocks=int(number))
-        variables = model.trainable_variables
-        seen[f"sizes of weights {place}"] = np.array([int(np.prod(variable.shape)) for variable in variables], np.int64)
-    matrices = [variable for variable in variables if len(variable.shape) > 1]
-    if not matrices:
-        raise AnswerError("has no trainable weights: create layers in __init__ and keep them in attributes of the model.")
+    for number in (1, 2):
+        model, ids = _built(answer, inputs, inputs["ids"], blocks=number)
+        sizes = [int(np.prod(variable.shape)) for variable in model.trainable_variables]
+        seen[f"sizes with {number}"] = np.array(sizes, np.int64)
+    matrices = [getattr(variable, "value", variable) for variable in model.trainable_variables if len(variable.shape) > 1]
     with tf.GradientTape() as tape:
         output = model(tensors(ids))
         score = tf.reduce_sum(tf.nn.log_softmax(output)[..., 0])
-    gradients = tape.gradient(score, [getattr(variable, "value", variable) for variable in matrices])
-    largest = [0.0 if gradient is None else float(np.abs(np.asarray(array(gradient))).max()) for gradient in gradients]
-    return seen | {"output": array(output), "largest gradients": np.array(largest)}
+    gradients = tape.gradient(score, matrices)
+    return seen | {"logits": array(output)} | {f"gradient {i + 1}": array(gradient) for i, gradient in enumerate(gradients)}
 
 
 @probe
 def compiled(answer, inputs):
-    """The logits, and those of a graph in which the batch size is unknown, as in `fit`."""
+    """The logits by a direct call, and by a graph in which the batch size is unknown, as in `fit`."""
     model, ids = _built(answer, inputs, inputs["ids"])
     signature = [tf.TensorSpec([None, ids.shape[1]], tf.int32)]
     graph = tf.function(model, input_signature=signature, autograph=False)  # as `fit` does it
-    return {"output": array(model(tensors(ids))), "other": array(graph(tensors(ids)))}
+    return {"directly": array(model(tensors(ids))), "in a graph": array(graph(tensors(ids)))}
 
 
 @probe
 def saved(answer, inputs):
-    """The logits, and those of the model once saved and loaded."""
+    """The logits of a model before it is saved and after it is loaded."""
     model, ids = _built(answer, inputs, inputs["ids"])
     before = array(model(tensors(ids)))
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "model.keras"
         model.save(path)
         loaded = keras.models.load_model(path, custom_objects={answer.__name__: answer}, compile=False)
-    return {"output": before, "other": array(loaded(tensors(ids)))}
+    return {"before": before, "after": array(loaded(tensors(ids)))}
 
 
 def _built(answer, inputs, values, **changes):

@@ -820,13 +820,26 @@ def takes_the_logarithm_of_softmax(labels, logits, added=0.0):
 LanguageModel = Question(lesson.LanguageModel, forbid=ATTENTION_LAYERS, uses=("TransformerBlock",))
 
 
-SOME_EQUAL = (0, 0, 1, 2, 2)  # which of three rows of ids stand in a batch of five, in an order of the case's own
-
-
-def model_inputs(vocabulary_size, blocks, max_length, ids, d_model=8, num_heads=2, d_ff=20, **more):
+def model_inputs(vocabulary_size, blocks, max_length, ids, d_model=8, num_heads=2, d_ff=20):
     config = {"vocabulary_size": vocabulary_size, "d_model": d_model, "num_heads": num_heads, "d_ff": d_ff, "blocks": blocks,
               "max_length": max_length}
-    return {"config": config, "ids": ids} | more
+    return {"config": config, "ids": ids}
+
+
+def repeated_rows(rng, rows, length, characters):
+    """Ids of three sequences that come several times, in an order of their own."""
+    ids = rng.integers(0, characters, size=(3, length))
+    ids[:, -1] = rng.permutation(characters)[:3]
+    return ids[rng.permutation([0, 1, 2, *rng.integers(0, 3, size=rows - 3)])]
+
+
+def order_inputs(rng, characters, max_length, ids, swap):
+    """A sequence, itself with two characters swapped, and its first one repeated; some twice, in an order of their own."""
+    swapped = ids.copy()
+    swapped[list(swap)] = ids[list(swap[::-1])]
+    sequences = np.stack([ids, swapped, np.full_like(ids, ids[0])])
+    which = rng.permutation([0, 1, 2, int(rng.integers(0, 3)), int(rng.integers(0, 3))])
+    return {**model_inputs(characters, 1, max_length, sequences[which]), "rows": [int(np.argmax(which == i)) for i in range(3)]}
 
 
 @LanguageModel.case(points=1, visible=True, probe=Probe("logits"))
@@ -846,55 +859,55 @@ def the_future_is_hidden(rng):
 @LanguageModel.case(points=1, visible=True, probe=Probe("order"))
 def it_knows_who_came_first(rng):
     """Of the characters 0 1 2 3 the first and the third change places, then 0 is repeated: the logits notice both."""
-    return model_inputs(6, 1, 5, np.array([[0, 1, 2, 3]]), swaps=[[0, 2]])
+    return order_inputs(rng, 6, 5, np.array([0, 1, 2, 3]), (0, 2))
 
 
 @LanguageModel.case(points=1, visible=True, probe=Probe("blocks"))
 def one_block_and_two(rng):
     """How many blocks' worth of trainable weights are there when 1 and 2 are asked for, and does every weight matrix learn?"""
-    return model_inputs(4, 1, 5, np.array([[0, 1, 2, 3, 0], [3, 3, 1, 0, 2]]), numbers=[1, 2])
+    return model_inputs(4, 1, 5, np.array([[0, 1, 2, 3, 0], [3, 3, 1, 0, 2]]))
 
 
 @LanguageModel.case(points=4, probe=Probe("influence"))
 def the_future_is_hidden_in_a_stack(rng):
-    """The same for two blocks and another length; some characters are replaced by themselves."""
-    ids = rng.integers(0, 11, size=(1, 6))
-    step = rng.integers(1, 11, size=(1, 6)) * rng.permutation([0, 0, 1, 1, 1, 1])
-    inputs = model_inputs(11, 2, 6, None, d_model=12, num_heads=3, d_ff=10)
-    return {"config": inputs["config"], "x": ids, "other": (ids + step) % 11}
+    """The same for two blocks and another length; some characters are replaced by themselves, which changes nothing."""
+    length = int(rng.integers(6, 9))
+    ids, steps = rng.integers(0, 11, size=(1, length)), rng.integers(1, 11, size=(1, length))
+    steps[0, rng.choice(length, size=2, replace=False)] = 0
+    inputs = model_inputs(11, 2, 8, None, d_model=12, num_heads=3, d_ff=10)
+    return {"config": inputs["config"], "x": ids, "other": (ids + steps) % 11}
 
 
 @LanguageModel.case(points=3, probe=Probe("logits"))
 def any_length_up_to_the_longest(rng):
-    """Sequences of one character, of a middle length and of the greatest length, some of them more than once."""
-    short, middle, long = (rng.integers(0, 5, size=size) for size in ((4, 1), (1, 7), (3, 9)))
-    return model_inputs(5, 1, 9, [short, middle, long[rng.permutation(SOME_EQUAL)]])
+    """Sequences of one character, of a middle length and of the greatest length."""
+    return model_inputs(5, 1, 9, [repeated_rows(rng, 6, 1, 5), rng.integers(0, 5, size=(1, 7)), repeated_rows(rng, 8, 9, 5)])
 
 
 @LanguageModel.case(points=5, probe=Probe("order"))
 def order_matters(rng):
     """Two earlier characters change places, and one character is repeated: the logits notice both."""
-    swaps = [[0, 2], [3, 1], [4, 0], [2, 2], [1, 1], [3, 3]]  # half of them change nothing
-    return model_inputs(9, 1, 7, rng.permutation(9)[None, :6], swaps=[swaps[i] for i in rng.permutation(6)])
+    return order_inputs(rng, 9, 7, rng.permutation(9)[:6], tuple(rng.choice(5, size=2, replace=False).tolist()))
 
 
 @LanguageModel.case(points=4, probe=Probe("blocks"))
 def as_many_blocks_as_asked_for(rng):
-    """Models with two numbers of blocks: how many blocks' worth of trainable weights they have, and whether every weight matrix
-    gets a gradient."""
-    return model_inputs(5, 1, 6, rng.integers(0, 5, size=(2, 6)), numbers=[int(n) for n in rng.permutation(5)[:2] + 1])
+    """Models with 1 and 2 blocks: how many blocks' worth of trainable weights they have, and whether every weight matrix gets a
+    gradient."""
+    heads = int(rng.integers(2, 5))
+    return model_inputs(5, 1, 6, repeated_rows(rng, 7, 6, 5), d_model=4 * heads, num_heads=heads, d_ff=int(rng.integers(20, 30)))
 
 
 @LanguageModel.case(points=2, probe=Probe("compiled"))
 def any_batch_size(rng):
     """In a compiled function whose batch size is unknown, as in `fit`."""
-    return model_inputs(13, 1, 6, rng.integers(0, 13, size=(3, 5))[rng.permutation(SOME_EQUAL)])
+    return model_inputs(13, 1, 6, repeated_rows(rng, 7, 5, 13))
 
 
 @LanguageModel.case(points=2, probe=Probe("saved"))
 def saved_and_loaded_again(rng):
     """The model is saved to a file, loaded and used."""
-    return model_inputs(10, 1, 7, rng.integers(0, 10, size=(3, 7))[rng.permutation(SOME_EQUAL)])
+    return model_inputs(10, 1, 7, repeated_rows(rng, 6, 7, 10))
 
 
 @LanguageModel.misconception
