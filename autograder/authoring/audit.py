@@ -64,7 +64,7 @@ def forged(course: Course, assignment: str, key: Key) -> list[tuple[str, int]]:
     """Hidden cases, with their points, that a reply wins which knows nothing of their inputs.
 
     Tried for each: what the reference gives for the same case of a course with another secret, and arrays of the same names and
-    shapes that hold zeros, ones or nothing. Whoever answers so has not looked at what was asked.
+    shapes that hold zeros, ones or NaN, empty arrays, and nothing at all. Whoever answers so has not looked at what was asked.
     """
     folder, won = course.solution(assignment), []
     extra, observers = probes.own_probes(folder), load_observers(folder)
@@ -80,7 +80,8 @@ def forged(course: Course, assignment: str, key: Key) -> list[tuple[str, int]]:
             with warnings.catch_warnings(action="ignore"):
                 replay = probes.exercise(questions[question.name].answer, case.probe, inputs, name, extra)
             arrays = {name: value for name, value in replay.items() if not isinstance(value, str)}
-            constant = ({name: fill(value) for name, value in arrays.items()} for fill in (np.zeros_like, np.ones_like))
+            fills = (np.zeros_like, np.ones_like, lambda value: np.full(value.shape, np.nan), lambda value: np.zeros(0))
+            constant = ({name: fill(value) for name, value in arrays.items()} for fill in fills)
             outcomes = (observed(Outcome(reply), case.probe, case.inputs, observers) for reply in (replay, {}, *constant))
             right = Outcome(case.expected)
             if any(outcome.observation is not None and same_outcome(outcome, right, case) for outcome in outcomes):

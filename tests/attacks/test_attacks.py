@@ -264,7 +264,8 @@ def test_everything_above_holds_for_an_ordinary_user(tmp_path_factory):
             parent.chmod(parent.stat().st_mode | 0o711)
     script = open_closed_parents([Path(sys.base_prefix), Path(sys.prefix), ROOT, *map(Path, sys.path)])
     command = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "--bounding-set=-all", sys.executable, "-m", "pytest",
-               "-p", "no:cacheprovider", "-p", "no:xdist", "--basetemp", str(shared / "pytest"), str(Path(__file__)), str(ROOT / "tests" / "test_confine.py")]
+               "-p", "no:cacheprovider", "-p", "no:xdist", "--basetemp", str(shared / "pytest"), str(Path(__file__)),
+               str(ROOT / "tests" / "test_confine.py"), "-k", "not (test_attacks and landlock)"]  # its walls: test_confine
     done = subprocess.run(["unshare", "--mount", "sh", "-c", f"{script}\ncd {ROOT}\nexec \"$@\"", "sh", *command], text=True,
                           capture_output=True, timeout=900,
                           env={**os.environ, "HOME": str(shared), "TMPDIR": str(shared), "KIT_ORDINARY_USER": "1",
