@@ -210,10 +210,12 @@ def test_links_and_odd_files_are_lines_not_ways_in(course, graded):
         "binary": lambda path: path.write_bytes(os.urandom(4096)),
     }.items():
         folder = submitted / student / NAME
+        shutil.rmtree(folder, ignore_errors=True)  # of the other level's turn
         folder.mkdir(parents=True)
         make(folder / "doubling.ipynb")
         cases[student] = folder
-    (submitted / "linked-folder").mkdir()
+    (submitted / "linked-folder").mkdir(exist_ok=True)
+    (submitted / "linked-folder" / NAME).unlink(missing_ok=True)
     (submitted / "linked-folder" / NAME).symlink_to(submitted / "bob" / NAME)
     cases["linked-folder"] = submitted / "linked-folder" / NAME
     for student, folder in cases.items():
@@ -226,6 +228,7 @@ def test_files_beside_the_notebook_are_not_taken(course, graded):
     folder = hand_in(course, "with-modules", solved(course))
     for name in ("numpy.py", "autograder.py", "tensorflow.py", "sitecustomize.py", "ipykernel_launcher.py", "nbgrader_config.py", "x.pth"):
         (folder / name).write_text("raise SystemExit('taken')\n")
+    (folder / "hard_link.py").unlink(missing_ok=True)
     os.link(course.solution(NAME) / "lesson.py", folder / "hard_link.py")
     added = nbformat.v4.new_code_cell("import os\nprint(sorted(os.listdir()))")
     notebook = solved(course)
