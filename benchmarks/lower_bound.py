@@ -49,7 +49,7 @@ def run(submission, key) -> None:
     for question in key.questions:
         for case in question.cases:
             try:
-                probes.observe(namespace[question.name], case.probe, case.inputs, f"{question.name}/{case.name}")
+                probes.exercise(namespace[question.name], case.probe, case.inputs, f"{question.name}/{case.name}")
             except Exception:
                 continue
 

@@ -205,9 +205,8 @@ def memory(course, submission: Path) -> dict:
                 child.run_cell(cell.source, cell.id)
             for question in key.questions:
                 for case in question.cases:
-                    child.observe(question.name, {"name": case.probe.name, "options": case.probe.options}, case.inputs, "x",
-                                  question.forbid)
-            own = child.usage()["memory"]
+                    child.exercise(question.name, case.probe, case.inputs, "x", question.forbid)
+            own = child.usage().memory
     return {"isolation": sandbox.isolation, "warm worker": parent / 2**20, "submission": own / 2**20}
 
 
