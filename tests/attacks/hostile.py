@@ -59,9 +59,13 @@ def cell(tries: str, **options):
 def forge_on_every_descriptor(x):
     import os
 
-    from autograder.inside import wire
+    import numpy as np
 
-    frames = [wire.pack({"observation": {"output": x * 0}}), wire.pack({"passed": True, "score": 100, "points": 100})]
+    from autograder.inside import protocol, wire
+
+    outcome = protocol.Outcome({"output": np.zeros(4)})
+    frames = [wire.pack(protocol.numbered(number, protocol.Exercised(outcome))) for number in range(40)]
+    frames.append(wire.pack({"passed": True, "score": 100, "points": 100}))
     for descriptor in range(3, 256):
         for frame in frames:
             try:
@@ -77,14 +81,15 @@ def forge_through_frames(x):
 
     import numpy as np
 
-    from autograder.inside import wire
+    from autograder.inside import protocol, wire
 
+    outcome = protocol.Outcome({"output": np.zeros(4)})
     frame = sys._getframe()
     while frame is not None:
-        for value in frame.f_locals.values():
+        for value in list(frame.f_locals.values()):
             if type(value).__name__ == "socket":
-                for _ in range(3):
-                    wire.send(value, {"observation": {"output": np.zeros(4)}, "passed": True, "score": 100})
+                for number in range(40):
+                    wire.send(value, protocol.numbered(number, protocol.Exercised(outcome)))
         frame = frame.f_back
     return x
 
@@ -95,13 +100,14 @@ def ask_the_parent(x):
     import os
     import socket
 
-    from autograder.inside import wire
+    from autograder.inside import protocol, wire
 
+    requests = protocol.Reap(os.getppid(), 0.0), protocol.Fork("process", "/", {}), protocol.Inspect([], {})
     for value in gc.get_objects():
         if isinstance(value, socket.socket) and value.fileno() >= 0:
-            for request in ({"reap": os.getppid(), "grace": 0}, {"usage": 1}, {"fork": {"isolation": "process", "folder": "/"}}):
+            for number, request in enumerate(requests):
                 try:
-                    wire.send(value, request)
+                    wire.send(value, protocol.numbered(number, request))
                 except (OSError, wire.WireError):
                     pass
     return x
@@ -140,8 +146,8 @@ def patch_the_worker(x):
     import sys
 
     for name in ("worker", "probes", "wire", "watch"):
-        module = sys.modules.get(f"autograder.{name}") or (sys.modules["__main__"] if name == "worker" else None)
-        for attribute in ("_observe", "_run_cell", "observe", "call", "array", "send", "watching"):
+        module = sys.modules[f"autograder.inside.{name}"]
+        for attribute in ("_exercise", "_run_cell", "_reply", "exercise", "call", "array", "send", "watching"):
             if hasattr(module, attribute):
                 setattr(module, attribute, lambda *arguments, **options: {"observation": {"output": 1}, "score": 100, "passed": True})
     return x
@@ -150,9 +156,10 @@ def patch_the_worker(x):
 @answer("lets every array that is sent compare equal to anything")
 def patch_the_wire(x):
     import autograder.inside.wire
+    from autograder.inside import protocol
 
-    pack = autograder.inside.wire.pack
-    autograder.inside.wire.pack = lambda message: pack({"observation": {"output": "an array of shape (3,)"}, "error": None, "passed": True})
+    pack, outcome = autograder.inside.wire.pack, protocol.Outcome({"output": "an array of shape (3,)"})
+    autograder.inside.wire.pack = lambda message: pack(protocol.numbered(message["number"], protocol.Exercised(outcome)))
     return x
 
 

@@ -4,8 +4,11 @@ Each is graded as a whole file in a sandbox that then grades an honest notebook,
 runs as the present user and, when that is root, once more as an ordinary user.
 """
 
+import ast
+import importlib
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -130,6 +133,13 @@ def test_an_attack_gains_nothing_sees_nothing_and_harms_nobody(course, graded, n
 
 def test_there_are_many_different_attacks():
     assert len(BY_NAME) >= 40 and len({attack.tries for attack in hostile.ATTACKS}) == len(hostile.ATTACKS)
+
+
+def test_what_attacks_patch_is_still_called_so():
+    source = BY_NAME["patch_the_worker"].double
+    modules, attributes = (ast.literal_eval(f"({found})") for found in re.findall(r"for \w+ in \((.*?)\):", source))
+    there = [importlib.import_module(f"autograder.inside.{module}") for module in modules]
+    assert [name for name in attributes if not any(hasattr(module, name) for module in there)] == []
 
 
 @pytest.mark.skipif("KIT_ORDINARY_USER" in os.environ, reason="shown once, by the user who runs the tests")
