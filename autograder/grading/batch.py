@@ -20,7 +20,7 @@ from autograder.grading.cache import Cache, unchanged
 from autograder.grading.grade import grade
 from autograder.grading.key import Key
 from autograder.grading.observe import FILE as OBSERVERS
-from autograder.grading.observe import load_observers
+from autograder.grading.observe import load_observers, without_observers
 from autograder.grading.spill import Spill
 from autograder.grading.submission import Submission, Unreadable, find_notebook, read_submission
 from autograder.grading.verdict import Status, Verdict, broken, by_hand, unreadable
@@ -49,7 +49,7 @@ class Job:
     @property
     def inside(self) -> list[Path]:
         """What every scratch directory holds."""
-        return [file for file in self.files if file.name != OBSERVERS]
+        return without_observers(self.files)
 
     @property
     def modules(self) -> tuple[str, ...]:

@@ -20,8 +20,9 @@ import numpy as np
 from autograder.grading import compare, diagnose
 from autograder.grading.key import CaseKey, Key, QuestionKey
 from autograder.grading.submission import Submission
-from autograder.inside.protocol import Failure, Outcome, Use
+from autograder.inside.protocol import MAX_LINE, Failure, Outcome, Use
 from autograder.inside.watch import LIBRARY, TAMPERING
+from autograder.sandbox.sandbox import printable_text
 
 # Exceptions by name: Python's, and those of TensorFlow, Keras and NumPy that wrong answers meet.
 ERRORS = frozenset(name for name, kind in vars(builtins).items() if isinstance(kind, type) and issubclass(kind, BaseException)
@@ -43,7 +44,6 @@ TOO_BUSY = "It used too much processor time and was stopped."
 BROKEN = "It does not keep to what is asked. Read the description of the question again, and try inputs of other sizes."
 UNDEFINED = "It is not defined."
 MOST_LINES = 4096  # of a submission that may be quoted: which one is at most 12 bits
-LONGEST_LINE = 120  # characters; the worker cuts what it quotes there
 MOST_FORMS = 2**18  # of one `AnswerError`'s sentence
 SECONDS = tuple(2.0**power for power in range(-2, 11))  # that a submission may have taken
 
@@ -65,7 +65,7 @@ class Known:
 
 def quotable(submission: Submission) -> frozenset[str]:
     """The lines of a submission's cells, as the worker quotes them; none when there are too many."""
-    lines = frozenset(_printable(line.strip()[:LONGEST_LINE]) for cell in submission.cells for line in cell.source.splitlines())
+    lines = frozenset(printable_text(line.strip(), MAX_LINE) for cell in submission.cells for line in cell.source.splitlines())
     return lines - {""} if len(lines) <= MOST_LINES else frozenset()
 
 
@@ -130,10 +130,6 @@ def _reached(function: str | None) -> str:
 
 def _raised(error: str, message: str, line: str | None) -> str:
     return f"It raised {error}{': ' if message else ''}{message.rstrip('.')}{f' at `{line}`' if line else ''}."
-
-
-def _printable(text: str) -> str:
-    return "".join(character for character in text if character.isprintable() or character == "\t")
 
 
 # ---------------------------------------------------------------------------------------------------- an answer's contract

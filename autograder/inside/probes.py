@@ -31,7 +31,7 @@ from types import ModuleType
 
 import numpy as np
 
-from autograder.inside.protocol import NO_ARRAY, WORDS, Failure, Observation, Probe
+from autograder.inside.protocol import MAX_LINE, NO_ARRAY, WORDS, Failure, Observation, Probe
 
 MAX_BYTES = 6 * 2**20  # of one observed array: an answer to a homework question is never larger
 MAX_ITEMS = 100_000  # taken from an iterator
@@ -130,7 +130,7 @@ def failure(error: BaseException) -> Failure:
         if len(lines) > 1 and lines[0].startswith("Exception encountered when calling"):
             lines = lines[1:]  # Keras's own reason comes second
         message = lines[0] if lines else ""
-    return Failure(str(type(error).__name__), message[:MAX_MESSAGE], line[:120] if line else None, function,
+    return Failure(str(type(error).__name__), message[:MAX_MESSAGE], line[:MAX_LINE] if line else None, function,
                    error.sentence if answer_error else None, dict(error.fields) if answer_error else {})
 
 

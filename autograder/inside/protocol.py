@@ -21,6 +21,7 @@ from autograder.inside.wire import WireError
 SIGNS = ("autograder", "ctypes", "exec", "fork", "subprocess", "thread", "v1 session", "watch")
 
 Observation = dict[str, np.ndarray | str]  # named arrays, or a few words where the answer gave something that is no array
+MAX_LINE = 120  # characters of a notebook's line that are quoted
 NO_ARRAY = "something that is no array"
 # All that is ever said in the place of an array. Fixed texts: what stands there can carry nothing else out of a sandbox.
 _THINGS = ("None", "a string", "an integer beyond 64 bits", "a ragged tensor", "a symbolic tensor, which has no value",

@@ -11,7 +11,7 @@ import ast
 import fnmatch
 from dataclasses import dataclass, field
 
-from autograder.inside.protocol import Inspect, Inspected, Use
+from autograder.inside.protocol import MAX_LINE, Inspect, Inspected, Use
 from autograder.inside.watch import NEVER
 
 CANONICAL = (("tensorflow.compat.v1", "tf"), ("tensorflow.compat.v2", "tf"), ("tensorflow", "tf"), ("tf.keras", "keras"),
@@ -239,4 +239,4 @@ def _without_magics(source: str) -> str:
 def _line(source: str, node: ast.AST) -> str:
     lines = source.splitlines()
     number = getattr(node, "lineno", 0)
-    return lines[number - 1].strip()[:120] if 0 < number <= len(lines) else ""
+    return lines[number - 1].strip()[:MAX_LINE] if 0 < number <= len(lines) else ""

@@ -31,7 +31,7 @@ from types import CodeType, FrameType
 from typing import Any
 
 from autograder.inside import probes
-from autograder.inside.protocol import Use
+from autograder.inside.protocol import MAX_LINE, Use
 
 OPERATIONS = "tf.raw_ops."  # a pattern that begins so names TensorFlow operation types
 LIBRARY = "library:"  # begins a use: the answer is a library's own function
@@ -110,7 +110,7 @@ class _Stack:
             if own or not _of_a_library(code):
                 inside = True
                 if line is None and probes.in_notebook(code.co_filename):
-                    line = linecache.getline(code.co_filename, frame.f_lineno).strip()[:120] or None
+                    line = linecache.getline(code.co_filename, frame.f_lineno).strip()[:MAX_LINE] or None
             if own or GENERATED in code.co_filename and code.co_name in self.names:
                 break  # what lies further out called the answer
             frame = frame.f_back

@@ -27,6 +27,7 @@ import psutil
 from autograder.inside import wire
 from autograder.inside.confine import SCRATCH
 from autograder.inside.protocol import (
+    MAX_LINE,
     SIGNS,
     CellDone,
     Exercise,
@@ -300,7 +301,7 @@ class Child:
         """
         found = self._request(Inspect(cells, questions), Inspected, 2 * INSPECT_SECONDS, INSPECT_SECONDS)
         uses = {name: use for name in questions if name in found.found for use in _uses((found.found[name],))}
-        return Inspected(uses, _signs(found.signs), _text(found.unread, 40))
+        return Inspected(uses, _signs(found.signs), printable_text(found.unread, 40))
 
     def exercise(self, question: str, probe: Probe, inputs: Any, seed: str, forbid: tuple[str, ...] = (),
                  others: tuple[str, ...] = ()) -> Outcome:
@@ -390,7 +391,7 @@ def _outcome(outcome: Outcome) -> Outcome:
     if outcome.observation is not None and outcome.failure is None:
         if len(outcome.observation) > 1000:
             raise Died("crashed", "The reply of your code's process could not be read.")
-        seen = {_text(name, 80): _text(value, 120) if isinstance(value, str) else value
+        seen = {printable_text(name, 80): printable_text(value, 120) if isinstance(value, str) else value
                 for name, value in outcome.observation.items()}
         return Outcome(seen, uses=_uses(outcome.uses), signs=_signs(outcome.signs))
     if outcome.undefined:
@@ -404,7 +405,7 @@ def _signs(signs: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def _uses(uses: tuple[Use, ...]) -> tuple[Use, ...]:
-    return tuple(Use(_text(use.name, 80), _text(use.line, 120) or None) for use in uses[:20])
+    return tuple(Use(printable_text(use.name, 80), printable_text(use.line, MAX_LINE) or None) for use in uses[:20])
 
 
 def _count(number: int) -> int:
@@ -420,7 +421,7 @@ class Room:
 
     def text(self, value) -> str:
         """As much of a text as there is room for."""
-        text = _text(value, self.characters)
+        text = printable_text(value, self.characters)
         self.dropped_characters += max(len(value) - self.characters, 0) if isinstance(value, str) else 0
         self.characters -= len(text)
         return text
@@ -473,7 +474,7 @@ def _how(code: int | None) -> str:
     return f" (exit status {code})"
 
 
-def _text(value, limit: int) -> str:
+def printable_text(value, limit: int) -> str:
     """Text from a student's process, without control characters that a terminal or log would obey."""
     if not isinstance(value, str):
         return ""
@@ -483,10 +484,10 @@ def _text(value, limit: int) -> str:
 def _failure(failure: Failure | None) -> Failure | None:
     if failure is None:
         return None
-    return Failure(_text(failure.error, 80), _text(failure.message, 300).replace("\n", " "),
-                   _text(failure.line, 120).replace("\n", " ") or None, _text(failure.function, 80) or None,
-                   _text(failure.sentence, 300) or None,
-                   {_text(name, 40): _text(value, 80) if isinstance(value, str) else value for name, value in
+    return Failure(printable_text(failure.error, 80), printable_text(failure.message, 300).replace("\n", " "),
+                   printable_text(failure.line, MAX_LINE).replace("\n", " ") or None,
+                   printable_text(failure.function, 80) or None, printable_text(failure.sentence, 300) or None,
+                   {printable_text(name, 40): printable_text(value, 80) if isinstance(value, str) else value for name, value in
                     list(failure.fields.items())[:9] if isinstance(value, (str, int, list)) and len(str(value)) <= 200})
 
 

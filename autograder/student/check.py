@@ -22,8 +22,7 @@ import numpy as np
 from autograder.grading.grade import grade as grade_submission
 from autograder.grading.judge import judge, mend_first
 from autograder.grading.key import Key, KeyFileError, QuestionKey, load
-from autograder.grading.observe import FILE as OBSERVERS
-from autograder.grading.observe import load_observers, observed
+from autograder.grading.observe import load_observers, observed, without_observers
 from autograder.grading.submission import RunCell, Submission, Unreadable, read_cells
 from autograder.grading.verdict import QuestionVerdict, Status, Verdict
 from autograder.inside import probes, watch
@@ -83,8 +82,8 @@ def check_notebook(path: Path, limits: Limits = DEFAULT_LIMITS) -> tuple[Verdict
             continue
         name = cell["grade_id"] or cell["id"] or f"cell-{number + 1}"
         cells.append(RunCell(name, cell["source"], question=name if name in names else None))
-    files = [file for file in path.parent.iterdir() if file.is_file() and file.suffix in (".npz", ".py", ".txt", ".csv")
-             and file.name != OBSERVERS]
+    files = without_observers(file for file in path.parent.iterdir()
+                              if file.is_file() and file.suffix in (".npz", ".py", ".txt", ".csv"))
     with Sandbox(files, limits, "process") as sandbox:  # the student's own code on the student's own machine
         submission = Submission(path.stem, tuple(cells), ())
         return grade_submission(submission, key, sandbox, observers=load_observers(path.parent)), key
