@@ -12,6 +12,7 @@ from pathlib import Path
 os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
 os.environ["TF_ENABLE_ONEDNN_OPTS"] = "0"
 os.environ["CUDA_VISIBLE_DEVICES"] = "-1"
+os.environ["TF_NUM_INTRAOP_THREADS"] = os.environ["TF_NUM_INTEROP_THREADS"] = "1"  # as in the sandbox; tests run side by side
 os.environ["MPLBACKEND"] = "Agg"
 os.environ.pop("AUTOGRADER_SECRET", None)
 

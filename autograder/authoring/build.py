@@ -10,6 +10,7 @@ import concurrent.futures
 import contextlib
 import dataclasses
 import functools
+import gc
 import hashlib
 import inspect
 import logging
@@ -82,12 +83,15 @@ def processes(jobs: int):
     """A `run` for `build` that computes in `jobs` processes, each of which imports TensorFlow once."""
     # Spawned, not forked: TensorFlow does not survive a fork once it has run.
     context = multiprocessing.get_context("spawn")
-    with concurrent.futures.ProcessPoolExecutor(jobs, context, initializer=_quiet) as pool:
+    with concurrent.futures.ProcessPoolExecutor(jobs, context, initializer=_ready) as pool:
         yield pool.map
 
 
-def _quiet() -> None:
+def _ready() -> None:
+    import keras  # noqa: F401
+
     logging.getLogger("tensorflow").setLevel(logging.ERROR)  # layers are traced over and over here, as they have to be
+    gc.freeze()  # what is imported is no garbage: it need not be looked through again and again
 
 
 def source_digest(folder: Path) -> str:

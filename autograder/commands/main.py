@@ -9,6 +9,9 @@ import sys
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")  # the same rounding in build and sandbox
 os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
+# Answers are small: handing their operations to other threads takes longer than running them. Several processes share the work.
+os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")
+os.environ.setdefault("TF_NUM_INTEROP_THREADS", "1")
 # nbformat's validator looks for this optional module, which takes most of a second to import, to check IRIs; notebooks have none.
 sys.modules.setdefault("rfc3987_syntax", None)
 

@@ -91,9 +91,6 @@ def own_probes(folder: Path) -> ModuleType | None:
     return module
 
 
-_seeded: set[int] = set()  # in this process
-
-
 def _seed(name: str) -> None:
     import tensorflow as tf  # lazy everywhere in this module: `autograder --help` should not wait for TensorFlow
     from tensorflow.python.eager import context
@@ -101,13 +98,29 @@ def _seed(name: str) -> None:
     number = zlib.crc32(name.encode())
     random.seed(number)
     np.random.seed(number)
-    if number in _seeded:
+    if number in _drawn():
         tf.random.set_seed(number)
     else:
         # As `tf.random.set_seed`, which also throws away all of TensorFlow's kernels, for the sake of random ones that have run
         # with this seed before. There are none yet, and making kernels anew takes most of the time of a small case.
         context.context()._seed, context.context()._rng = number, random.Random(number)
-        _seeded.add(number)
+
+
+@functools.cache
+def _drawn() -> set[int]:
+    """Fills with the seeds with which operations that keep a random state have run in this process: each asks for its seed."""
+    from tensorflow.python.eager import context
+    from tensorflow.python.framework import random_seed
+
+    drawn: set[int] = set()
+    ask = random_seed.get_seed
+
+    def get_seed(op_seed):
+        drawn.add(context.context()._seed)
+        return ask(op_seed)
+
+    random_seed.get_seed = get_seed
+    return drawn
 
 
 def failure(error: BaseException) -> Failure:

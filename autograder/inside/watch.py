@@ -84,7 +84,7 @@ def watching(forbid: Sequence[str], answer: Any = None, others: Sequence[Any] = 
     if threading.active_count() > 1:
         signs.add("thread")  # one that began earlier: functions called in it are not seen, operations are
     with _events(whose, signs, tampered), _operations(tuple(forbid), note, tampered) as runs, \
-            _calls(_codes(tuple(forbid)), runs, note, tampered, whose, signs):
+            _calls(_codes(tuple(forbid), len(sys.modules)), runs, note, tampered, whose, signs):
         yield seen, signs
 
 
@@ -150,20 +150,28 @@ def seal(*modules: types.ModuleType) -> Callable[[], str | None]:
 
 def bound(answer: Any, forbid: tuple[str, ...], others: Sequence[Any] = ()) -> str | None:
     """What an answer is, or is bound to, that its question forbids; None for one of a student's own making."""
-    names = {}
-    for pattern in forbid:
-        for name, thing in expand(pattern) if not pattern.startswith(OPERATIONS) else ():
-            if callable(thing):
-                names.setdefault(id(thing), name)
-                names.setdefault(id(inspect.unwrap(thing)), name)
+    names = _names(forbid, len(sys.modules))
     for thing in _reached(answer, {id(other) for other in others}):
         if id(thing) in names:
-            return names[id(thing)]
+            return names[id(thing)][0]
     thing = _chain(answer)[-1]
     kind = thing if isinstance(thing, CALLABLES) else type(thing)
     if callable(thing) and str(kind.__module__).split(".")[0] in LIBRARIES:
         return f"{LIBRARY}{kind.__module__}.{kind.__qualname__}"
     return None
+
+
+@functools.lru_cache(maxsize=16)
+def _names(forbid: tuple[str, ...], modules: int) -> dict[int, tuple[str, Any]]:
+    """By id, the public name of every callable that the patterns match among what is loaded: so many `modules`; and what it is,
+    for an id stands for what still exists."""
+    names: dict[int, tuple[str, Any]] = {}
+    for pattern in forbid:
+        for name, thing in expand(pattern) if not pattern.startswith(OPERATIONS) else ():
+            if callable(thing):
+                for callee in (thing, inspect.unwrap(thing)):
+                    names.setdefault(id(callee), (name, callee))
+    return names
 
 
 def _inner(thing: Any) -> Any:
@@ -228,6 +236,7 @@ def _parts(thing: Any, whole: bool) -> list[Any]:
     return [*parts, kind, *held, *(part for part in (*kind.__bases__, *vars(kind).values()) if thing is kind)]
 
 
+@functools.lru_cache(maxsize=1000)
 def _globals(code: CodeType) -> set[str]:
     """The names that code, and code defined in it, loads from its module."""
     names = {item.argval for item in dis.get_instructions(code) if item.opname in ("LOAD_GLOBAL", "LOAD_NAME")}
@@ -255,11 +264,11 @@ def _code(thing: Any) -> list[CodeType]:
 
 
 @contextlib.contextmanager
-def _operations(forbid: tuple[str, ...], note: Callable, tampered: Callable) -> Iterator[dict[int, CodeType]]:
+def _operations(forbid: tuple[str, ...], note: Callable, tampered: Callable) -> Iterator[dict[Callable, CodeType]]:
     """Look at every operation where Python hands it to TensorFlow: run, traced or built, in whatever thread.
 
     Yields:
-        By id, TensorFlow's functions that run an operation, and the only code that may call each: the look at it.
+        TensorFlow's functions that run an operation, and the only code that may call each: the look at it.
     """
     patterns = [pattern.removeprefix(OPERATIONS) for pattern in forbid if pattern.startswith(OPERATIONS)]
     if not patterns:
@@ -270,7 +279,7 @@ def _operations(forbid: tuple[str, ...], note: Callable, tampered: Callable) -> 
     from tensorflow.python.framework import op_def_library
 
     functions = context.context().list_function_names
-    watched = _watched(forbid)
+    watched, harmless = _watched(forbid), _harmless(forbid)
     unseen = functions() - watched  # what is traced from here on is seen while it is traced
     known: dict[str, str | None] = {}
 
@@ -290,9 +299,13 @@ def _operations(forbid: tuple[str, ...], note: Callable, tampered: Callable) -> 
             name = name.decode("utf-8", "replace") if isinstance(name, bytes) else name
             if isinstance(name, str) and (number == 0 or name in unseen) and (found := forbidden(name)):
                 note(OPERATIONS + found)
+        if type(kind) is str and not forbidden(kind) and _takes_no_function(kind):
+            harmless.add(kind)
 
     def looking(function: Callable, position: int) -> Callable:
         def run(*arguments, **options):
+            if len(arguments) > position and type(kind := arguments[position]) is str and kind in harmless:
+                return function(*arguments, **options)
             look(options.get("op_type_name", arguments[position] if len(arguments) > position else ""),
                  [*arguments[position + 1:], *options.values()])
             return function(*arguments, **options)
@@ -305,7 +318,7 @@ def _operations(forbid: tuple[str, ...], note: Callable, tampered: Callable) -> 
     for module, name, _, ours in looks:
         setattr(module, name, ours)
     try:
-        yield {id(original): ours.__code__ for _, _, original, ours in looks[:3]}
+        yield {original: ours.__code__ for _, _, original, ours in looks[:3]}
     finally:
         for module, name, original, ours in looks:
             if getattr(module, name, None) is not ours:
@@ -320,6 +333,21 @@ def _watched(forbid: tuple[str, ...]) -> set[str]:
     return set()
 
 
+@functools.lru_cache(maxsize=100)
+def _harmless(forbid: tuple[str, ...]) -> set[str]:
+    """Fills with operation types that these rules allow, whatever they are given: nearly all, and they need no second look."""
+    return set()
+
+
+@functools.cache
+def _takes_no_function(kind: str) -> bool:
+    """Is this the type of an operation of TensorFlow's that calls no function?"""
+    from tensorflow.python.framework import op_def_registry
+
+    definition = op_def_registry.get(kind)
+    return definition is not None and not any("func" in attribute.type for attribute in definition.attr)
+
+
 def _kinds(node) -> list[str]:
     """The operation type of a graph's node, and the functions it calls."""
     functions = [function for value in node.attr.values() for function in (value.func, *value.list.func)]
@@ -327,24 +355,29 @@ def _kinds(node) -> list[str]:
 
 
 @contextlib.contextmanager
-def _calls(codes: dict[CodeType, str], runs: dict[int, CodeType], note: Callable, tampered: Callable,
+def _calls(codes: dict[CodeType, str], runs: dict[Callable, CodeType], note: Callable, tampered: Callable,
            whose: _Stack, signs: set[str]):
     """Look at every call of a function, in this thread and in those that begin meanwhile."""
     from tensorflow.python.client.session import BaseSession
 
     session = BaseSession.run.__code__
+    # This runs at every call and return of the libraries, too. To look code up takes ten times as long as to look up its name.
+    names = frozenset(code.co_qualname for code in (*codes, session))
+    counted = frozenset({*runs, _start_new_thread})
 
     def profile(frame, event, argument):
         if event == "call":
-            if frame.f_code in codes:
-                note(codes[frame.f_code])
-            elif frame.f_code is session:
-                signs.add("v1 session")
-        elif event == "c_call":
-            if id(argument) in runs:
-                if frame.f_code is not runs[id(argument)]:
+            code = frame.f_code
+            if code.co_qualname in names:
+                if code in codes:
+                    note(codes[code])
+                elif code is session:
+                    signs.add("v1 session")
+        elif event == "c_call" and argument in counted:
+            if argument in runs:
+                if frame.f_code is not runs[argument]:
                     tampered(argument.__name__)  # an operation run behind our look at it
-            elif argument is _start_new_thread and whose.answer(frame)[0]:
+            elif whose.answer(frame)[0]:
                 signs.add("thread")  # not every Python has an event for it
 
     before = sys.getprofile()
@@ -392,8 +425,8 @@ def _listening() -> list[Callable[[str, FrameType], None]]:
 
 
 @functools.lru_cache(maxsize=16)
-def _codes(forbid: tuple[str, ...]) -> dict[CodeType, str]:
-    """The code of every function and method that the patterns name, with its public name."""
+def _codes(forbid: tuple[str, ...], modules: int) -> dict[CodeType, str]:
+    """The code of every function and method that the patterns name, with its public name, among what is loaded."""
     codes: dict[CodeType, str] = {}
     for pattern in forbid:
         if pattern.startswith(OPERATIONS):
