@@ -14,7 +14,7 @@ from autograder.inside import wire
 from autograder.inside.protocol import CellDone, Outcome
 from autograder.inside.worker import MAX_FIGURES, MOST_OUTPUTS, Outputs
 from autograder.sandbox import sandbox as sandboxes
-from autograder.sandbox.sandbox import Died, Limits, Room
+from autograder.sandbox.sandbox import Died, End, Limits, Room
 
 
 def frame(header: bytes) -> bytes:
@@ -91,7 +91,7 @@ class Turns:
 
         def run_cell(source, name):
             if name == cell and dies:
-                raise Died("crashed", "It ended.")
+                raise Died(End.EXITED, "It ended.")
             return CellDone([{"output_type": "stream", "name": "stdout", "text": "x" * 1000}] if name == cell else [], 0)
 
         return SimpleNamespace(run_cell=run_cell, close=lambda: None, room=Room())

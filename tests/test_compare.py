@@ -45,7 +45,7 @@ def test_what_differs_is_said_in_one_sentence_without_expected_values(value, wor
     (np.zeros((7, 8)), "with another size along axes 0 and 1; expected"), (np.zeros((3,)), "an array of 1 axis; expected"),
     (np.zeros((1,) * 20), "an array of more than 8 axes"), (np.float64(1).reshape(()), "a number; expected"),
     (np.array([[1.5, 0, 0]]), "other values in most entries"), (np.array([[1.5, np.inf, 3.125]]), "an infinite value in one entry"),
-    ("deadbeef" * 10, "returned something that is no array; expected"), ("a list with 4e00", "a list with something that is no array;"),
+    ("deadbeef" * 10, "returned something that is no array; expected"), ("a list with 4e00", "It returned something that is no array; expected"),
 ])
 def test_of_a_hidden_case_no_number_is_said_that_the_answer_could_choose(value, words):
     text = sentence(value, visible=False)

@@ -15,7 +15,7 @@ from autograder.authoring import samples
 from autograder.authoring.lesson import read_lesson, solved_notebook, student_notebook
 from autograder.authoring.question import load_questions
 from autograder.grading import diagnose, said
-from autograder.grading.grade import grade
+from autograder.grading.grade import ended, grade
 from autograder.grading.judge import RULED_OUT, judge
 from autograder.grading.key import load
 from autograder.grading.submission import RunCell, Submission, merge
@@ -24,7 +24,7 @@ from autograder.nbgrader.autograde import graded_notebook
 from autograder.report import classroom, classroom50, gradescope, html, junit, summary, terminal
 from autograder.report import json as as_json
 from autograder.report.csv import grade_table
-from autograder.sandbox.sandbox import Limits, Sandbox
+from autograder.sandbox.sandbox import Died, End, Limits, Sandbox
 
 NAME = "a0_doubling"
 LINES = frozenset({"return 2 * x", "raise ValueError(s)"})
@@ -64,10 +64,9 @@ def raised(*arguments, **names):
     (raised("NotImplementedError", "", function="double"), "It reached double, which is not written yet."),
     (raised("NotImplementedError", "", function="f4e00"), "It reached a function, which is not written yet."),
     (raised("AnswerError", "says 4e00.", sentence="says 4e00."), said.BROKEN),
-    (Outcome(died="crashed", said="Python ended while it ran (exit status 201)."), "Python ended while it ran."),
-    (Outcome(died="crashed", said="Python ended while it ran (killed by SIGUSR1)."), "A signal ended Python while it ran."),
-    (Outcome(died="crashed", said="The reply of your code's process could not be read: 4e00."),
-     "Its process did not survive this case."),
+    (ended(Died(End.EXITED, "Python ended while it ran (exit status 201).")), "Python ended while it ran."),
+    (ended(Died(End.SIGNALLED, "Python ended while it ran (killed by SIGUSR1).")), "A signal ended Python while it ran."),
+    (ended(Died(End.UNREADABLE, "The reply could not be read: 4e00.")), "Its process did not survive this case."),
     (Outcome(undefined=True), "It is not defined."),
     (Outcome({"output": "4e00"}), "It returned something that is no array; expected an array of shape (4,)."),
     (Outcome({"output": np.zeros((0, 51234))}), "It returned an array of 2 axes; expected an array of shape (4,)."),
@@ -138,8 +137,7 @@ def test_whatever_comes_out_is_one_of_the_texts_and_these_are_counted(key):
             lambda: Outcome({chance.choice(["output", text()]): chance.choice([text(), np.zeros(shape()), case.expected["output"] * 3])}),
             lambda: raised(chance.choice(["ValueError", "OddError", text()]), text(), text(), text()),
             lambda: raised("AnswerError", text(), sentence=text(), fields={text(): text()}),
-            lambda: Outcome(died="crashed", said=f"Python ended while it ran (exit status {chance.randint(0, 255)})."),
-            lambda: Outcome(died="timeout", said=f"It took longer than {chance.randint(0, 99)} s and was stopped."),
+            lambda: ended(Died(chance.choice(list(End)), f"It ended so and so (exit status {chance.randint(0, 255)}).")),
             lambda: Outcome(undefined=True), lambda: chance.choice(known), lambda: Outcome(case.expected)])()
 
     for question in key.questions:

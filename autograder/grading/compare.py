@@ -11,15 +11,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from autograder.inside.protocol import Observation
+from autograder.inside.protocol import NO_ARRAY, WORDS, Observation
 
-# What an answer can give that is no array, in the words that a hidden case may use.
-WORDS = ("None", "an integer beyond 64 bits", "a string", "a ragged tensor", "a symbolic tensor, which has no value",
-         "a dictionary", "a function", "a class", "a very deeply nested list", "a list of arrays with different shapes",
-         "an array of Python objects", "an array of strings")
-OTHER = "something that is no array"
-LONGER = {"a list with ": f"a list with {OTHER}", "a sequence of more than ": "a very long sequence",
-          "an array of ": "an array that is too large or of another type"}
 MOST_AXES = 4  # whose sizes are looked at one by one
 MOST_NUMBER = 8  # of axes that are counted
 SHARES = ("", " in one entry", " in some entries", " in most entries", " in every entry")
@@ -73,9 +66,9 @@ def _array_difference(right, got, rtol: float, atol: float, visible: bool) -> st
     if isinstance(right, str) or isinstance(got, str):
         if isinstance(right, str) and isinstance(got, str) and right == got:
             return None
-        return _instead(_words(got, visible) if isinstance(got, str) or visible else _axes(got.ndim), right)
+        return _instead(_words(got) if isinstance(got, str) or visible else _axes(got.ndim), right)
     if right.shape != got.shape:
-        return _instead(_words(got, visible) if visible else _axes(got.ndim) if right.ndim != got.ndim else
+        return _instead(_words(got) if visible else _axes(got.ndim) if right.ndim != got.ndim else
                         _sizes([axis for axis in range(right.ndim) if right.shape[axis] != got.shape[axis]]), right)
     if got.dtype.kind == "c" and right.dtype.kind != "c" and np.any(got.imag != 0):
         return _instead("complex numbers", right)
@@ -94,7 +87,7 @@ def _array_difference(right, got, rtol: float, atol: float, visible: bool) -> st
 def _all_words(right) -> Iterator[str]:
     """Every end of the sentence on one array of a hidden case."""
     numbers = map(_axes, range(MOST_NUMBER + 2))
-    yield from (_instead(words, right) for words in (*WORDS, OTHER, *LONGER.values(), *numbers, "complex numbers"))
+    yield from (_instead(words, right) for words in (*sorted(WORDS), *numbers, "complex numbers"))
     if isinstance(right, str):
         return
     axes = range(min(right.ndim, MOST_AXES))
@@ -107,7 +100,7 @@ def _all_words(right) -> Iterator[str]:
 
 
 def _instead(words: str, right) -> str:
-    return f"{words}; expected {_words(right, True)}"
+    return f"{words}; expected {_words(right)}"
 
 
 def _axes(number: int) -> str:
@@ -146,9 +139,7 @@ def _shape(value: np.ndarray) -> str:
     return f"an array of shape {tuple(value.shape)}" if value.ndim else "a number"
 
 
-def _words(value, visible: bool) -> str:
-    if not isinstance(value, str):
-        return _shape(value)
-    if visible or value in WORDS:
-        return value
-    return next((short for begin, short in LONGER.items() if value.startswith(begin)), OTHER)
+def _words(value) -> str:
+    if isinstance(value, str):
+        return value if value in WORDS else NO_ARRAY
+    return _shape(value)

@@ -21,7 +21,7 @@ from autograder.grading.observe import observed
 from autograder.grading.submission import Submission
 from autograder.grading.verdict import QuestionVerdict, Status, Verdict, by_hand, ungraded
 from autograder.inside.protocol import Inspected, Outcome
-from autograder.sandbox.sandbox import Child, Died, Room, Sandbox, SandboxError
+from autograder.sandbox.sandbox import Child, Died, End, Room, Sandbox, SandboxError
 
 AGAIN = "It went wrong when it was run again, after a case that ended its process."
 MAX_KEPT = 2**20  # bytes of the arrays that a case gives, beyond what is expected
@@ -81,14 +81,20 @@ def exercise(question: QuestionKey, visible: bool, run: _Run, outcomes: dict[str
             continue
         deaths = [outcome.died for outcome in outcomes.values() if outcome.died]
         if len(deaths) >= MAX_DEATHS:
-            outcomes[case.name] = Outcome(died=deaths[-1], said=f"Not run: {MAX_DEATHS} other cases did not end well.")
+            outcomes[case.name] = Outcome(died=deaths[-1], said=f"Not run: {MAX_DEATHS} other cases did not end well.",
+                                          brief=End.NOT_RUN.value)
             continue
         try:
             outcomes[case.name] = run.exercise(question, case)
             if outcomes[case.name].undefined:  # and so it is in every other case
                 outcomes.update({other.name: outcomes[case.name] for other in question.cases if other.name not in outcomes})
         except Died as death:
-            outcomes[case.name] = Outcome(died=death.status, said=str(death))
+            outcomes[case.name] = ended(death)
+
+
+def ended(death: Died) -> Outcome:
+    """The outcome of a case, or of a cell, whose process did not survive it."""
+    return Outcome(died=death.status, said=str(death), brief=death.end.value)
 
 
 def kept(outcome: Outcome, case: CaseKey) -> Outcome:
@@ -179,7 +185,7 @@ class _Run:
             if not self.deaf:  # what is kept is what one process showed, however many there were
                 for later in self.submission.cells[number:]:
                     self.outputs.pop(later.id, None)
-            self._went_wrong(cell, Outcome(died=death.status, said=str(death)))
+            self._went_wrong(cell, ended(death))
             if time.monotonic() > self.deadline:
                 self.deadly.update(range(len(self.submission.cells)))
             return False

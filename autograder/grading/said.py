@@ -20,9 +20,9 @@ import numpy as np
 from autograder.grading import compare, diagnose
 from autograder.grading.key import CaseKey, Key, QuestionKey
 from autograder.grading.submission import Submission
-from autograder.inside.protocol import MAX_LINE, Failure, Outcome, Use
+from autograder.inside.protocol import MAX_LINE, THINGS, Failure, Outcome, Use
 from autograder.inside.watch import LIBRARY, TAMPERING
-from autograder.sandbox.sandbox import printable_text
+from autograder.sandbox.sandbox import End, printable_text
 
 # Exceptions by name: Python's, and those of TensorFlow, Keras and NumPy that wrong answers meet.
 ERRORS = frozenset(name for name, kind in vars(builtins).items() if isinstance(kind, type) and issubclass(kind, BaseException)
@@ -31,16 +31,6 @@ ERRORS = frozenset(name for name, kind in vars(builtins).items() if isinstance(k
     "ResourceExhaustedError", "UnknownError", "InaccessibleTensorError", "OperatorNotAllowedInGraphError", "StagingError",
     "LinAlgError", "AxisError"}
 ANOTHER = "an exception of another kind"
-# The sandbox's sentences on an end: how one begins, and what is said of it when the student could choose the rest.
-DEATHS = (("Python ended while it ran (killed by", "A signal ended Python while it ran."),
-          ("Python ended while it ran", "Python ended while it ran."),
-          ("It took longer", "It took too long and was stopped."),
-          ("The whole submission took", "The whole submission took too long and was stopped."),
-          ("It used more than", "It used too much memory and was stopped."),
-          ("It started more than", "It started too many processes and was stopped."),
-          ("Not run:", "Not run: other cases did not end well."),
-          ("", "Its process did not survive this case."))
-TOO_BUSY = "It used too much processor time and was stopped."
 BROKEN = "It does not keep to what is asked. Read the description of the question again, and try inputs of other sizes."
 UNDEFINED = "It is not defined."
 MOST_LINES = 4096  # of a submission that may be quoted: which one is at most 12 bits
@@ -84,7 +74,7 @@ def fact(outcome: Outcome) -> str:
 def hidden_fact(outcome: Outcome, question: QuestionKey, case: CaseKey, known: Known) -> str:
     """The same of a hidden case: one of its `facts`."""
     if outcome.died:
-        return ended(outcome.said)
+        return outcome.brief
     if outcome.undefined:
         return UNDEFINED
     failure = outcome.failure
@@ -96,11 +86,6 @@ def hidden_fact(outcome: Outcome, question: QuestionKey, case: CaseKey, known: K
         return _reached(failure.function if failure.function in known.questions else None)
     return _raised(failure.error, failure.message, line) if heard else \
         _raised(failure.error if failure.error in ERRORS else ANOTHER, "", line)
-
-
-def ended(said: str) -> str:
-    """The kind of an end, without what the one who ended chose: an exit status, a signal."""
-    return TOO_BUSY if "processor time" in said else next(short for begin, short in DEATHS if said.startswith(begin))
 
 
 def used(use: Use, question: QuestionKey, visible: bool, lines: frozenset[str]) -> tuple[str, str | None]:
@@ -168,7 +153,7 @@ def _written(value: Any) -> Any:
 
 def _vocabulary(case: CaseKey) -> tuple[set[str], set[tuple]]:
     """What a case itself names: its strings, the parts of its paths, fixed words; and the shapes of its arrays."""
-    words, shapes = {*compare.WORDS, *case.expected}, set()
+    words, shapes = {*THINGS, *case.expected}, set()
 
     def look(value: Any) -> None:
         if isinstance(value, str):
@@ -203,7 +188,7 @@ def facts(question: QuestionKey, case: CaseKey, known: Known) -> Iterator[str]:
         yield from (_raised(error, message, line) for line in lines)
         yield f"It {message}"
     yield from (_reached(name) for name in (None, *known.questions))
-    yield from (UNDEFINED, BROKEN, TOO_BUSY, *(short for _, short in DEATHS))
+    yield from (UNDEFINED, BROKEN, *(end.value for end in End))
 
 
 def bits(question: QuestionKey, case: CaseKey) -> float:
@@ -224,7 +209,7 @@ def bits(question: QuestionKey, case: CaseKey) -> float:
     forms = sum(form for sentence in question.sentences if (form := _forms(sentence, words, shapes)) <= MOST_FORMS)
     differences = sum(1 for _ in compare.differences(case.expected)) * (1 + len(question.hints) + len(diagnose.SLIPS))
     exceptions = (len(ERRORS) + 1 + visible + failing * (1 + visible)) * lines
-    others = (forms + 2 + visible + earlier + len(DEATHS) + 3) * (1 + failing)
+    others = (forms + 2 + visible + earlier + len(End) + 2) * (1 + failing)
     rules = (len(question.forbid) + 2) * lines
     return math.log2(1 + earlier + differences + exceptions + others + rules)
 

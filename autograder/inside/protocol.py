@@ -24,10 +24,10 @@ Observation = dict[str, np.ndarray | str]  # named arrays, or a few words where 
 MAX_LINE = 120  # characters of a notebook's line that are quoted
 NO_ARRAY = "something that is no array"
 # All that is ever said in the place of an array. Fixed texts: what stands there can carry nothing else out of a sandbox.
-_THINGS = ("None", "a string", "an integer beyond 64 bits", "a ragged tensor", "a symbolic tensor, which has no value",
-           "a dictionary", "a function", "a class", "an array of Python objects", "an array of strings",
-           "an array of another type", "an array that is too large", NO_ARRAY)
-WORDS = frozenset(_THINGS) | {f"a list with {thing}" for thing in _THINGS} | {
+THINGS = ("None", "a string", "an integer beyond 64 bits", "a ragged tensor", "a symbolic tensor, which has no value",
+          "a dictionary", "a function", "a class", "an array of Python objects", "an array of strings",
+          "an array of another type", "an array that is too large", NO_ARRAY)
+WORDS = frozenset(THINGS) | {f"a list with {thing}" for thing in THINGS} | {
     "a very deeply nested list", "a sequence of too many items", "a list of arrays with different shapes"}
 
 
@@ -73,7 +73,8 @@ class Outcome:
         undefined: the notebook defines no such name.
         uses: what it used of what its question forbids.
         signs: those of `SIGNS` that it gave while it ran.
-        died: "timeout" or "crashed" when the process did not survive; `said` is then the sandbox's sentence about it.
+        died: "timeout" or "crashed" when the process did not survive; `said` is then the sandbox's sentence about it, and `brief`
+            the same without what the one who ended it chose: an exit status, a signal.
     """
 
     observation: Observation | None = None
@@ -83,6 +84,7 @@ class Outcome:
     signs: tuple[str, ...] = ()
     died: str = ""
     said: str = ""
+    brief: str = ""
 
 
 # ---------------------------------------------------------------------------------------------------- requests and replies

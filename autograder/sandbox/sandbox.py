@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import binascii
 import contextlib
+import enum
 import os
 import shutil
 import signal
@@ -101,12 +102,32 @@ class Limits:
         return cls(**table)
 
 
-class Died(Exception):
-    """The process that ran a submission is gone. `status` is "timeout" or "crashed"; the message is for the student."""
+class End(enum.Enum):
+    """How a submission's process can come to its end: all that may be said of it where the student could choose the rest."""
 
-    def __init__(self, status: str, message: str):
+    SIGNALLED = "A signal ended Python while it ran."
+    EXITED = "Python ended while it ran."
+    SLOW = "It took too long and was stopped."
+    LATE = "The whole submission took too long and was stopped."
+    HUNGRY = "It used too much memory and was stopped."
+    CROWDED = "It started too many processes and was stopped."
+    BUSY = "It used too much processor time and was stopped."
+    UNMEASURED = "Its memory could not be measured. It was stopped."
+    UNREADABLE = "Its process did not survive this case."
+    NOT_RUN = "Not run: other cases did not end well."
+
+
+class Died(Exception):
+    """The process that ran a submission is gone: `end` is how, the message says it to the student in full."""
+
+    def __init__(self, end: End, message: str):
         super().__init__(message)
-        self.status = status
+        self.end = end
+
+    @property
+    def status(self) -> str:
+        """"timeout" or "crashed"."""
+        return "timeout" if self.end in (End.SLOW, End.LATE, End.BUSY) else "crashed"
 
 
 class SandboxError(RuntimeError):
@@ -341,7 +362,7 @@ class Child:
         limits = self.sandbox.limits
         left = self.deadline - time.monotonic()
         if left <= 0:
-            raise Died("timeout", f"The whole submission took longer than {limits.submission_seconds:g} s.")
+            raise Died(End.LATE, f"The whole submission took longer than {limits.submission_seconds:g} s.")
         end = time.monotonic() + min(seconds, left)
         before, unmeasured = None, 0  # processor seconds used before this request; looks in a row that did not see all
         self._number += 1
@@ -355,42 +376,44 @@ class Child:
                 before = used.cpu if before is None else before
                 unmeasured = 0 if used.complete else unmeasured + 1
                 if unmeasured == MOST_UNMEASURED:
-                    raise Died("crashed", "Its memory could not be measured, for all its processes and areas of memory. "
-                                          "It was stopped.")
+                    raise Died(End.UNMEASURED, "Its memory could not be measured, for all its processes and areas of "
+                                               "memory. It was stopped.")
                 self._within(used, used.cpu - before, min(seconds, left), cpu_seconds)
             # Only an answer has arrays to give back.
             most = int(limits.reply_megabytes * 2**20) if kind is Exercised else wire.MAX_HEADER
             reply = wire.receive(self.channel, max(end - time.monotonic(), POLL_SECONDS), most)
             return read(reply, self._number, kind)[1]
         except TimeoutError:
-            what = f"It took longer than {seconds:g} s" if left > seconds else \
-                f"The whole submission took longer than {limits.submission_seconds:g} s"
-            raise Died("timeout", f"{what} and was stopped.") from None
+            if left > seconds:
+                raise Died(End.SLOW, f"It took longer than {seconds:g} s and was stopped.") from None
+            raise Died(End.LATE, f"The whole submission took longer than {limits.submission_seconds:g} s and was "
+                                 "stopped.") from None
         except wire.WireError as error:
             self.sandbox.kill()  # whoever writes here what is no reply may have reached further
-            raise Died("crashed", f"The reply of your code's process could not be read: {error}.") from None
+            raise Died(End.UNREADABLE, f"The reply of your code's process could not be read: {error}.") from None
         except (EOFError, OSError):
             self.close(grace=2)
-            raise Died("crashed", f"Python ended while it ran{_how(self.exit)}.") from None
+            end = End.SIGNALLED if self.exit is not None and self.exit < 0 else End.EXITED
+            raise Died(end, f"Python ended while it ran{_how(self.exit)}.") from None
 
     def _within(self, used: Usage, cpu: float, seconds: float, cpu_seconds: float | None) -> None:
         limits = self.sandbox.limits
         if cpu_seconds is not None and cpu > cpu_seconds:
-            raise Died("timeout", f"It used more than {cpu_seconds:g} s of processor time and was stopped.")
+            raise Died(End.BUSY, f"It used more than {cpu_seconds:g} s of processor time and was stopped.")
         if used.memory > limits.memory_megabytes * 2**20:
-            raise Died("crashed", f"It used more than {limits.memory_megabytes:,.0f} MB of memory and was stopped.")
+            raise Died(End.HUNGRY, f"It used more than {limits.memory_megabytes:,.0f} MB of memory and was stopped.")
         if used.processes > limits.processes:
-            raise Died("crashed", f"It started more than {limits.processes:g} processes and was stopped.")
+            raise Died(End.CROWDED, f"It started more than {limits.processes:g} processes and was stopped.")
         if cpu > seconds * limits.cores or used.cpu > limits.submission_seconds * limits.cores:
             allowed = min(seconds, limits.submission_seconds) * limits.cores
-            raise Died("timeout", f"It used more than {allowed:g} s of processor time and was stopped.")
+            raise Died(End.BUSY, f"It used more than {allowed:g} s of processor time and was stopped.")
 
 
 def _outcome(outcome: Outcome) -> Outcome:
     """An outcome as its process reports it, bounded; what only the sandbox may say is not taken from it."""
     if outcome.observation is not None and outcome.failure is None:
         if len(outcome.observation) > 1000:
-            raise Died("crashed", "The reply of your code's process could not be read.")
+            raise Died(End.UNREADABLE, "The reply of your code's process could not be read.")
         seen = {printable_text(name, 80): printable_text(value, 120) if isinstance(value, str) else value
                 for name, value in outcome.observation.items()}
         return Outcome(seen, uses=_uses(outcome.uses), signs=_signs(outcome.signs))
