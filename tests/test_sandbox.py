@@ -16,6 +16,7 @@ from autograder.grading.batch import Job, grade_one
 from autograder.grading.cache import Cache
 from autograder.grading.key import load
 from autograder.inside import protocol, wire
+from autograder.sandbox import isolation
 from autograder.sandbox import sandbox as sandboxes
 from autograder.sandbox.sandbox import Died, Limits, Sandbox, SandboxError
 
@@ -182,3 +183,12 @@ def test_nothing_of_the_kit_is_there_but_the_inner_room_and_what_lessons_import(
     with Sandbox(limits=patient, isolation="bubblewrap") as sandbox, sandbox.fork(time.monotonic() + 300) as child:
         shown = child.run_cell(LOOK, "look").outputs[0]["text"]
     assert "FOUND" not in shown and ast.literal_eval(shown) == ["__init__.py", "data.py", "inside", "plots.py"]
+
+
+@pytest.mark.parametrize("level", isolation.LEVELS)
+def test_a_weaker_level_says_what_it_lacks_and_why_the_strongest_is_not_there(level, monkeypatch):
+    monkeypatch.setattr(isolation, "obstacle", lambda level="bubblewrap": "bwrap is missing")
+    text = isolation.weaker(level)
+    assert not text if level == "bubblewrap" else (isolation.LEVELS[level] in text and text.endswith("bwrap is missing."))
+    monkeypatch.setattr(isolation, "obstacle", lambda level="bubblewrap": None)
+    assert "None" not in isolation.weaker(level)

@@ -23,7 +23,7 @@ from autograder.grading.verdict import Status, Verdict
 from autograder.report.html import student_page
 from autograder.report.json import results
 from autograder.report.terminal import class_table
-from autograder.sandbox.isolation import LEVELS, choose, findings, obstacle
+from autograder.sandbox.isolation import LEVELS, choose, findings, obstacle, weaker
 from autograder.sandbox.sandbox import Limits
 
 
@@ -80,11 +80,8 @@ def grade_class(course: Course, answer_key: Key, submissions: Path, jobs: int, i
     if not handed_in:
         raise CourseError(f"expected {submissions}/STUDENT/{assignment}/; found no submission there")
     isolation = choose(isolation)
-    if isolation == "process":
-        err.print(f"[yellow]isolation: process. Student code can read this account's files: {obstacle()}. "
-                  "Run `autograder doctor` for more.", soft_wrap=True)
-    if isolation == "landlock":
-        err.print(f"[yellow]isolation: landlock. Beside bubblewrap it lacks something: {LEVELS[isolation]}.", soft_wrap=True)
+    if lacks := weaker(isolation):
+        err.print(f"[yellow]{lacks} Run `autograder doctor` for more.", soft_wrap=True)
     job = job_of(course, answer_key, limits, isolation, course.cache(assignment))
     with progress_bar() as progress:
         task = progress.add_task(f"grading {assignment}", total=len(handed_in))

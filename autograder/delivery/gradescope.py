@@ -15,6 +15,7 @@ from autograder.grading.batch import Job, grade_all
 from autograder.grading.key import load
 from autograder.report.gradescope import gradescope
 from autograder.report.json import results
+from autograder.sandbox.isolation import weaker
 
 MOST_SECONDS = 480  # Gradescope ends a run after ten minutes unless told otherwise
 
@@ -49,11 +50,9 @@ def grade_container(root: Path) -> str:
         raise CourseError(f"this submission could not be graded: {error}. Run the autograder again.") from None
     with atomic(root / "results" / "results.json") as file:
         file.write(json.dumps(shown, indent=1).encode() + b"\n")
-    weaker = "" if isolation != "process" else (
-        ": this container does not let bubblewrap work, so student code ran as the grader's own user. "
-        "Grade again on your own machine before the points count.")
-    return (f"{verdict.student}: {verdict.score} of {verdict.max_score} points in about {verdict.seconds:.0f} s, "
-            f"isolation: {isolation}{weaker}")
+    lacks = weaker(isolation)
+    return (f"{verdict.student}: {verdict.score} of {verdict.max_score} points in about {verdict.seconds:.0f} s, " +
+            (f"{lacks} Grade again on your own machine before the points count." if lacks else f"isolation: {isolation}"))
 
 
 def _student(root: Path) -> str:

@@ -81,8 +81,8 @@ class Autograde(NbgraderAutograde):
 
     def _graded(self, course: Course) -> dict[str, Verdict]:
         kind = walls.choose(self.isolation)
-        if kind == "process":
-            self.log.warning("isolation: process. Student code can read this account's files: %s", walls.obstacle())
+        if lacks := walls.weaker(kind):
+            self.log.warning("%s", lacks)
         assignment = self.coursedir.assignment_id
         job = Job(self._key, self._skeleton, tuple(course.released_files(assignment)), course.limits, kind, (course.root,),
                   course.cache(assignment))

@@ -26,7 +26,8 @@ LEVELS = {
     "bubblewrap": "memory is looked at four times a second, not bounded by the kernel",
     "landlock": "memory and processes are looked at four times a second, not bounded by the kernel; files written are bounded "
                 "one by one, not together; that a file of a known name exists can be seen; notebooks have no sockets, no locks "
-                "and thread pools of multiprocessing, and no TensorFlow in a program that they start",
+                "and thread pools of multiprocessing, and no TensorFlow in a program that they start, which they cannot signal "
+                "before Linux 6.12",
     "process": "student code can read and change what this account can, and use its network",
 }
 KINDS = ("auto", *LEVELS)
@@ -70,6 +71,15 @@ def choose(wanted: str) -> str:
 
 
 @functools.cache
+def weaker(level: str) -> str:
+    """What a level beneath the strongest lacks, and why the strongest is not to be had; "" for the strongest."""
+    strongest = next(iter(LEVELS))
+    if level == strongest:
+        return ""
+    why = obstacle(strongest)
+    return f"isolation: {level}. What it lacks: {LEVELS[level]}." + (f" Without {strongest}: {why}." if why else "")
+
+
 def obstacle(level: str = "bubblewrap") -> str | None:
     """Why a level cannot isolate here, or None when it can: every wall is tried once a process."""
     if level == "process":
