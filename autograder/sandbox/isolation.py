@@ -72,9 +72,9 @@ def choose(wanted: str) -> str:
 
 @functools.cache
 def weaker(level: str) -> str:
-    """What a level beneath the strongest lacks, and why the strongest is not to be had; "" for the strongest."""
-    strongest = next(iter(LEVELS))
-    if level == strongest:
+    """What a level beneath the strongest lacks, and why the strongest is not to be had; "" for it, and where nothing ran."""
+    strongest, *others = LEVELS
+    if level not in others:
         return ""
     why = obstacle(strongest)
     return f"isolation: {level}. What it lacks: {LEVELS[level]}." + (f" Without {strongest}: {why}." if why else "")
