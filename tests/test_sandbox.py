@@ -72,6 +72,22 @@ def test_a_worker_that_is_stopped_or_killed_costs_nobody_a_point(sandbox, job, s
     assert grade_one("ada", solved(), job, sandbox, cache).score == 100
 
 
+def test_a_worker_that_is_killed_while_a_case_runs_costs_nobody_a_point(sandbox, job, solved, monkeypatch):
+    asked = []
+
+    def request(self, message, *arguments):
+        if isinstance(message, protocol.Exercise) and (asked.append(message) or len(asked) == 2):
+            os.kill(warm_parent(sandbox), signal.SIGKILL)
+            time.sleep(0.2)
+        return honest(self, message, *arguments)
+
+    honest = sandboxes.Child._request
+    monkeypatch.setattr(sandboxes.Child, "_request", request)
+    verdict = grade_one("ada", solved(), job, sandbox, cached(job, sandbox))
+    assert len(asked) > 4
+    assert (verdict.score, verdict.error, verdict.notes) == (100, None, ())
+
+
 def test_a_verdict_whose_worker_was_replaced_is_not_kept(sandbox, job, solved, monkeypatch):
     monkeypatch.setattr(sandboxes, "CLOSE_SECONDS", 3)
     sandbox.start()

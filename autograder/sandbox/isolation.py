@@ -70,7 +70,6 @@ def choose(wanted: str) -> str:
     return wanted
 
 
-@functools.cache
 def weaker(level: str) -> str:
     """What a level beneath the strongest lacks, and why the strongest is not to be had; "" for it, and where nothing ran."""
     strongest, *others = LEVELS
@@ -80,6 +79,7 @@ def weaker(level: str) -> str:
     return f"isolation: {level}. What it lacks: {LEVELS[level]}." + (f" Without {strongest}: {why}." if why else "")
 
 
+@functools.cache
 def obstacle(level: str = "bubblewrap") -> str | None:
     """Why a level cannot isolate here, or None when it can: every wall is tried once a process."""
     if level == "process":

@@ -309,6 +309,7 @@ class Child:
 
         Raises:
             Died: it took too long or too much, or took the process with it.
+            SandboxError: the worker around it is gone.
         """
         done = self._request(RunCell(name, source), CellDone, self.sandbox.limits.cell_seconds)
         self.room.dropped_pictures += _count(done.undrawn)
@@ -319,6 +320,7 @@ class Child:
 
         Raises:
             Died: reading took too long or too much.
+            SandboxError: as for `run_cell`.
         """
         found = self._request(Inspect(cells, questions), Inspected, 2 * INSPECT_SECONDS, INSPECT_SECONDS)
         uses = {name: use for name in questions if name in found.found for use in _uses((found.found[name],))}
@@ -332,7 +334,7 @@ class Child:
             forbid: what the answer may not use; what it did use of it is among the outcome's `uses`.
             others: the other questions, whose answers have rules of their own.
         Raises:
-            Died: as for `run_cell`.
+            Died, SandboxError: as for `run_cell`.
         """
         request = Exercise(question, probe, inputs, seed, forbid, others)
         return _outcome(self._request(request, Exercised, self.sandbox.limits.case_seconds).outcome)
@@ -392,7 +394,8 @@ class Child:
             self.sandbox.kill()  # whoever writes here what is no reply may have reached further
             raise Died(End.UNREADABLE, f"The reply of your code's process could not be read: {error}.") from None
         except (EOFError, OSError):
-            self.close(grace=2)
+            if self.close(grace=2) is None:  # the worker is gone, too, which no submission can bring about from within its walls
+                raise SandboxError("the worker was ended from outside") from None
             end = End.SIGNALLED if self.exit is not None and self.exit < 0 else End.EXITED
             raise Died(end, f"Python ended while it ran{_how(self.exit)}.") from None
 
