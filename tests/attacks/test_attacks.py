@@ -266,6 +266,7 @@ def test_names_of_students_lead_nowhere(course, tmp_path):
 # ---------------------------------------------------------------------------------------------------- as an ordinary user
 
 
+@pytest.mark.long
 @pytest.mark.skipif(os.getuid() != 0, reason="the suite runs as an ordinary user already")
 @pytest.mark.skipif("KIT_ORDINARY_USER" in os.environ, reason="this is the run as an ordinary user")
 @pytest.mark.skipif(shutil.which("unshare") is None or shutil.which("setpriv") is None, reason="needs unshare and setpriv of util-linux")
