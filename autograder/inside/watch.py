@@ -14,6 +14,7 @@ what students do and the tricks that we know of; signs of others go to the instr
 
 from __future__ import annotations
 
+import _thread
 import collections
 import contextlib
 import dis
@@ -25,7 +26,6 @@ import sys
 import sysconfig
 import threading
 import types
-from _thread import start_new_thread as _start_new_thread
 from collections.abc import Callable, Iterator, Sequence
 from types import CodeType, FrameType
 from typing import Any
@@ -49,6 +49,7 @@ EVENTS = {"os.fork": "fork", "os.forkpty": "fork", "os.posix_spawn": "subprocess
           "os.system": "subprocess", "subprocess.Popen": "subprocess",
           "ctypes.dlopen": "ctypes", "ctypes.dlsym": "ctypes"}
 WRITTEN = ("exec", "compile")  # events that count only when the answer itself is their cause: libraries compile, too
+THREADS = [vars(_thread)[name] for name in ("start_new_thread", "start_joinable_thread") if name in vars(_thread)]
 INSTALLED = tuple({sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")})
 GENERATED = "__autograph_generated_file"  # what AutoGraph makes of a function runs under this file and the name `tf__…`
 
@@ -357,28 +358,43 @@ def _kinds(node) -> list[str]:
 @contextlib.contextmanager
 def _calls(codes: dict[CodeType, str], runs: dict[Callable, CodeType], note: Callable, tampered: Callable,
            whose: _Stack, signs: set[str]):
-    """Look at every call of a function, in this thread and in those that begin meanwhile."""
+    """Look at every call of a function, in this thread and in those that begin meanwhile; from Python 3.12 on, in all."""
     from tensorflow.python.client.session import BaseSession
 
     session = BaseSession.run.__code__
-    # This runs at every call and return of the libraries, too. To look code up takes ten times as long as to look up its name.
+    # What follows runs at every call of the libraries', too. To look code up takes ten times as long as to look up its name.
     names = frozenset(code.co_qualname for code in (*codes, session))
-    counted = frozenset({*runs, _start_new_thread})
+    counted = frozenset({*runs, *THREADS})
+
+    def entered(code: CodeType) -> None:
+        if code in codes:
+            note(codes[code])
+        elif code is session:
+            signs.add("v1 session")
+
+    def called(function: Callable, caller: CodeType, frame: FrameType) -> None:
+        if function in runs:
+            if caller is not runs[function]:
+                tampered(function.__name__)  # an operation run behind our look at it
+        elif whose.answer(frame)[0]:
+            signs.add("thread")  # not every Python has an event for it
+
+    with _monitored(names, counted, entered, called, tampered) if sys.version_info >= (3, 12) else \
+            _profiled(names, counted, entered, called, tampered):
+        yield
+
+
+@contextlib.contextmanager
+def _profiled(names: frozenset[str], counted: frozenset[Callable], entered: Callable, called: Callable, tampered: Callable):
+    """Hear of code with one of these names that is entered, and of these C functions that are called."""
 
     def profile(frame, event, argument):
         if event == "call":
             code = frame.f_code
             if code.co_qualname in names:
-                if code in codes:
-                    note(codes[code])
-                elif code is session:
-                    signs.add("v1 session")
+                entered(code)
         elif event == "c_call" and argument in counted:
-            if argument in runs:
-                if frame.f_code is not runs[argument]:
-                    tampered(argument.__name__)  # an operation run behind our look at it
-            elif whose.answer(frame)[0]:
-                signs.add("thread")  # not every Python has an event for it
+            called(argument, frame.f_code, frame)
 
     before = sys.getprofile()
     threading.setprofile(profile)
@@ -390,6 +406,40 @@ def _calls(codes: dict[CodeType, str], runs: dict[Callable, CodeType], note: Cal
             tampered("sys.setprofile")
         sys.setprofile(before)
         threading.setprofile(None)
+
+
+@contextlib.contextmanager
+def _monitored(names: frozenset[str], counted: frozenset[Callable], entered: Callable, called: Callable, tampered: Callable):
+    """The same where Python asks once for each piece of code and is told not to ask again: it costs next to nothing."""
+    monitoring = sys.monitoring
+    tool = next(number for number in range(5, -1, -1) if monitoring.get_tool(number) is None)
+
+    def start(code, offset):
+        if code.co_qualname not in names:
+            return monitoring.DISABLE
+        entered(code)
+
+    def call(code, offset, function, argument):
+        if type(function) is types.BuiltinFunctionType and function in counted:
+            called(function, code, sys._getframe(1))
+        elif _of_a_library(code):
+            return monitoring.DISABLE  # here: a student's own code may call something else at the same place later
+
+    hooks = {monitoring.events.PY_START: start, monitoring.events.CALL: call}
+    monitoring.use_tool_id(tool, __name__)
+    for event, hook in hooks.items():
+        monitoring.register_callback(tool, event, hook)
+    monitoring.set_events(tool, sum(hooks))
+    monitoring.restart_events()  # what other rules did not ask about, these may
+    try:
+        yield
+    finally:
+        if monitoring.get_tool(tool) != __name__ or monitoring.get_events(tool) != sum(hooks) or \
+                any(monitoring.register_callback(tool, event, None) is not hook for event, hook in hooks.items()):
+            tampered("sys.monitoring")
+        if monitoring.get_tool(tool) is not None:
+            monitoring.set_events(tool, 0)
+            monitoring.free_tool_id(tool)
 
 
 @contextlib.contextmanager
