@@ -46,14 +46,16 @@ def misconception(question: QuestionKey, outcomes: dict[str, Outcome], lost: set
     """
     best, best_score = None, 0
     cases = [case for case in question.cases if case.name in outcomes]
-    matching = {case.name: matches(case, outcomes[case.name]) for case in cases}
+    suspects = {found for case in cases if case.name in lost for found in matches(case, outcomes[case.name])}
     for mistake, variant in variants(question):
-        agree = {name for name, found in matching.items() if (mistake, variant) in found}
+        if (mistake, variant) not in suspects:
+            continue
+        agree = {case.name for case in cases if same_outcome(outcomes[case.name], case.misconceptions[mistake][variant], case)}
         # Many different mistakes raise the same exception: without a wrong value, everything has to agree.
         telling = any(outcomes[name].observation is not None for name in agree & lost)
         with_others = len(agree) == len(cases) and any(outcomes[name].observation is not None for name in agree)
         enough = 2 * len(agree) > len(cases) - (lost <= agree)
-        if not agree & lost or not (telling or with_others) or not enough:
+        if not (telling or with_others) or not enough:
             continue
         score = len(agree)
         if score > best_score:
