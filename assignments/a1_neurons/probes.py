@@ -1,18 +1,27 @@
-"""How a circuit is tested: with one of its parts stuck, as engineers test chips."""
+"""How answers are called several times, and how a circuit is tested: with one of its parts broken, as engineers test chips."""
 
 import inspect
 
 import tensorflow as tf
 
-from autograder.inside.probes import array, probe, tensors
+from autograder.inside.probes import array, call, probe, tensors
 
 
 @probe
-def stuck(answer, inputs, *, part: str):
-    """Call an answer on `rows` while the function `part`, from which it is to be built, is stuck at each of `levels`.
+def each(answer, inputs, *, inputs_as="tensor"):
+    """Call an answer once for each of several lists of arguments."""
+    return {f"output {i + 1}": call.run(answer, arguments, inputs_as=inputs_as)["output"]
+            for i, arguments in enumerate(inputs["calls"])}
 
-    A circuit that ends in a broken part can only say what the broken part says, whatever its inputs are. An answer that
-    goes round the part gives itself away by being right: see `observe.py`.
+
+@probe
+def broken(answer, inputs, *, part: str):
+    """Call an answer on `rows` while the function `part`, from which it is to be built, answers by each of `tables` instead.
+
+    A circuit that ends in a broken part can only say what the broken part says. An answer that goes round the part gives
+    itself away by being right: see `observe.py`.
+
+    Inputs: rows (B, 2) of bits; tables, each with the answers to the rows 00, 01, 10 and 11, whatever the weights.
     """
     function = inspect.unwrap(getattr(answer, "python_function", answer))
     names = getattr(function, "__globals__", {})
@@ -21,9 +30,9 @@ def stuck(answer, inputs, *, part: str):
     tf.config.run_functions_eagerly(True)  # a function that has been traced would remember the part as it was
     seen = {}
     try:
-        for place, level in enumerate(inputs["levels"]):
-            names[part] = _broken(float(level))
-            seen[f"output {place}"] = array(answer(tensors(inputs["rows"])))
+        for i, table in enumerate(inputs["tables"]):
+            names[part] = _broken(table)
+            seen[f"output {i + 1}"] = array(answer(tensors(inputs["rows"])))
     finally:
         tf.config.run_functions_eagerly(eager)
         if there:
@@ -33,8 +42,9 @@ def stuck(answer, inputs, *, part: str):
     return seen
 
 
-def _broken(level: float):
+def _broken(table):
     def part(x, *_, **__):
-        return tf.fill([len(tf.convert_to_tensor(x))], level)  # (B,)
+        bits = tf.cast(tf.convert_to_tensor(x) != 0, tf.int32)  # (B, 2); -2 for 1, with the sign of a weight, is as good
+        return tf.gather(tf.constant(table, tf.float32), 2 * bits[..., 0] + bits[..., 1])  # (B,)
 
     return part

@@ -137,7 +137,8 @@ plot_decisions()
 #
 # Build the gate as one call of your own `perceptron`, for a whole batch at once (with `tf.constant([-2.0, -2.0])`: TensorFlow
 # does not multiply float32 by whole numbers). The check makes sure of it as engineers do:
-# it breaks a part. With `perceptron` replaced by one that always answers 0, or always 1, your gate must answer 0, or 1, too.
+# it breaks a part. With `perceptron` replaced by one that always answers 0, or always 1, or to each row of bits as chance will
+# have it, your gate must answer the same.
 # (A mistake in `perceptron` that the check can name is not counted again here.) Not to be used: `tf.math.logical_and` and
 # its twins in `tf.bitwise`, NumPy and `keras.ops`.
 #

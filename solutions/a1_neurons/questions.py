@@ -11,6 +11,7 @@ from autograder.inside.protocol import Probe
 lesson = load_lesson(__file__)
 
 TRUTH_TABLE = [[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]]
+ALWAYS_0, ALWAYS_1, NAND = [0] * 4, [1] * 4, [1, 1, 1, 0]  # what a gate answers to its four rows
 SIGMOIDS = ["tf.sigmoid", "tf.math.sigmoid", "tf.nn.sigmoid", "tf.math.log_sigmoid", "tf.nn.log_sigmoid", "tf.raw_ops.Sigmoid",
             "keras.ops.sigmoid", "keras.ops.log_sigmoid", "keras.activations.sigmoid", "keras.activations.log_sigmoid",
             "keras.layers.Activation", "scipy.special.expit", "scipy.special.log_expit", "scipy.stats.logistic.*"]
@@ -19,6 +20,11 @@ SIGMOIDS = ["tf.sigmoid", "tf.math.sigmoid", "tf.nn.sigmoid", "tf.math.log_sigmo
 def quarters(rng, low, high, size):
     """Multiples of 1/4: their products and sums are exact in float32, in whatever order they are added."""
     return rng.integers(4 * low, 4 * high + 1, size=size) / 4
+
+
+def each(**options):
+    """Several calls in a case: one alone has an answer that can be guessed."""
+    return Probe("each", options)
 
 
 # ---------------------------------------------------------------------------------------------------- perceptron
@@ -57,18 +63,19 @@ def one_input(rng):
     return rng.permutation(np.arange(-6.0, 7.0))[:, None], [-float(quarters(rng, 1, 2, ()))], float(rng.integers(2, 4)) + 1 / 32
 
 
-@perceptron.case(points=2)
+@perceptron.case(points=2, probe=each())
 def one_row(rng):
-    """A batch of one, whose sum is above 0 because of the bias alone."""
-    return -quarters(rng, 1, 2, (1, 5)), quarters(rng, 1, 2, 5), 24.0
+    """Batches of one: where the sum is above 0, it is so because of the bias alone."""
+    biases = rng.permutation([3.0, 24.0] * 6).tolist()
+    return {"calls": [[-quarters(rng, 1, 2, (1, 5)), quarters(rng, 1, 2, 5), bias] for bias in biases]}
 
 
 @perceptron.case(points=2)
 def on_the_edge(rng):
     """Sums of exactly 0 between sums of a little more and a little less."""
-    x = quarters(rng, -3, 3, (9, 2))
+    x = quarters(rng, -3, 3, (13, 2))
     w, b = [2.0, -1.0], float(quarters(rng, 1, 2, ()))
-    x[:, 1] = 2 * x[:, 0] + b + rng.permutation([0, 0, 0, 0.25, -0.25, 0.25, -0.25, 0.5, -0.5])
+    x[:, 1] = 2 * x[:, 0] + b + rng.permutation([0, 0, 0, 0.25, 0.25, 0.5, 0.5, -0.25, -0.25, -0.25, -0.5, -0.5, -0.5])
     return x, w, b
 
 
@@ -131,7 +138,7 @@ def answers_smoothly(x, w, b):
 nand = Question(lesson.nand, uses=("perceptron",), forbid=[
     "tf.math.logical_and", "tf.logical_and", "tf.bitwise.bitwise_and", "numpy.logical_and", "numpy.bitwise_and",
     "keras.ops.logical_and", "keras.ops.bitwise_and"])
-BROKEN_NEURON = Probe("stuck", {"part": "perceptron"})
+BROKEN_NEURON = Probe("broken", {"part": "perceptron"})
 
 
 @nand.case(points=2, visible=True)
@@ -143,25 +150,26 @@ def truth_table(rng):
 @nand.case(points=1, visible=True, probe=BROKEN_NEURON)
 def broken_neuron(rng):
     """With `perceptron` stuck at 0, then at 1: a gate built on it can only answer the same."""
-    return {"rows": TRUTH_TABLE, "levels": [0, 1]}
+    return {"rows": TRUTH_TABLE, "tables": [ALWAYS_0, ALWAYS_1]}
 
 
 @nand.case(points=5)
 def eleven_rows(rng):
     """Eleven rows in a random order."""
-    return rng.permutation(TRUTH_TABLE * 3)[:11],
+    return rng.permutation(TRUTH_TABLE * 2 + TRUTH_TABLE[3:] * 3),  # nearly half of them 1, 1
 
 
-@nand.case(points=2)
+@nand.case(points=2, probe=each())
 def one_row_alone(rng):
-    """A batch of one row."""
-    return [[1.0, 1.0]],
+    """Rows that come one at a time: every batch has a single one."""
+    return {"calls": [[[row]] for row in rng.permutation(TRUTH_TABLE[:3] * 2 + TRUTH_TABLE[3:] * 6).tolist()]}
 
 
 @nand.case(points=2, probe=BROKEN_NEURON)
 def broken_neuron_seven_rows(rng):
-    """Seven rows, with `perceptron` stuck at 0 and at 1, in an order of chance."""
-    return {"rows": rng.permutation(TRUTH_TABLE * 2)[:7], "levels": rng.permutation([0, 0, 1, 1, 1, 0]).tolist()}
+    """Seven rows, with `perceptron` broken in other ways: it is chance what it answers to a row, and the gate can only answer the
+    same."""
+    return {"rows": rng.permutation(TRUTH_TABLE * 2)[:7], "tables": rng.integers(0, 2, size=(6, 4)).tolist()}
 
 
 @nand.misconception
@@ -199,7 +207,7 @@ def goes_round_the_perceptron(x):
 xor = Question(lesson.xor, uses=("perceptron", "nand"), forbid=[
     "tf.math.logical_xor", "tf.bitwise.bitwise_xor", "tf.raw_ops.BitwiseXor", "numpy.logical_xor", "numpy.bitwise_xor",
     "keras.ops.logical_xor", "keras.ops.bitwise_xor"])
-BROKEN_GATES = Probe("stuck", {"part": "nand"})
+BROKEN_GATES = Probe("broken", {"part": "nand"})
 
 
 @xor.case(points=2, visible=True)
@@ -211,7 +219,7 @@ def truth_table(rng):  # noqa: F811
 @xor.case(points=2, visible=True, probe=BROKEN_GATES)
 def broken_gates(rng):
     """With `nand` stuck at 0, then at 1: a circuit built from nothing else can only answer the same."""
-    return {"rows": TRUTH_TABLE, "levels": [0, 1]}
+    return {"rows": TRUTH_TABLE, "tables": [ALWAYS_0, ALWAYS_1]}
 
 
 @xor.case(points=6)
@@ -220,16 +228,16 @@ def thirteen_rows(rng):
     return rng.permutation(TRUTH_TABLE * 4)[:13],
 
 
-@xor.case(points=2)
+@xor.case(points=2, probe=each())
 def one_row_alone(rng):  # noqa: F811
-    """A batch of one row."""
-    return rng.permutation([[0.0, 1.0]], axis=1),
+    """Rows that come one at a time: every batch has a single one."""
+    return {"calls": [[[row]] for row in rng.permutation(TRUTH_TABLE * 3).tolist()]}
 
 
 @xor.case(points=4, probe=BROKEN_GATES)
 def broken_gates_nine_rows(rng):
-    """Nine rows, with `nand` stuck at 0 and at 1, in an order of chance."""
-    return {"rows": rng.permutation(TRUTH_TABLE * 3)[:9], "levels": rng.permutation([0, 0, 1, 1, 1, 0]).tolist()}
+    """Nine rows, with `nand` stuck at 0, stuck at 1 and right, in an order of chance."""
+    return {"rows": rng.permutation(TRUTH_TABLE * 3)[:9], "tables": rng.permutation([ALWAYS_0, ALWAYS_1, NAND] * 2).tolist()}
 
 
 @xor.misconception
@@ -560,25 +568,26 @@ def digits_network(rng):
 @count_parameters.case(points=4)
 def two_hidden_layers(rng):
     """A network with two hidden layers."""
-    return [int(n) for n in rng.permutation([17, 29, 8, 5]) + rng.integers(0, 3, size=4)],
+    return rng.choice(np.arange(3, 60), size=4, replace=False).tolist(),
 
 
 @count_parameters.case(points=2)
 def no_hidden_layer(rng):
     """Inputs connected to outputs directly."""
-    return [int(rng.integers(20, 40)), int(rng.integers(3, 9))],
+    return [int(rng.integers(20, 300)), int(rng.integers(3, 20))],
 
 
 @count_parameters.case(points=2)
 def seven_layers(rng):
     """Seven layers."""
-    return [int(n) for n in rng.permutation(np.arange(3, 16, 2)) + rng.integers(0, 2, size=7)],
+    return rng.choice(np.arange(3, 60), size=7, replace=False).tolist(),
 
 
-@count_parameters.case(points=2)
+@count_parameters.case(points=2, probe=each(inputs_as="python"))
 def inputs_alone(rng):
-    """A network of inputs and nothing else."""
-    return [int(rng.integers(4, 30))],
+    """Networks of inputs and nothing else, between some with one layer more."""
+    sizes = [rng.integers(4, 30, size=length).tolist() for length in rng.permutation([1, 1, 2, 2])]
+    return {"calls": [[network] for network in sizes]}
 
 
 @count_parameters.misconception

@@ -50,11 +50,13 @@ def one_column(rng):
     return normal(rng, 6, 1) + 1, normal(rng, 6, 1) - 1
 
 
-@mean_squared_error.case(points=1)
+@mean_squared_error.case(points=1, probe=Probe("each"))
 def perfect(rng):
-    """Every prediction is right: the cost is 0."""
-    targets = normal(rng, 3, 2)
-    return targets, targets
+    """Every prediction is right, and the cost is 0; or one of them is wrong, and it is not."""
+    targets, wrong = normal(rng, 4, 3, 2), int(rng.integers(4))
+    predictions = targets.copy()
+    predictions[wrong, rng.integers(3), rng.integers(2)] += number(rng, 1, 3)
+    return {"calls": [list(pair) for pair in zip(targets, predictions)]}
 
 
 @mean_squared_error.case(points=2)
@@ -575,10 +577,11 @@ def one_point(rng):
     return [number(rng, 1.5, 1.9)], [number(rng, 3, 4)], 0.1, 4
 
 
-@fit_line.case(points=1)
+@fit_line.case(points=1, probe=Probe("each", {"returns": ("w", "b")}))
 def no_epochs(rng):
-    """No epochs: w = b = 0 as at the start."""
-    return normal(rng, 4), normal(rng, 4), 0.1, 0
+    """No epochs: w = b = 0 as at the start. In two more calls there are one and two."""
+    epochs = rng.permutation(3).tolist()
+    return {"calls": [[normal(rng, 4), normal(rng, 4), number(rng, 0.08, 0.12), count] for count in epochs]}
 
 
 @fit_line.misconception

@@ -445,22 +445,25 @@ def two_matrices(rng):
 @relative_error.case(points=3)
 def small_entries(rng):
     """Large entries that agree well beside small ones that do not."""
-    a = rng.normal(size=(2, 4, 3)) * 10.0 ** rng.permuted(np.repeat([3.0, 0.0, -3.0], 8)).reshape(2, 4, 3)
+    a = constants(rng, (2, 4, 3)) * 10.0 ** rng.permuted(np.repeat([3.0, 0.0, -3.0], 8)).reshape(2, 4, 3)
     return a, a + rng.uniform(1e-4, 3e-4, size=(2, 4, 3))
 
 
-@relative_error.case(points=2)
+@relative_error.case(points=2, probe=own.each())
 def signs_and_zeros(rng):
-    """Entries of opposite signs, and entries that are 0 in both."""
-    a = np.concatenate([rng.uniform(0.5, 1, size=4), np.zeros(3)])
-    return a, a * np.array([1.2, -0.8, 0.9, -1.0, 1, 1, 1])
+    """Entries that are 0 in both arrays, and entries of opposite signs; then without the latter."""
+    calls = []
+    for signs in [1, -1, 1, -1], [1, 1, 1, 1]:
+        a = np.concatenate([rng.uniform(0.5, 1, size=4), np.zeros(3)])
+        calls.append([a, a * np.concatenate([signs * rng.uniform(0.6, 0.9, size=4), np.ones(3)])])
+    return {"calls": calls}
 
 
-@relative_error.case(points=2, rtol=1e-3)
+@relative_error.case(points=2, rtol=3e-4)
 def ten_equal_digits(rng):
     """Two arrays that agree in ten digits: in float32 there would be no difference."""
     a = rng.normal(size=(5, 2)) + 2
-    return a, a * (1 + rng.uniform(1e-10, 3e-10, size=(5, 2)))
+    return a, a * (1 + 10 ** rng.uniform(-11, -10) * rng.uniform(1, 3, size=(5, 2)))
 
 
 @relative_error.misconception

@@ -31,25 +31,25 @@ def three_positions(rng):
 @positional_encoding.case(points=4)
 def more_columns_than_positions(rng):
     """Short sequence, many columns."""
-    return 5, 14
+    return int(rng.integers(5, 25)), 2 * int(rng.integers(13, 64))
 
 
 @positional_encoding.case(points=4)
 def more_positions_than_columns(rng):
     """A longer sequence with fewer columns."""
-    return 37, 10
+    return int(rng.integers(40, 100)), 2 * int(rng.integers(3, 20))
 
 
 @positional_encoding.case(points=2)
 def odd_depth(rng):
     """An odd depth: the last sine has no cosine beside it."""
-    return 6, 9
+    return 2 * int(rng.integers(3, 33)), 2 * int(rng.integers(4, 40)) + 1
 
 
 @positional_encoding.case(points=2)
 def one_position(rng):
     """A single position: its angles are all zero."""
-    return 1, 8
+    return 1, 2 * int(rng.integers(4, 1028))  # the depth is all that a right answer has to know
 
 
 @positional_encoding.misconception
@@ -131,16 +131,16 @@ def three_by_three(rng):
     return 3,
 
 
-@causal_mask.case(points=4)
+@causal_mask.case(points=4, probe=Probe("mask_of_each"))
 def longer_sequence(rng):
-    """A longer sequence."""
-    return 11,
+    """A longer sequence, and another."""
+    return {"lengths": rng.integers(9, 60, size=2).tolist()}
 
 
-@causal_mask.case(points=1)
+@causal_mask.case(points=1, probe=Probe("mask_of_each"))
 def single_position(rng):
-    """A sequence of one position, which may attend to itself."""
-    return 1,
+    """A sequence of one position, which may attend to itself; beside it two that are longer."""
+    return {"lengths": rng.permutation([1, *rng.integers(2, 26, size=2)]).tolist()}
 
 
 @causal_mask.misconception
@@ -186,19 +186,21 @@ def two_short_sequences(rng):
 @padding_mask.case(points=4)
 def batch_of_lengths(rng):
     """A batch of different lengths, two of them alike."""
-    return np.array([4, 7, 2, 7, 5], np.int32), 9
+    lengths = rng.choice(np.arange(2, 12), size=4, replace=False)
+    return rng.permutation([*lengths, lengths[0]]).astype("int32"), int(rng.integers(12, 20))
 
 
 @padding_mask.case(points=2)
 def full_and_shortest(rng):
     """The shortest possible sequence, and one without any padding."""
-    return np.array([6, 1, 4], np.int32), 6
+    longest = int(rng.integers(8, 33))
+    return rng.permutation([longest, 1, rng.integers(2, longest)]).astype("int32"), longest
 
 
 @padding_mask.case(points=1)
 def batch_of_one(rng):
     """A single sequence still has a batch axis."""
-    return np.array([5], np.int32), 8
+    return rng.integers(2, 42, size=1).astype("int32"), int(rng.integers(43, 73))
 
 
 @padding_mask.misconception
