@@ -694,7 +694,7 @@ def test_what_is_no_answer_is_said_in_words():
     (case,) = [case for case in QUESTIONS["sample_next"].cases if case.name == "as_it_is"]
     inputs = case.make(np.random.default_rng(0))
     for wrong, words in ((lambda *_: np.array([[1]]), r"shape \(1, 1\); expected one number"), (lambda *_: None, "None; expected one"),
-                         (lambda *_: 0.5, "no id"), (lambda *_: 5, "no id"), (lambda *_: -1, "no id")):
+                         (lambda *_: 0.5, "no id"), (lambda *_: 40, "no id"), (lambda *_: -1, "no id")):
         with pytest.raises(AnswerError, match=words):
             observe(wrong, case.probe, inputs, "x", EXTRA)
     (case,) = [case for case in QUESTIONS["next_character_batches"].cases if case.name == "three_windows"]

@@ -99,16 +99,29 @@ def registration(seen, inputs):
 # ---------------------------------------------------------------------------------------------------- bump_network
 
 
+WEIGHTS = ("w1", "b1", "w2", "b2")
+EXCESS = "excess of the mean error over L/(2n), which should be 0,"
+
+
 def approximation_error(seen, inputs):
     """By how much the mean error exceeds L/(2n): 0 for every right answer."""
-    values, n = np.asarray(inputs[0], np.float64), int(inputs[1])
-    w1, b1, w2, b2 = _weights(seen, n)
+    return {EXCESS: np.array(_excess(seen, inputs[0], inputs[1]))}
+
+
+def approximation_error_of_each(seen, inputs):
+    """The same for each of several functions."""
+    networks = [{name: seen[f"{name} of function {i + 1}"] for name in WEIGHTS} for i in range(len(inputs[0]))]
+    return {EXCESS: np.array([_excess(network, values, inputs[1]) for network, values in zip(networks, inputs[0])])}
+
+
+def _excess(network, values, n):
+    values = np.asarray(values, np.float64)
+    w1, b1, w2, b2 = _weights(network, n)
     x = np.linspace(0.5 / n, 1 - 0.5 / n, 1001)  # half a bump away from both ends
     output = 0.5 * (1 + np.tanh((x[:, None] * w1 + b1) / 2)) @ w2 + b2
     error = np.mean(np.abs(output - np.interp(x, np.linspace(0, 1, len(values)), values)))
     steepest = (len(values) - 1) * np.max(np.abs(np.diff(values)))
-    excess = error / (steepest / (2 * n)) - 1
-    return {"excess of the mean error over L/(2n), which should be 0,": np.asarray(np.maximum(excess, 0.0))}  # NaN stays NaN
+    return np.maximum(error / (steepest / (2 * n)) - 1, 0.0)  # NaN stays NaN
 
 
 def _weights(seen, n):

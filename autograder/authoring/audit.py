@@ -5,21 +5,26 @@
 
 from __future__ import annotations
 
+import dataclasses
+import functools
+import itertools
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import numpy as np
 
 from autograder.authoring import samples
+from autograder.authoring.build import declared, source_digest
 from autograder.authoring.course import Course
-from autograder.authoring.question import load_questions
+from autograder.authoring.question import DeclarationError
 from autograder.grading.diagnose import same_outcome
 from autograder.grading.judge import RULED_OUT
-from autograder.grading.key import Key, case_rng
-from autograder.grading.observe import load_observers, observed
+from autograder.grading.key import CaseKey, Key, case_rng
+from autograder.grading.observe import observed
 from autograder.grading.verdict import QuestionVerdict, Verdict
 from autograder.inside import probes, wire
-from autograder.inside.protocol import Outcome
+from autograder.inside.protocol import Observation, Outcome
 
 
 def notebooks(course: Course, assignment: str) -> list[samples.Sample]:
@@ -60,30 +65,90 @@ def _mistake(sample: samples.Sample, judged: QuestionVerdict) -> Iterator[str]:
             f"{judged.misconception or 'no name'} ({judged.message})"
 
 
-def forged(course: Course, assignment: str, key: Key) -> list[tuple[str, int]]:
-    """Hidden cases, with their points, that a reply wins which knows nothing of their inputs.
+# ---------------------------------------------------------------------------------------------------- forged replies
 
-    Tried for each: what the reference gives for the same case of a course with another secret, and arrays of the same names and
-    shapes that hold zeros, ones or NaN, empty arrays, and nothing at all. Whoever answers so has not looked at what was asked.
+
+def _raises(*_, **__):
+    raise ValueError
+
+
+def _gives_none(*_, **__):
+    return None
+
+
+OTHER_SECRETS = (b"another course", b"a third course", b"a fourth course")
+IGNORANT = (_raises, _gives_none)  # answers that do not look at what they are given
+
+
+def forged(course: Course, assignment: str, key: Key, run: Callable = map) -> list[tuple[str, int]]:
+    """Hidden cases, with their points, that a forged reply wins: one that knows nothing of that case's inputs.
+
+    Tried for each: what the reference gives for the same case of courses with other secrets, and for the question's visible
+    cases; arrays of the same names and shapes that hold zeros, ones, NaN, True or False; empty arrays, the word "None" in the
+    place of each, and no array at all; and what the probe sees of an answer that raises, or gives None, whatever it is given.
+
+    Args:
+        run: exercises answers as the built-in `map` does, as in `build`.
+    Raises:
+        DeclarationError: with another secret a case cannot be made, or the reference raises; the message lists which.
     """
-    folder, won = course.solution(assignment), []
-    extra, observers = probes.own_probes(folder), load_observers(folder)
-    questions = {question.name: question for question in load_questions(folder)}
+    folder = course.solution(assignment)
+    digest = source_digest(folder)
+    observers = declared(folder, digest)[2]
+    tasks = [task for question in key.questions for case in question.cases for task in _tasks(question.name, case)]
+    replies: dict[tuple[str, str], list[Observation]] = {task[:2]: [] for task in tasks}
+    problems = []
+    for task, reply in zip(tasks, run(functools.partial(_reply, folder, digest), tasks)):
+        if isinstance(reply, str):
+            problems.append(reply)
+        elif reply is not None:
+            replies[task[:2]].append(reply)
+    if problems:
+        raise DeclarationError(f"{assignment}: " + "; ".join(dict.fromkeys(problems)))
+    won = []
     for question in key.questions:
-        declared = {case.name: case for case in questions[question.name].cases}
+        shown = [reply for case in question.cases if case.visible for reply in replies[question.name, case.name]]
         for case in question.cases:
-            if case.visible:
-                continue
-            inputs = declared[case.name].make(case_rng(b"another course", assignment, question.name, case.name))
-            inputs = wire.unpack(wire.pack(inputs))
-            name = f"{question.name}/{case.name}"
-            with warnings.catch_warnings(action="ignore"):
-                replay = probes.exercise(questions[question.name].answer, case.probe, inputs, name, extra)
-            arrays = {name: value for name, value in replay.items() if not isinstance(value, str)}
-            fills = (np.zeros_like, np.ones_like, lambda value: np.full(value.shape, np.nan), lambda value: np.zeros(0))
-            constant = ({name: fill(value) for name, value in arrays.items()} for fill in fills)
-            outcomes = (observed(Outcome(reply), case.probe, case.inputs, observers) for reply in (replay, {}, *constant))
+            known = [*replies[question.name, case.name], *shown]
+            outcomes = (observed(Outcome(reply), case.probe, case.inputs, observers)
+                        for reply in itertools.chain(known, [{}], *map(_constant, known)))
             right = Outcome(case.expected)
-            if any(outcome.observation is not None and same_outcome(outcome, right, case) for outcome in outcomes):
-                won.append((name, case.points))
+            if not case.visible and any(same_outcome(outcome, right, case) for outcome in outcomes):
+                won.append((f"{question.name}/{case.name}", case.points))
     return won
+
+
+def _tasks(question: str, case: CaseKey) -> Iterator[tuple[str, str, CaseKey, bytes | None, Callable | None]]:
+    """What to exercise for a case: its question, the case, the secret that makes its inputs (None: they are the key's own), and
+    the answer (None: the reference)."""
+    case = dataclasses.replace(case, misconceptions={}, follow_through={})
+    wanted = [(None, None)] if case.visible else [(secret, None) for secret in OTHER_SECRETS] + [(None, it) for it in IGNORANT]
+    for secret, answer in wanted:
+        yield question, case.name, case, secret, answer
+
+
+def _reply(folder: Path, digest: str, task) -> Observation | str | None:
+    """What the probe sees; None where an answer that knows nothing ends it, a sentence where the fault is the case's."""
+    name, _, case, secret, answer = task
+    questions, extra, _ = declared(folder, digest)
+    question, seed = questions[name], f"{name}/{case.name}"
+    try:
+        inputs = case.inputs
+        if secret is not None:
+            make = next(item.make for item in question.cases if item.name == case.name)
+            inputs = wire.unpack(wire.pack(make(case_rng(secret, folder.name, name, case.name))))
+        with warnings.catch_warnings(action="ignore"):
+            return probes.exercise(answer or question.answer, case.probe, inputs, seed, extra)
+    except Exception as error:
+        if answer is not None:
+            return None
+        return f"{seed}: expected inputs and an answer with every secret. Received: {type(error).__name__} {error}".rstrip()
+
+
+def _constant(reply: Observation) -> Iterator[Observation]:
+    """A reply's names and shapes with nothing of its values."""
+    shapes = {name: np.shape(value) for name, value in reply.items() if not isinstance(value, str)}
+    for value in (0.0, 1.0, np.nan, False, True):
+        yield {name: np.full(shape, value) for name, shape in shapes.items()}
+    yield {name: np.zeros(0) for name in shapes}
+    yield dict.fromkeys(reply, "None")

@@ -57,7 +57,7 @@ def build(course: Course, assignment: str, run: Callable = map, say: Callable[[s
     folder = course.solution(assignment)
     digest = source_digest(folder)
     cells = read_lesson(folder)
-    questions = question_order(cells, list(_declared(folder, digest)[0].values()), folder)
+    questions = question_order(cells, list(declared(folder, digest)[0].values()), folder)
     secret = keys.course_secret(course.root)
     tasks = [(question.name, case.name) for question in questions for case in question.cases]
     cases: dict[str, list[CaseKey]] = {question.name: [] for question in questions}
@@ -118,13 +118,13 @@ def weaknesses(key: Key) -> list[str]:
 
 
 @functools.lru_cache(maxsize=4)
-def _declared(folder: Path, digest: str) -> tuple[dict[str, Question], ModuleType | None, ModuleType | None]:
+def declared(folder: Path, digest: str) -> tuple[dict[str, Question], ModuleType | None, ModuleType | None]:
     """An assignment's questions and both halves of its own probes, loaded once a process while its files stay the same."""
     return {question.name: question for question in load_questions(folder)}, probes.own_probes(folder), load_observers(folder)
 
 
 def _case_task(folder: Path, digest: str, secret: bytes, task: tuple[str, str]) -> CaseKey:
-    questions, extra, observers = _declared(folder, digest)
+    questions, extra, observers = declared(folder, digest)
     question = questions[task[0]]
     case = next(case for case in question.cases if case.name == task[1])
     return _case_key(question, case, [questions[name] for name in question.uses], folder.name, secret, extra, observers)

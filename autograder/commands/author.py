@@ -15,6 +15,7 @@ from autograder.authoring import audit as auditing
 from autograder.authoring import build as building
 from autograder.authoring import samples
 from autograder.authoring.course import Course, find_course
+from autograder.authoring.question import DeclarationError
 from autograder.commands.instructor import grade_class, hidden_key, job_of
 from autograder.commands.screen import fail, out, progress_bar
 from autograder.grading import said
@@ -57,10 +58,15 @@ def audit(
         out.print(f"[red]✗[/red] {assignment}: {len(found)} of {len(made)} notebooks do not get what they should" if found else
                   f"[green]✓[/green] {assignment}: reference {points}, blank 0, {len(made) - 2} mistakes lose points and are "
                   "named", soft_wrap=True)
-        constant = auditing.forged(course, assignment, answer_key)
-        names = f": {', '.join(name for name, _ in constant)}" if constant else ""
-        out.print(f"  replies that know nothing of a hidden case's inputs could earn {sum(points for _, points in constant)} "
-                  f"points{names}", soft_wrap=True)
+        try:
+            with building.processes(jobs) as run:
+                constant = auditing.forged(course, assignment, answer_key, run)
+            names = f": {', '.join(name for name, _ in constant)}" if constant else ""
+            out.print(f"  replies that know nothing of a hidden case's inputs could earn {sum(points for _, points in constant)} "
+                      f"points{names}", soft_wrap=True)
+        except DeclarationError as error:
+            unfair += 1
+            out.print(Text(f"  {error}"), soft_wrap=True)
         told = said.capacity(answer_key)
         out.print(f"  a report can carry {max(told['cases'].values(), default=0):.1f} bits about a hidden case at most, "
                   f"{told['seconds']:.1f} about a submission's time", soft_wrap=True)

@@ -6,6 +6,7 @@ import numpy as np
 import tensorflow as tf
 
 from autograder import Question, load_lesson
+from autograder.inside.protocol import Probe
 
 lesson = load_lesson(__file__)
 
@@ -41,13 +42,13 @@ def cross_entropy_cost(rng):
 @train_neuron.case(points=2)
 def a_certain_start(rng):
     """The quadratic cost from a neuron that is certain, and wrong: it hardly moves."""
-    return float(rng.uniform(1.8, 2.2)), float(rng.uniform(1.8, 2.2)), 0.15, 50, "quadratic"
+    return float(rng.uniform(1.8, 2.2)), float(rng.uniform(1.8, 2.2)), 0.15, int(rng.integers(30, 90)), "quadratic"
 
 
 @train_neuron.case(points=2)
 def no_steps(rng):
     """No epochs at all: the output before the first step is still there, alone."""
-    return float(rng.uniform(0.5, 1)), float(rng.uniform(0.5, 1)), 0.3, 0, "cross_entropy"
+    return float(rng.uniform(-1, 2)), float(rng.uniform(-1, 2)), 0.3, 0, "cross_entropy"
 
 
 @train_neuron.misconception
@@ -273,8 +274,8 @@ def shifted_rows(rng):
 @softmax.case(points=3)
 def one_score_far_ahead(rng):
     """In each row one score is hundreds ahead of the others: its probability is 1, and nothing overflows."""
-    logits = rng.normal(size=(2, 6))
-    logits[[0, 1], rng.permutation(6)[:2]] += 300
+    logits = rng.normal(size=(5, 7))
+    logits[np.arange(5), rng.integers(0, 7, size=5)] += 300
     return logits,
 
 
@@ -372,7 +373,7 @@ def hopeless_rows(rng):
     """The right classes have probabilities around 1e-13: the cost is about 30, and still rises with the logits."""
     labels = rng.permutation([0, 1, 2, 3, 1, 2])
     logits = rng.normal(size=(6, 4))
-    logits[np.arange(6), labels] -= 30
+    logits[np.arange(6), labels] -= rng.uniform(27, 33)
     return labels, logits
 
 
@@ -597,31 +598,32 @@ def none_of_two(rng):
     return [2, 1], [[4.0, 3.0, 1.0], [0.0, 2.0, 3.0]]
 
 
-def some_wrong(rng, rows):
-    """By how much labels differ from the largest score: not at all in a share of the rows that nobody can guess."""
+def some_wrong(rng, logits):
+    """Labels that differ from the largest score in a share of the rows that nobody can guess."""
+    rows, classes = logits.shape
     right = int(rng.integers(rows // 4, 3 * rows // 4 + 1))
-    return rng.permutation([0] * right + ([1, 2] * rows)[:rows - right])
+    return (logits.argmax(axis=1) + rng.permutation([0] * right + ([1, 2] * rows)[:rows - right])) % classes
 
 
-@accuracy.case(points=4)
+@accuracy.case(points=4, probe=Probe("each"))
 def eight_rows(rng):
-    """Eight rows of three scores."""
-    logits = rng.normal(size=(8, 3))
-    return (logits.argmax(axis=1) + some_wrong(rng, 8)) % 3, logits
+    """Eight rows of three scores, and five times eight others."""
+    batches = [rng.normal(size=(8, 3)) for _ in range(6)]
+    return [[some_wrong(rng, logits), logits] for logits in batches],
 
 
 @accuracy.case(points=2)
 def all_scores_negative(rng):
     """Ten classes, and not one score above 0."""
-    logits = rng.normal(size=(26, 10)) - 8
-    return (logits.argmax(axis=1) + some_wrong(rng, 26)) % 10, logits
+    logits = rng.normal(size=(rng.integers(1000, 2000), 10)) - 8
+    return some_wrong(rng, logits), logits
 
 
 @accuracy.case(points=2)
 def huge_scores(rng):
     """Scores of several thousand: only their order matters."""
-    logits = 1000 * rng.normal(size=(23, 4)) + 3000
-    return (logits.argmax(axis=1) + some_wrong(rng, 23)) % 4, logits
+    logits = 1000 * rng.normal(size=(rng.integers(1000, 2000), 4)) + 3000
+    return some_wrong(rng, logits), logits
 
 
 @accuracy.misconception

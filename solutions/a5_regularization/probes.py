@@ -198,7 +198,19 @@ def approximation_error(answer, inputs):
 
     Inputs: the function's values at evenly spaced places from 0 to 1, with straight lines between them; and n.
     """
-    values, n = np.asarray(inputs[0], np.float64), inputs[1]
+    return _network(answer, inputs[0], inputs[1])
+
+
+@probe
+def approximation_error_of_each(answer, inputs):
+    """Have several functions approximated, one after another, each with n bumps: the rows of a table."""
+    return {f"{name} of function {i + 1}": weight for i, values in enumerate(inputs[0])
+            for name, weight in _network(answer, values, inputs[1]).items()}
+
+
+def _network(answer, values, n):
+    """The four weights by name."""
+    values = np.asarray(values, np.float64)
     places = np.linspace(0, 1, len(values))
 
     def f(x):

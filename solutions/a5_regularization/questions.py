@@ -165,12 +165,12 @@ def still_improving(rng):
 @first_overfitting_epoch.case(points=3)
 def a_ragged_curve(rng):
     """A long and ragged curve: bad epochs before the turning point, and better ones long after it."""
-    turn = int(rng.integers(10, 22))
-    falling = np.linspace(1.5, 0.8, turn + 1) + rng.uniform(-0.005, 0.005, size=turn + 1)
+    turn = int(rng.integers(10, 1500))
+    falling = np.linspace(1.5, 0.8, turn + 1) + rng.uniform(-0.2, 0.2, size=turn + 1) / turn
     falling[[3, 4, 7]] = falling[[2, 2, 6]] + rng.uniform(0.05, 0.1, size=3)
     after = falling[turn] + np.array([0.2, 0.1, 0.25, 0.05, 0.2, 0.3, 0.15, 0.25, 0.1]) + rng.uniform(0, 0.03, size=9)
     late = falling[turn] + np.array([-0.1, -0.2, -0.3, -0.25, -0.15, -0.2])
-    train = np.linspace(1.4, 0.2, turn + 16) + rng.uniform(-0.01, 0.01, size=turn + 16)
+    train = np.linspace(1.4, 0.2, turn + 16) + rng.uniform(-0.3, 0.3, size=turn + 16) / (turn + 16)
     train[-3:] = train[-4] + 0.1
     return train.tolist(), np.concatenate([falling, after, late]).tolist(), 5
 
@@ -178,14 +178,14 @@ def a_ragged_curve(rng):
 @first_overfitting_epoch.case(points=2)
 def a_plateau(rng):
     """Validation reaches its best and stays exactly there: a tie is no improvement."""
-    turn, best = int(rng.integers(4, 16)), float(rng.uniform(0.3, 0.4))
+    turn, best = int(rng.integers(4, 1500)), float(rng.uniform(0.3, 0.4))
     return np.linspace(1, 0.4, turn + 6).tolist(), [*np.linspace(0.9, 0.5, turn).tolist(), *[best] * 6], 3
 
 
 @first_overfitting_epoch.case(points=2)
 def patience_just_fits(rng):
     """The last epoch is just the one that uses up the patience."""
-    turn, best = int(rng.integers(4, 16)), float(rng.uniform(0.3, 0.4))
+    turn, best = int(rng.integers(4, 1500)), float(rng.uniform(0.3, 0.4))
     val = [*np.linspace(0.9, 0.5, turn).tolist(), best, best + 0.2, best + 0.1, best + 0.3, best + 0.2]
     return np.linspace(1, 0.4, turn + 5).tolist(), val, 4
 
@@ -212,7 +212,7 @@ def shorter_than_the_patience(rng):
 @first_overfitting_epoch.case(points=2)
 def training_rises_too(rng):
     """Both losses rise together for a while, which is no overfitting; later only one of them does."""
-    low, before = float(rng.uniform(0.4, 0.5)), np.linspace(2, 1.1, int(rng.integers(0, 12))).tolist()
+    low, before = float(rng.uniform(0.4, 0.5)), np.linspace(2, 1.1, int(rng.integers(0, 1500))).tolist()
     train = [*before, 0.9, 0.6, 0.8, 1.0, 1.1, 1.0, 0.4, 0.3, 0.2, 0.1]
     return train, [*before, 1.0, 0.7, 0.9, 1.1, 1.2, 0.9, low, low + 0.1, low + 0.2, low + 0.3], 3
 
@@ -847,6 +847,11 @@ def wave(offset, slope, height, turns, phase):
     return offset + slope * PLACES + height * np.sin(2 * np.pi * (turns * PLACES + phase))
 
 
+def several(rng, make):
+    """Four functions, some of them small, some large, some upside down: a network made for others is far off for one at least."""
+    return np.array([rng.choice([-1, 1]) * np.exp(rng.uniform(-3, 3)) * make() for _ in range(4)])
+
+
 bump_network = Question(lesson.bump_network, probe=Probe("approximation_error"), rtol=0.15, atol=0.15)
 
 
@@ -856,34 +861,35 @@ def a_straight_line(rng):
     return [1.0, 2.0], 4
 
 
-@bump_network.case(points=3)
+@bump_network.case(points=3, probe=Probe("approximation_error_of_each"))
 def a_curve(rng):
-    """A smooth curve with nine bumps."""
-    return rng.uniform(1.8, 2.2) + PLACES + rng.uniform(0.4, 0.5) * PLACES ** 2, 9
+    """Smooth curves, each with nine bumps."""
+    return several(rng, lambda: rng.uniform(1.8, 2.2) + PLACES + rng.uniform(0.4, 0.5) * PLACES ** 2), 9
 
 
-@bump_network.case(points=3)
+@bump_network.case(points=3, probe=Probe("approximation_error_of_each"))
 def a_wave(rng):
-    """A wave with 24 bumps."""
-    return wave(rng.uniform(1.4, 1.6), 0.3, rng.uniform(0.7, 0.9), 1.3, rng.uniform(0.1, 0.2)), 24
+    """Waves, each with 24 bumps."""
+    return several(rng, lambda: wave(rng.uniform(1.4, 1.6), 0.3, rng.uniform(0.7, 0.9), 1.3, rng.uniform(0.1, 0.2))), 24
 
 
-@bump_network.case(points=3)
+@bump_network.case(points=3, probe=Probe("approximation_error_of_each"))
 def many_bumps(rng):
     """Fifty bumps: steps have to be narrower, too."""
-    return rng.uniform(1.8, 2.2) + rng.uniform(0.9, 1.1) * np.abs(2 * ((1.5 * PLACES + rng.uniform(0.1, 0.2)) % 1) - 1), 50
+    return several(rng, lambda: rng.uniform(1.8, 2.2) + np.abs(2 * ((1.5 * PLACES + rng.uniform(0.1, 0.2)) % 1) - 1)), 50
 
 
-@bump_network.case(points=2)
+@bump_network.case(points=2, probe=Probe("approximation_error_of_each"))
 def one_bump(rng):
     """A single bump: right in the middle at least."""
-    return rng.uniform(0.8, 1.2) + rng.uniform(0.9, 1.1) * PLACES, 1
+    return several(rng, lambda: rng.uniform(0.8, 1.2) + PLACES), 1
 
 
-@bump_network.case(points=1)
+@bump_network.case(points=1, probe=Probe("approximation_error_of_each"))
 def large_values(rng):
     """Values around a thousand, and below zero by as much: the output is not squashed."""
-    return wave(0.0, -100.0, rng.uniform(900, 1100), 1.0, rng.uniform(0.3, 0.4)), 20
+    waves = [wave(0.0, -100.0, rng.uniform(900, 1100), 1.0, phase) for phase in rng.uniform(0, 1, size=4)]
+    return np.array(waves), 20
 
 
 @bump_network.misconception(variants=[{"shift": -1}])

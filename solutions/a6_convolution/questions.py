@@ -64,7 +64,7 @@ def pixels_left_over(rng):
     """Strides 2 and 3, inside the image, where the last window ends before the image does."""
     rows = []
     for stride in (2, 3, 2, 3):
-        kernel, places = int(rng.integers(3, 8)), int(rng.integers(4, 9))
+        kernel, places = int(rng.integers(3, 8)), int(rng.integers(4, 13))
         rows.append([(places - 1) * stride + kernel + stride - 1, kernel, stride, "valid"])
     return rows,
 
@@ -72,16 +72,16 @@ def pixels_left_over(rng):
 @output_size.case(points=2, probe=Probe("each"))
 def every_pixel_covered(rng):
     """Padding "same" with strides 1 to 3, on sizes that are no multiple of the stride."""
-    return [[stride * int(rng.integers(4, 9)) + rest, int(rng.integers(4, 8)), stride, "same"]
+    return [[stride * int(rng.integers(4, 13)) + rest, int(rng.integers(4, 8)), stride, "same"]
             for stride, rest in ((1, 0), (2, 1), (3, 1), (3, 2))],
 
 
 @output_size.case(points=2, probe=Probe("each"))
 def extremes(rng):
     """A window as large as the image, windows of one pixel, and a stride larger than the image."""
-    n = int(rng.integers(5, 12))
-    return [[n, n, 1, "valid"], [n, n, 3, "valid"], [n, 1, 1, "valid"], [n, 1, n + 3, "valid"], [n, 3, n + 3, "same"],
-            [1, 1, 1, "same"]],
+    n, m = rng.integers(5, 60, size=2).tolist()
+    return [[n, n, 1, "valid"], [m, m, 3, "valid"], [n, 1, 1, "valid"], [n, 1, n + 3, "valid"], [m, 3, m + 3, "same"],
+            [m, 1, 1, "same"], [1, 1, 1, "same"]],
 
 
 @output_size.misconception
@@ -481,19 +481,19 @@ def twenty_filters(rng):
 @conv_parameters.case(points=1)
 def from_channels_to_channels(rng):
     """A square kernel between several channels."""
-    return 3, int(rng.integers(7, 12)), int(rng.integers(13, 19))
+    return int(rng.choice([3, 5])), int(rng.integers(7, 40)), int(rng.integers(41, 99))
 
 
 @conv_parameters.case(points=2)
 def kernels_with_two_sides(rng):
     """Kernels whose height and width differ."""
-    return [int(rng.integers(2, 4)), int(rng.integers(5, 8))], int(rng.integers(3, 5)), int(rng.integers(9, 12))
+    return [int(rng.integers(2, 5)), int(rng.integers(5, 9))], int(rng.integers(9, 30)), int(rng.integers(31, 70))
 
 
 @conv_parameters.case(points=1)
 def kernel_of_one_pixel(rng):
     """A kernel of one pixel mixes channels only."""
-    return 1, int(rng.integers(6, 9)), int(rng.integers(11, 15))
+    return 1, int(rng.integers(6, 50)), int(rng.integers(51, 120))
 
 
 @conv_parameters.misconception
@@ -552,13 +552,13 @@ def thirty_units(rng):
 @dense_parameters.case(points=2)
 def colour_images(rng):
     """An image that is not square, with several channels."""
-    return int(rng.integers(11, 15)), int(rng.integers(17, 21)), int(rng.integers(3, 6)), int(rng.integers(7, 10))
+    return int(rng.integers(11, 25)), int(rng.integers(26, 40)), int(rng.integers(3, 6)), int(rng.integers(7, 11))
 
 
 @dense_parameters.case(points=1)
 def one_unit(rng):
     """A single unit on a row of pixels."""
-    return 1, int(rng.integers(30, 50)), 2, 1
+    return 1, int(rng.integers(30, 2000)), 2, 1
 
 
 @dense_parameters.misconception

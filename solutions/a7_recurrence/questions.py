@@ -49,8 +49,8 @@ def unknown_letter(rng):
 @encode.case(points=3)
 def longer_text(rng):
     """A longer text; the vocabulary is a list, and holds characters that do not occur."""
-    start = int(rng.integers(0, 40))
-    return SONNET[start:start + 41], list(LETTERS)
+    start, size = int(rng.integers(0, 40)), int(rng.integers(20, 50))
+    return SONNET[start:start + size], list(LETTERS)
 
 
 @encode.case(points=1)
@@ -741,7 +741,7 @@ def gradients_of_the_step(rng):
 @LSTMCell.case(points=1, probe=Probe("new_cell"))
 def more_new_units(rng):
     """A new cell of another size."""
-    units, depth = int(rng.integers(8, 20)), int(rng.choice([2, 5, 6, 7]))
+    units, depth = int(rng.integers(41, 90)), int(rng.integers(5, 41))
     return {"config": {"units": units}, "call": [np.zeros((3, 4, depth), "float32")]}
 
 
@@ -1235,23 +1235,30 @@ def at_two(rng):
     return np.log([4.0, 1.0, 1.0, 1.0]).astype("float32"), 2.0
 
 
+def two_ahead(rng, temperature, *largest):
+    """Logits of forty ids, two of which have the `largest` probabilities at a temperature; the first of them is not id 0."""
+    first, second = rng.permutation(np.arange(1, 40))[:2]
+    probabilities = (1 - sum(largest)) / 38 * rng.uniform(0.9, 1.1, size=40)
+    probabilities[[first, second]] = largest
+    return (temperature * np.log(probabilities)).astype("float32")
+
+
 @sample_next.case(points=1)
 def as_it_is(rng):
     """Temperature 1: four hundred seeds draw each id as often as its probability says."""
-    return rng.permutation([2.0, 1.0, 0.0, 0.5, -1.0]).astype("float32"), 1.0
+    return two_ahead(rng, 1.0, 0.47, 0.35), 1.0
 
 
 @sample_next.case(points=1)
 def hot(rng):
     """Temperature 3: the probabilities come closer together."""
-    logits = rng.permutation(np.array([4.0, 2.5, 1.0, -0.5, -2.0, -6.0]) + rng.uniform(-0.1, 0.1, size=6)).astype("float32")
-    return np.roll(logits, int(np.argmax(logits) == 0)), 3.0
+    return two_ahead(rng, 3.0, 0.42, 0.28), 3.0
 
 
 @sample_next.case(points=1)
 def cold(rng):
     """Temperature 0.25: the largest logits take nearly everything."""
-    return rng.permutation([0.5, 0.4, 0.0, -0.2, -0.3, -0.5, -0.6]).astype("float32"), 0.25
+    return two_ahead(rng, 0.25, 0.55, 0.35), 0.25
 
 
 def shuffled_rows(rng, logits, rows):
