@@ -2,13 +2,19 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test build bench lint clean
+# One process more than there are processors: some tests wait for a limit of time.
+PYTEST := $(BIN)/python -m pytest -n $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1) --maxschedchunk 1
+
+.PHONY: demo test corpora build bench lint clean
 
 demo: .venv/installed
 	$(BIN)/autograder demo
 
 test: .venv/installed
-	$(BIN)/python -m pytest -n auto --maxschedchunk 1
+	$(PYTEST) -m "not corpus"
+
+corpora: .venv/installed
+	$(PYTEST) -m corpus
 
 build: .venv/installed
 	$(BIN)/autograder build

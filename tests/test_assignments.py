@@ -4,7 +4,7 @@ import importlib
 import inspect
 import json
 import re
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import nbformat
 import numpy as np
@@ -63,12 +63,20 @@ def solved(course, assignment):
     return solved_notebook(read_lesson(folder), load_questions(folder))
 
 
-def mistaken_classes(course, assignment):
+@dataclass(frozen=True)
+class Mistaken:
+    """A notebook with one mistake in each of several questions, each the question's `number`th."""
+
+    sample: samples.Sample
+    number: int
+    mistakes: dict[str, str]  # question -> misconception
+    untouched: set[str]  # names of the questions that need not be run
+
+
+def mistaken_classes(course, assignment) -> list[Mistaken]:
     """Every misconception in few notebooks: one mistake a question, in questions that do not build on one another.
 
-    Returns:
-        (sample, {question: misconception}, names of the questions that need not be run) triples. What builds on an answer is
-        run with two of its mistakes; `autograder build` has compared it on top of each.
+    What builds on an answer is run with two of its mistakes; `autograder build` has compared it on top of each.
     """
     folder = course.solution(assignment)
     questions = question_order(read_lesson(folder), load_questions(folder), folder)
@@ -92,8 +100,8 @@ def mistaken_classes(course, assignment):
                     source = samples.misconception_source(question, item, imports)
                     notebook = samples.edited(notebook, question.name, lambda answer, source=source: f"{answer}\n\n\n{source}")
             untouched = {name for name in names if name not in mistakes and (number > 1 or not needs[name] & set(mistakes))}
-            made.append((samples.Sample(f"mistakes-{level}-{number:02}", json.dumps(notebook)), mistakes, untouched))
-    assert sum(len(mistakes) for _, mistakes, _ in made) == sum(len(question.misconceptions) for question in questions)
+            made.append(Mistaken(samples.Sample(f"mistakes-{level}-{number:02}", json.dumps(notebook)), number, mistakes, untouched))
+    assert sum(len(it.mistakes) for it in made) == sum(len(question.misconceptions) for question in questions)
     return made
 
 
@@ -154,13 +162,25 @@ def feedback_tells_nothing(submissions, key):
 @pytest.mark.long
 @pytest.mark.parametrize("assignment", reversed(ASSIGNMENTS))  # the later ones take longer
 def test_a_whole_class_gets_what_it_earned_and_learns_no_hidden_value(course, assignment, graded):
-    mistaken = mistaken_classes(course, assignment)
+    """With two mistakes of each question; what builds on them is run, too."""
     made = [sample for sample in samples.sample_class(course, assignment) if sample.misconception is None and sample.student not in SLOW]
     if assignment not in WITH_MISHAPS:
         made = [sample for sample in made if sample.student in ("all-right", "blank")]
-    submissions = graded([*made, *(sample for sample, _, _ in mistaken)], {sample.student: untouched for sample, _, untouched in mistaken})
+    class_gets_what_it_earned(course, assignment, graded, made, [it for it in mistaken_classes(course, assignment) if it.number < 2])
+
+
+@pytest.mark.corpus
+@pytest.mark.parametrize("assignment", reversed(ASSIGNMENTS))
+def test_every_mistake_costs_points_and_is_named(course, assignment, graded):
+    """`autograder build` has told all mistakes apart; here each goes through the whole grader."""
+    made = [sample for sample in samples.sample_class(course, assignment) if sample.student in ("all-right", "blank")]
+    class_gets_what_it_earned(course, assignment, graded, made, [it for it in mistaken_classes(course, assignment) if it.number > 1])
+
+
+def class_gets_what_it_earned(course, assignment, graded, made, mistaken):
+    submissions = graded([*made, *(it.sample for it in mistaken)], {it.sample.student: it.untouched for it in mistaken})
     key = load(course.key(assignment))
-    everyone_gets_what_they_earned({sample.student: wrong for sample, wrong, _ in mistaken}, submissions, key)
+    everyone_gets_what_they_earned({it.sample.student: it.mistakes for it in mistaken}, submissions, key)
     feedback_tells_nothing(submissions, key)
 
 
