@@ -13,6 +13,7 @@ import shutil
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import hostile
@@ -147,8 +148,9 @@ def test_what_attacks_patch_is_still_called_so():
 def test_as_a_process_files_can_be_read_and_the_report_says_process(course, name):
     """Honesty: what bubblewrap prevents is possible without it, so the attacks that look for files do work."""
     work = job(course, "process")
-    with Sandbox(list(work.files), LIMITS, "process", (course.root,)) as sandbox:
-        verdict = grade_one(name, written(course, BY_NAME[name]), work, sandbox, Cache(None, work.key, (), LIMITS, "process"))
+    patient = replace(LIMITS, cell_seconds=60, submission_seconds=120)  # a disk to look through may be large
+    with Sandbox(list(work.files), patient, "process", (course.root,)) as sandbox:
+        verdict = grade_one(name, written(course, BY_NAME[name]), work, sandbox, Cache(None, work.key, (), patient, "process"))
     text = json.dumps(verdict.outputs)
     assert "FOUND" in text and ("the-secret-of-doubling" in text or "canary" in text)
     assert results([verdict], work.key)["isolation"] == "process"
