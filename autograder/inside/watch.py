@@ -49,6 +49,8 @@ EVENTS = {"os.fork": "fork", "os.forkpty": "fork", "os.posix_spawn": "subprocess
           "os.system": "subprocess", "subprocess.Popen": "subprocess",
           "ctypes.dlopen": "ctypes", "ctypes.dlsym": "ctypes"}
 RUN = (("TFE_Py_Execute", 2), ("TFE_Py_ExecuteCancelable", 2), ("TFE_Py_FastPathExecute", 1))  # with the operation's place
+# Of `sys.monitoring`, who listens and to what.
+CONTROLS = ("set_events", "set_local_events", "register_callback", "use_tool_id", "clear_tool_id", "free_tool_id")
 WRITTEN = ("exec", "compile")  # events that count only when the answer itself is their cause: libraries compile, too
 THREADS = [vars(_thread)[name] for name in ("start_new_thread", "start_joinable_thread") if name in vars(_thread)]
 BOOTSTRAP = threading.Thread._bootstrap_inner.__code__  # sets the profiler of a thread that begins
@@ -454,9 +456,23 @@ def _monitored(names: frozenset[str], counted: frozenset[Callable], entered: Cal
         monitoring.register_callback(tool, event, hook)
     monitoring.set_events(tool, sum(hooks))
     monitoring.restart_events()  # what other rules did not ask about, these may
+    own = {name: getattr(monitoring, name) for name in CONTROLS if hasattr(monitoring, name)}
+
+    def told(name: str) -> Callable:
+        def tell(*arguments):  # who switches us off and on again leaves no other trace
+            if arguments[:1] == (tool,):
+                tampered(f"sys.monitoring.{name}")
+            return own[name](*arguments)
+
+        return tell
+
+    for name in own:
+        setattr(monitoring, name, told(name))
     try:
         yield
     finally:
+        for name, function in own.items():
+            setattr(monitoring, name, function)
         if monitoring.get_tool(tool) != __name__ or monitoring.get_events(tool) != sum(hooks) or \
                 any(monitoring.register_callback(tool, event, None) is not hook for event, hook in hooks.items()):
             tampered("sys.monitoring")

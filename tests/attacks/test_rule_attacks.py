@@ -130,6 +130,18 @@ def test_a_profiler_borrowed_through_a_library_is_tampered_with(graded):
     assert (first.score, second.score) == (0, 50) and "sys.setprofile" in first.message, first.message
 
 
+@pytest.mark.skipif(sys.version_info < (3, 12), reason="nothing is monitored there")
+@pytest.mark.parametrize("off, on", [
+    ("kept = m.get_events(5); m.set_events(5, 0)", "m.set_events(5, kept)"),
+    ("import functools\n    kept = functools.partial(m.register_callback, 5, m.events.PY_START, None)()",
+     "functools.partial(m.register_callback, 5, m.events.PY_START, kept)()"),
+])
+def test_monitoring_switched_off_and_on_is_tampered_with(graded, off, on):
+    double = f"def double(x):\n    m = sys.monitoring\n    {off}\n    y = {RELU}(x)\n    {on}\n    return x + x + 0 * y"
+    first, second = graded("off_and_on", double, "import sys", "def quadruple(x):\n    return 4 * x").questions
+    assert (first.score, second.score) == (0, 50) and "sys.monitoring" in first.message, first.message
+
+
 @pytest.mark.parametrize("double, quadruple", [
     ("def double(x):\n    return helper(x)", f"def helper(x):\n    return 2 * x + 0 * {RELU}(x)\ndef quadruple(x):\n    return 4 * x"),
     ("def double(x):\n    return quadruple(x, 2)",
