@@ -124,7 +124,7 @@ class _Run:
         self.deadline = time.monotonic() + sandbox.limits.submission_seconds
         self.child: Child | None = None
         self.ready = False  # the cells have been run in it
-        self.questions: tuple[str, ...] = ()
+        self.beneath: dict[str, tuple[str, ...]] = {}  # question -> those that it builds on
         self.signs: dict[str, set[str]] = {}  # of each question's answer, so far
         self.deadly: set[int] = set()  # cells that ended the process: not run again
         self.cell_errors: dict[str, Outcome] = {}  # question -> how its own cell went wrong
@@ -144,7 +144,7 @@ class _Run:
         try:
             # What the cells printed or drew is over: each case starts from the same seeds, whatever ran before it.
             outcome = self.child.exercise(question.name, case.probe, case.inputs, f"{question.name}/{case.name}", question.forbid,
-                                          tuple(name for name in self.questions if name != question.name))
+                                          self.beneath[question.name])
         except Died:
             self._close()
             raise
@@ -157,7 +157,7 @@ class _Run:
 
     def inspect(self, key: Key) -> Inspected:
         """What the answers' source uses that is ruled out: read in the first process, before a cell has run in it."""
-        self.questions = tuple(question.name for question in key.questions)
+        self.beneath = {question.name: key.beneath(question) for question in key.questions}
         self.child = self.sandbox.fork(self.deadline)
         inspected = rules.inspect(self.submission, key, self.child)
         if self.child.pid is None:  # it did not survive that

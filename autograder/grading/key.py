@@ -83,6 +83,14 @@ class Key:
     def max_score(self) -> int:
         return sum(question.max_score for question in self.questions) + sum(self.written.values())
 
+    def beneath(self, question: QuestionKey) -> tuple[str, ...]:
+        """The earlier questions that a question builds on, and those that they build on: first ones first."""
+        needed = set(question.uses)
+        for other in reversed(self.questions):
+            if other.name in needed:
+                needed.update(other.uses)
+        return tuple(other.name for other in self.questions if other.name in needed)
+
     def examples(self) -> Key:
         """The part students may have: visible cases, and nothing that depends on the hidden ones."""
         questions = tuple(

@@ -152,8 +152,8 @@ class CellDone:
 
 @dataclass(frozen=True)
 class Exercise:
-    """To a child: exercise an answer on a case. `forbid` is what the answer may not use; `others` are the other questions,
-    whose answers have rules of their own."""
+    """To a child: exercise an answer on a case. `forbid` is what the answer may not use; `others` are the
+    questions that it builds on, whose answers have rules of their own."""
 
     question: str
     probe: Probe

@@ -48,8 +48,12 @@ MAX_REACHED = 3000  # objects that an answer is followed to
 EVENTS = {"os.fork": "fork", "os.forkpty": "fork", "os.posix_spawn": "subprocess", "os.exec": "subprocess",
           "os.system": "subprocess", "subprocess.Popen": "subprocess",
           "ctypes.dlopen": "ctypes", "ctypes.dlsym": "ctypes"}
+RUN = (("TFE_Py_Execute", 2), ("TFE_Py_ExecuteCancelable", 2), ("TFE_Py_FastPathExecute", 1))  # with the operation's place
+# Of `sys.monitoring`, who listens and to what.
+CONTROLS = ("set_events", "set_local_events", "register_callback", "use_tool_id", "clear_tool_id", "free_tool_id")
 WRITTEN = ("exec", "compile")  # events that count only when the answer itself is their cause: libraries compile, too
 THREADS = [vars(_thread)[name] for name in ("start_new_thread", "start_joinable_thread") if name in vars(_thread)]
+BOOTSTRAP = threading.Thread._bootstrap_inner.__code__  # sets the profiler of a thread that begins
 INSTALLED = tuple({sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")})
 GENERATED = "__autograph_generated_file"  # what AutoGraph makes of a function runs under this file and the name `tf__…`
 
@@ -59,7 +63,7 @@ def watching(forbid: Sequence[str], answer: Any = None, others: Sequence[Any] = 
     """Notice forbidden operations and functions that an answer is bound to, or that run inside the block.
 
     Args:
-        others: answers to other questions. What happens inside them is theirs.
+        others: answers that it builds on. What happens inside them is theirs.
     Yields:
         A list that fills with a `Use` for each, and a set that fills with signs of `protocol.SIGNS`.
     """
@@ -82,7 +86,7 @@ def watching(forbid: Sequence[str], answer: Any = None, others: Sequence[Any] = 
 
     if found := bound(answer, tuple(forbid), others):
         seen.append(Use(found))
-    if threading.active_count() > 1:
+    if len(sys._current_frames()) > 1:  # also one that `threading` does not know
         signs.add("thread")  # one that began earlier: functions called in it are not seen, operations are
     with _events(whose, signs, tampered), _operations(tuple(forbid), note, tampered) as runs, \
             _calls(_codes(tuple(forbid), len(sys.modules)), runs, note, tampered, whose, signs):
@@ -93,11 +97,11 @@ class _Stack:
     """Whose code is at work: the answer's, another answer's, or the probe's around them."""
 
     def __init__(self, answer: Any, others: Sequence[Any]):
-        self.own = _codes_of(answer)
-        self.others = {code for other in others for code in _codes_of(other)} - self.own
-        self.names = {f"tf__{code.co_name}" for code in self.own}
-        self.other_names = {f"tf__{code.co_name}" for code in self.others} - self.names
-        self.other_cells = {code.co_filename for code in self.others} - {code.co_filename for code in self.own}
+        own, theirs = _codes_of(answer), {code for other in others for code in _codes_of(other)}
+        self.own = _with_inner(own)
+        self.others = _with_inner(theirs) - self.own
+        self.names = {f"tf__{code.co_name}" for code in own}
+        self.other_names = {f"tf__{code.co_name}" for code in theirs - own} - self.names
         self.thread = threading.get_ident()
 
     def answer(self, frame: FrameType | None) -> tuple[bool, str | None]:
@@ -122,8 +126,8 @@ class _Stack:
         return (frame.f_code in self.own or not _of_a_library(frame.f_code)) and self.answer(frame)[0]
 
     def _another(self, code: CodeType) -> bool:
-        return code in self.others or code.co_filename in self.other_cells or \
-            GENERATED in code.co_filename and code.co_name in self.other_names
+        # Not what else its cell defines: that is the other answer's only while that is at work, which then stands further out.
+        return code in self.others or GENERATED in code.co_filename and code.co_name in self.other_names
 
 
 def _of_a_library(code: CodeType) -> bool:
@@ -153,6 +157,8 @@ def bound(answer: Any, forbid: tuple[str, ...], others: Sequence[Any] = ()) -> s
     """What an answer is, or is bound to, that its question forbids; None for one of a student's own making."""
     names = _names(forbid, len(sys.modules))
     for thing in _reached(answer, {id(other) for other in others}):
+        if type(thing) is types.BuiltinFunctionType and thing.__name__ in dict(RUN):
+            return TAMPERING + thing.__name__  # kept from before the look at it
         if id(thing) in names:
             return names[id(thing)][0]
     thing = _chain(answer)[-1]
@@ -261,6 +267,11 @@ def _code(thing: Any) -> list[CodeType]:
     return [thing.__code__] if isinstance(thing, types.FunctionType) else []
 
 
+def _with_inner(codes: set[CodeType]) -> set[CodeType]:
+    """Code, and that of the functions and lambdas that are defined in it."""
+    return codes.union(*(_with_inner({inner for inner in code.co_consts if isinstance(inner, CodeType)}) for code in codes))
+
+
 # ---------------------------------------------------------------------------------------------------- while it runs
 
 
@@ -275,22 +286,27 @@ def _operations(forbid: tuple[str, ...], note: Callable, tampered: Callable) -> 
     if not patterns:
         yield {}
         return
-    from tensorflow.python import pywrap_tfe
+    from tensorflow.python import _pywrap_tfe, pywrap_tfe
     from tensorflow.python.eager import context
     from tensorflow.python.framework import op_def_library
 
-    functions = context.context().list_function_names
-    watched, harmless = _watched(forbid), _harmless(forbid)
-    unseen = functions() - watched  # what is traced from here on is seen while it is traced
-    known: dict[str, str | None] = {}
+    functions, is_function = context.context().list_function_names, context.context().has_function
+    watched = _watched(forbid)
+    harmless = {kind for kind in _harmless(forbid) if not any(fnmatch.fnmatchcase(kind, pattern) for pattern in patterns)}
+    unseen = functions() - watched
+    # What is traced from here on is seen while it is traced: it holds no forbidden operation but these, which were looked at.
+    met = _met(forbid)
+    known: dict[str, str | None] = {name: None for name in watched}
 
     def forbidden(kind: str) -> str | None:
-        """The forbidden operation that an operation is, or that a function traced before contains."""
+        """The forbidden operation that an operation is, or that a function contains whose tracing was not seen: one that was
+        traced before, or came ready-made out of a file or a graph."""
         if kind not in known:
             known[kind] = kind if any(fnmatch.fnmatchcase(kind, pattern) for pattern in patterns) else None
-            if kind in unseen:
+            if is_function(kind):
                 definition = context.context().get_function_def(kind)
-                known[kind] = next(filter(None, (forbidden(name) for node in definition.node_def for name in _kinds(node))), None)
+                found = filter(None, (forbidden(name) for node in definition.node_def for name in _kinds(node)))
+                known[kind] = next((name for name in found if kind in unseen or name not in met), None)
         return known[kind]
 
     def look(kind: Any, values: Sequence[Any]) -> None:
@@ -298,7 +314,9 @@ def _operations(forbid: tuple[str, ...], note: Callable, tampered: Callable) -> 
         for number, name in enumerate(names):
             name = getattr(name, "name", None) if type(name).__name__ == "AtomicFunction" else name
             name = name.decode("utf-8", "replace") if isinstance(name, bytes) else name
-            if isinstance(name, str) and (number == 0 or name in unseen) and (found := forbidden(name)):
+            if isinstance(name, str) and (number == 0 or is_function(name)) and (found := forbidden(name)):
+                if found == name:
+                    met.add(name)
                 note(OPERATIONS + found)
         if type(kind) is str and not forbidden(kind) and _takes_no_function(kind):
             harmless.add(kind)
@@ -313,24 +331,31 @@ def _operations(forbid: tuple[str, ...], note: Callable, tampered: Callable) -> 
 
         return run
 
-    places = [(pywrap_tfe, "TFE_Py_Execute", 2), (pywrap_tfe, "TFE_Py_ExecuteCancelable", 2),
-              (pywrap_tfe, "TFE_Py_FastPathExecute", 1), (op_def_library, "_apply_op_helper", 0)]
+    places = [*((module, name, position) for name, position in RUN for module in (pywrap_tfe, _pywrap_tfe)),
+              (op_def_library, "_apply_op_helper", 0)]
     looks = [(module, name, getattr(module, name), looking(getattr(module, name), position)) for module, name, position in places]
     for module, name, _, ours in looks:
         setattr(module, name, ours)
     try:
-        yield {original: ours.__code__ for _, _, original, ours in looks[:3]}
+        yield {original: ours.__code__ for _, _, original, ours in looks[:-1]}
     finally:
         for module, name, original, ours in looks:
             if getattr(module, name, None) is not ours:
                 tampered(name)
             setattr(module, name, original)
-        watched.update(functions() - unseen)
+        watched.update(name for name in functions() - unseen if not forbidden(name))
+        _harmless(forbid).update(harmless)
 
 
 @functools.lru_cache(maxsize=100)
 def _watched(forbid: tuple[str, ...]) -> set[str]:
     """Fills with the names of the functions that TensorFlow traced while these rules were watched."""
+    return set()
+
+
+@functools.lru_cache(maxsize=100)
+def _met(forbid: tuple[str, ...]) -> set[str]:
+    """Fills with the forbidden operation types that were looked at, whoever ran them."""
     return set()
 
 
@@ -431,9 +456,23 @@ def _monitored(names: frozenset[str], counted: frozenset[Callable], entered: Cal
         monitoring.register_callback(tool, event, hook)
     monitoring.set_events(tool, sum(hooks))
     monitoring.restart_events()  # what other rules did not ask about, these may
+    own = {name: getattr(monitoring, name) for name in CONTROLS if hasattr(monitoring, name)}
+
+    def told(name: str) -> Callable:
+        def tell(*arguments):  # who switches us off and on again leaves no other trace
+            if arguments[:1] == (tool,):
+                tampered(f"sys.monitoring.{name}")
+            return own[name](*arguments)
+
+        return tell
+
+    for name in own:
+        setattr(monitoring, name, told(name))
     try:
         yield
     finally:
+        for name, function in own.items():
+            setattr(monitoring, name, function)
         if monitoring.get_tool(tool) != __name__ or monitoring.get_events(tool) != sum(hooks) or \
                 any(monitoring.register_callback(tool, event, None) is not hook for event, hook in hooks.items()):
             tampered("sys.monitoring")
@@ -447,10 +486,12 @@ def _events(whose: _Stack, signs: set[str], tampered: Callable):
     def event(name: str, frame: FrameType) -> None:
         if name in WRITTEN and whose.directly(frame):
             signs.add("exec")
-        elif name == "sys.setprofile" and whose.directly(frame):
+        elif name == "sys.setprofile" and frame.f_code not in allowed and whose.answer(frame)[0]:
             tampered(name)
         elif name in EVENTS and whose.answer(frame)[0]:
             signs.add(EVENTS[name])
+
+    allowed = {BOOTSTRAP, _profiled.__wrapped__.__code__}
 
     listening = _listening()
     listening.append(event)

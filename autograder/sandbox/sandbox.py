@@ -332,7 +332,7 @@ class Child:
 
         Args:
             forbid: what the answer may not use; what it did use of it is among the outcome's `uses`.
-            others: the other questions, whose answers have rules of their own.
+            others: the questions that it builds on, whose answers have rules of their own.
         Raises:
             Died, SandboxError: as for `run_cell`.
         """

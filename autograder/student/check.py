@@ -52,8 +52,7 @@ def check(name: str) -> None:
     except (KeyFileError, LookupError) as error:
         print(f"check: {error}")
         return
-    names = [other.name for other in key.questions]
-    outcomes, earlier = _outcomes(question, namespace, names), {}
+    outcomes, earlier = _outcomes(question, namespace, key.beneath(question)), {}
     verdict = judge(question, outcomes, {}, earlier)
     if verdict.status not in (Status.PASSED, Status.MISSING):  # perhaps what it builds on is to blame
         earlier = _earlier(visible_part(key), question, namespace)
@@ -109,11 +108,11 @@ def _find(key: Key, name: str) -> QuestionKey:
     raise LookupError(f"expected one of {', '.join(question.name for question in key.questions)}. Received: {name!r}")
 
 
-def _outcomes(question: QuestionKey, namespace: dict, names: list[str]) -> dict[str, Outcome]:
-    """What the answer to a question does on its cases; `names` are those of all questions."""
+def _outcomes(question: QuestionKey, namespace: dict, beneath: tuple[str, ...]) -> dict[str, Outcome]:
+    """What the answer to a question does on its cases; `beneath` are the questions that it builds on."""
     answer = namespace.get(question.name)
     extra, observers = probes.own_probes(Path.cwd()), load_observers(Path.cwd())
-    others = [namespace[name] for name in names if name != question.name and name in namespace]
+    others = [namespace[name] for name in beneath if name in namespace]
     states = random.getstate(), np.random.get_state()
     outcomes: dict[str, Outcome] = {}
     try:
@@ -136,15 +135,10 @@ def _outcomes(question: QuestionKey, namespace: dict, names: list[str]) -> dict[
 
 def _earlier(key: Key, question: QuestionKey, namespace: dict) -> dict[str, QuestionVerdict]:
     """Verdicts on the earlier answers that a question builds on, first ones first."""
-    needed = set(question.uses)
-    for other in reversed(key.questions):
-        if other.name in needed:
-            needed.update(other.uses)
     verdicts: dict[str, QuestionVerdict] = {}
-    names = [other.name for other in key.questions]
-    for other in key.questions:
-        if other.name in needed:
-            verdicts[other.name] = judge(other, _outcomes(other, namespace, names), {}, verdicts)
+    for name in key.beneath(question):
+        other = _find(key, name)
+        verdicts[name] = judge(other, _outcomes(other, namespace, key.beneath(other)), {}, verdicts)
     return verdicts
 
 

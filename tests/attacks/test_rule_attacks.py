@@ -1,6 +1,7 @@
 """Ways around what a question rules out gain nothing, cost nobody else a point, and what looks odd reaches the instructor."""
 
 import json
+import sys
 
 import nbformat
 import pytest
@@ -20,6 +21,8 @@ LIMITS = Limits(cell_seconds=20, case_seconds=10, submission_seconds=60)
 FORBID = 'forbid=["tf.cumsum", "tf.raw_ops.Cumsum", "keras.activations.*"]'
 RIGHT = "def double(x):\n    return x + x"
 CALL = "(tf.stack([x, x]))[1]"
+CUMSUM = "operator.attrgetter('cumsum')(tf)"
+RELU = "operator.attrgetter('keras.activations.relu')(tf)"
 pytestmark = needs_bubblewrap
 
 
@@ -87,6 +90,25 @@ ATTACKS = {
     "the_profiler_removed": ("def double(x):\n    import sys\n    sys.setprofile(None)\n    return operator.attrgetter('cumsum')(tf)" + CALL, ""),
     "the_look_put_back": ("def double(x):\n    from tensorflow.python import pywrap_tfe, _pywrap_tfe\n"
                           "    pywrap_tfe.TFE_Py_FastPathExecute = _pywrap_tfe.TFE_Py_FastPathExecute\n    return x + x", ""),
+    "a_graph_imported": ("def double(x):\n    f = tf.function(lambda x: tf.graph_util.import_graph_def(made, {'x': x}, ['y:0'])[0])\n"
+                         "    return f(tf.stack([x, x]))[1]",
+                         f"with tf.Graph().as_default() as g:\n    {CUMSUM}(tf.compat.v1.placeholder('float32', [None, None], 'x'), name='y')\n"
+                         "made = g.as_graph_def()"),
+    "a_saved_function": ("def double(x):\n    return tf.saved_model.load('m').f(tf.stack([x, x]))[1]",
+                         f"m = tf.Module()\nm.f = tf.function(lambda x: {CUMSUM}(x), input_signature=[tf.TensorSpec([None, None])])\n"
+                         "tf.saved_model.save(m, 'm')"),
+    "a_function_added": ("def double(x):\n    from tensorflow.python.eager import context, execute\n    c = context.context()\n"
+                         "    c.has_function('mine') or c.add_function_def(made)\n"
+                         "    return execute.execute(b'mine', 1, [tf.stack([x, x])], (), c)[0][1]",
+                         f"made = tf.function(lambda x: {CUMSUM}(x)).get_concrete_function(tf.TensorSpec([None, None])).function_def\n"
+                         "made.signature.name = 'mine'"),
+    "run_through_a_partial": ("def double(x):\n    return functools.partial(run, context.context()._handle, None, 'Cum' + 'sum', "
+                              "[tf.stack([x, x]), tf.constant(0)], ('exclusive', False, 'reverse', False, 'T', x.dtype.as_datatype_enum, "
+                              "'Tidx', 3), 1)()[0][1]", "import functools\nfrom tensorflow.python.eager import context\n"
+                              "from tensorflow.python._pywrap_tfe import TFE_Py_Execute as run"),
+    "called_allowed": ("def double(x):\n    import sys\n    sys.modules['autograder.inside.watch']._harmless(('tf.cumsum', 'tf.raw_ops.Cumsum', "
+                       "'keras.activations.*')).add('Cumsum')\n"
+                       "    return operator.attrgetter('Cumsum')(tf.raw_ops)(x=tf.stack([x, x]), axis=0)[1]", ""),
 }
 
 
@@ -100,6 +122,35 @@ def test_a_way_around_a_rule_gains_nothing(graded, name):
     assert "rules out" in first.message or "ready-made" in first.message, first.message
 
 
+@pytest.mark.skipif(sys.version_info >= (3, 12), reason="nothing is watched with a profiler there")
+def test_a_profiler_borrowed_through_a_library_is_tampered_with(graded):
+    double = "def double(x):\n    run, old = operator.attrgetter('setprofile')(sys), sys.getprofile()\n" \
+        f"    tf.nest.map_structure(run, None)\n    y = {RELU}(x)\n    tf.nest.map_structure(run, old)\n    return x + x + 0 * y"
+    first, second = graded("borrowed", double, "import sys", "def quadruple(x):\n    return 4 * x").questions
+    assert (first.score, second.score) == (0, 50) and "sys.setprofile" in first.message, first.message
+
+
+@pytest.mark.skipif(sys.version_info < (3, 12), reason="nothing is monitored there")
+@pytest.mark.parametrize("off, on", [
+    ("kept = m.get_events(5); m.set_events(5, 0)", "m.set_events(5, kept)"),
+    ("import functools\n    kept = functools.partial(m.register_callback, 5, m.events.PY_START, None)()",
+     "functools.partial(m.register_callback, 5, m.events.PY_START, kept)()"),
+])
+def test_monitoring_switched_off_and_on_is_tampered_with(graded, off, on):
+    double = f"def double(x):\n    m = sys.monitoring\n    {off}\n    y = {RELU}(x)\n    {on}\n    return x + x + 0 * y"
+    first, second = graded("off_and_on", double, "import sys", "def quadruple(x):\n    return 4 * x").questions
+    assert (first.score, second.score) == (0, 50) and "sys.monitoring" in first.message, first.message
+
+
+@pytest.mark.parametrize("double, quadruple", [
+    ("def double(x):\n    return helper(x)", f"def helper(x):\n    return 2 * x + 0 * {RELU}(x)\ndef quadruple(x):\n    return 4 * x"),
+    ("def double(x):\n    return quadruple(x, 2)",
+     f"def quadruple(x, times=4):\n    return 4 * x if times == 4 else 2 * x + 0 * {RELU}(x)"),
+])
+def test_what_an_answer_has_in_the_cell_of_another_is_its_own(graded, double, quadruple):
+    assert [question.score for question in graded("elsewhere", double, "", quadruple).questions] == [0, 50]
+
+
 @pytest.mark.parametrize("double, before, words", [
     ("def double(x):\n    return eval('x + x')", "", "double runs code that it makes from text"),
     ("def double(x):\n    import threading\n    threading.Thread(target=print).start()\n    return x + x", "", "double uses a thread"),
@@ -107,6 +158,8 @@ def test_a_way_around_a_rule_gains_nothing(graded, name):
     ("def double(x):\n    import os\n    if os.fork() == 0:\n        os._exit(0)\n    return x + x", "", "double forks its process"),
     (RIGHT, "import ctypes\nctypes.CDLL(None)", "A cell uses ctypes"),
     (RIGHT, "import autograder.inside.worker", "A cell uses the autograder's own modules"),
+    ("def double(x):\n    put.put(x)\n    return got.get()", "import _thread, queue\nput, got = queue.SimpleQueue(), queue.SimpleQueue()\n"
+     "def work():\n    while True:\n        got.put(2 * put.get())\n_thread.start_new_thread(work, ())", "double uses a thread"),
 ])
 def test_what_looks_odd_is_said_and_costs_nothing(graded, double, before, words):
     verdict = graded("odd", double, before)
