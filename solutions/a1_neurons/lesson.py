@@ -149,7 +149,7 @@ plot_decisions()
 
 # %% question="nand"
 def nand(x):
-    """NAND of two bits, computed by one perceptron with w = (-2, -2) and b = 3.
+    """NAND of two bits: the output of one perceptron for x, with w = (-2, -2) and b = 3.
 
     >>> nand([[0, 0], [0, 1], [1, 0], [1, 1]])
     [1.0, 1.0, 1.0, 0.0]
