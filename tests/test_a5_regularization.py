@@ -7,7 +7,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from conftest import observe
+from conftest import observe, won_unseen
 
 from autograder.authoring.lesson import BEGIN, END, read_lesson
 from autograder.authoring.question import load_questions
@@ -357,11 +357,6 @@ def test_what_is_wrong_with_a_split_is_said(answer, words):
 # ---------------------------------------------------------------------------------------------------- forged replies
 
 
-def seen_of(question, case, rng):
-    inputs = wire.unpack(wire.pack(case.make(np.random.default_rng(rng))))
-    return inputs, exercise(question.answer, case.probe, inputs, "x", OWN)
-
-
 OWN_CASES = [(name, case.name) for name, question in QUESTIONS.items() for case in question.cases
              if not case.visible and hasattr(OWN, case.probe.name)]
 
@@ -369,23 +364,7 @@ OWN_CASES = [(name, case.name) for name, question in QUESTIONS.items() for case 
 @pytest.mark.parametrize("rng", [0, 1])
 @pytest.mark.parametrize("name, case", OWN_CASES)
 def test_a_reply_that_does_not_know_the_inputs_wins_nothing(name, case, rng):
-    question = QUESTIONS[name]
-    (case,) = [other for other in question.cases if other.name == case]
-    inputs, right = seen_of(question, case, rng)
-
-    def wins(seen):
-        found = observed(Outcome(seen), case.probe, inputs, OBSERVERS).observation
-        return found is not None and difference(expected, found, case.rtol, case.atol) is None
-
-    expected = observed(Outcome(right), case.probe, inputs, OBSERVERS).observation
-    assert wins(right)
-    replies = [{}, *(seen_of(question, other, rng)[1] for other in question.cases if other.visible)]
-    numbers = {key: np.zeros(()) if isinstance(value, str) else value for key, value in right.items()}
-    for forge in (np.zeros_like, np.ones_like, lambda value: np.ones(value.shape, bool), lambda value: np.full(value.shape, np.nan),
-                  lambda value: value[:0] if value.ndim else value * 0 - 1, lambda value: np.full((7,) * 3, 2 ** 63, np.uint64),
-                  lambda value: "None", lambda value: "a string"):
-        replies.append({key: forge(value) for key, value in numbers.items()})
-    assert [reply for reply in replies if wins(reply)] == []
+    assert won_unseen(QUESTIONS[name], case, OWN, OBSERVERS, rng) == []
 
 
 # ------------------------------------------------------------------------------------- right answers, written differently

@@ -10,16 +10,14 @@ import numpy as np
 import pytest
 import scipy.special
 import tensorflow as tf
-from conftest import observe
+from conftest import observe, won_unseen
 
 from autograder import data
 from autograder.authoring.lesson import read_lesson, strip_solution
 from autograder.authoring.question import load_questions
 from autograder.grading.compare import difference
-from autograder.grading.observe import load_observers, observed
-from autograder.inside import wire
-from autograder.inside.probes import AnswerError, exercise, own_probes
-from autograder.inside.protocol import Outcome
+from autograder.grading.observe import load_observers
+from autograder.inside.probes import AnswerError, own_probes
 
 # Keras warns when a layer cannot be traced: some answers below do that on purpose.
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning:keras", "ignore::DeprecationWarning")
@@ -660,31 +658,11 @@ def test_correct_answers_written_differently_get_full_marks(name, answer):
 # ---------------------------------------------------------------------------------------------------- forged replies
 
 
-def seen_of(question, case, seed):
-    inputs = wire.unpack(wire.pack(case.make(np.random.default_rng(seed))))
-    return inputs, wire.unpack(wire.pack(exercise(question.answer, case.probe, inputs, "x", EXTRA)))
-
-
 @pytest.mark.parametrize("seed", [0, 1])
 @pytest.mark.parametrize("name, case", [(name, case.name) for name, question in QUESTIONS.items() for case in question.cases
                                         if not case.visible and hasattr(EXTRA, case.probe.name)])
 def test_a_reply_that_does_not_know_the_inputs_wins_nothing(name, case, seed):
-    question = QUESTIONS[name]
-    (case,) = [other for other in question.cases if other.name == case]
-    inputs, right = seen_of(question, case, seed)
-
-    def wins(seen):
-        found = observed(Outcome(seen), case.probe, inputs, OBSERVERS).observation
-        return found is not None and difference(rightly, found, case.rtol, case.atol) is None
-
-    rightly = observed(Outcome(right), case.probe, inputs, OBSERVERS).observation
-    assert wins(right)
-    replies = [{}, *(seen_of(question, other, seed)[1] for other in question.cases if other.visible)]
-    for forge in (np.zeros_like, np.ones_like, lambda value: np.ones(value.shape, bool), lambda value: np.full(value.shape, np.nan),
-                  lambda value: value[:0] if value.ndim else value * 0 - 1, lambda value: np.full((7,) * 3, 2 ** 63, np.uint64),
-                  lambda value: "None", lambda value: "a string"):
-        replies.append({key: forge(value) for key, value in right.items()})
-    assert [reply for reply in replies if wins(reply)] == []
+    assert won_unseen(QUESTIONS[name], case, EXTRA, OBSERVERS, seed) == []
 
 
 # ---------------------------------------------------------------------------------------------------- what probes say

@@ -9,15 +9,13 @@ import numpy as np
 import pytest
 import scipy.special
 import tensorflow as tf
-from conftest import observe
+from conftest import observe, won_unseen
 
 from autograder.authoring.lesson import read_lesson, strip_solution
 from autograder.authoring.question import load_questions
 from autograder.grading.compare import difference
-from autograder.grading.observe import load_observers, observed
-from autograder.inside import wire
-from autograder.inside.probes import AnswerError, exercise, own_probes
-from autograder.inside.protocol import Outcome
+from autograder.grading.observe import load_observers
+from autograder.inside.probes import AnswerError, own_probes
 
 # Keras warns when a layer without build is loaded, and when one cannot be traced: both happen to answers below on purpose.
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning:keras", "ignore::DeprecationWarning")
@@ -303,21 +301,7 @@ HIDDEN = [(name, case.name) for name, question in QUESTIONS.items() for case in 
 
 @pytest.mark.parametrize("name, case", HIDDEN)
 def test_a_reply_that_does_not_know_the_inputs_wins_nothing(name, case):
-    answer, observers = QUESTIONS[name].answer, load_observers(FOLDER)
-    (case,) = [other for other in QUESTIONS[name].cases if other.name == case]
-    inputs, others = (wire.unpack(wire.pack(case.make(np.random.default_rng(rng)))) for rng in (1, 2))
-    right, elsewhere = (exercise(answer, case.probe, made, "x", EXTRA) for made in (inputs, others))
-    expected = observed(Outcome(right), case.probe, inputs, observers).observation
-
-    def wins(seen):
-        found = observed(Outcome(seen), case.probe, inputs, observers).observation
-        return found is not None and difference(expected, found, case.rtol, case.atol) is None
-
-    assert wins(right)
-    forged = (np.zeros_like, np.ones_like, lambda value: np.full(value.shape, np.nan), lambda value: value[:0] if value.ndim else -value,
-              lambda value: np.full((7,) * 3, 2**63, np.uint64), lambda value: "None", lambda value: "a string")
-    replies = [{}, elsewhere, *({key: forge(value) for key, value in right.items()} for forge in forged)]
-    assert [reply for reply in replies if wins(reply)] == []
+    assert won_unseen(QUESTIONS[name], case, EXTRA, load_observers(FOLDER), 1) == []
 
 
 # ---------------------------------------------------------------------------------------------------- other right answers
