@@ -292,11 +292,12 @@ def _operations(forbid: tuple[str, ...], note: Callable, tampered: Callable) -> 
 
     functions, is_function = context.context().list_function_names, context.context().has_function
     watched = _watched(forbid)
-    harmless = {kind for kind in _harmless(forbid) if not any(fnmatch.fnmatchcase(kind, pattern) for pattern in patterns)}
-    unseen = functions() - watched
+    harmless: set[str] = set()  # operation types that are allowed whatever they are given: nearly all, and one look is enough
+    there = functions()
+    unseen = there - watched
     # What is traced from here on is seen while it is traced: it holds no forbidden operation but these, which were looked at.
     met = _met(forbid)
-    known: dict[str, str | None] = {name: None for name in watched}
+    known: dict[str, str | None] = dict.fromkeys(there & watched)
 
     def forbidden(kind: str) -> str | None:
         """The forbidden operation that an operation is, or that a function contains whose tracing was not seen: one that was
@@ -344,7 +345,6 @@ def _operations(forbid: tuple[str, ...], note: Callable, tampered: Callable) -> 
                 tampered(name)
             setattr(module, name, original)
         watched.update(name for name in functions() - unseen if not forbidden(name))
-        _harmless(forbid).update(harmless)
 
 
 @functools.lru_cache(maxsize=100)
@@ -356,12 +356,6 @@ def _watched(forbid: tuple[str, ...]) -> set[str]:
 @functools.lru_cache(maxsize=100)
 def _met(forbid: tuple[str, ...]) -> set[str]:
     """Fills with the forbidden operation types that were looked at, whoever ran them."""
-    return set()
-
-
-@functools.lru_cache(maxsize=100)
-def _harmless(forbid: tuple[str, ...]) -> set[str]:
-    """Fills with operation types that these rules allow, whatever they are given: nearly all, and they need no second look."""
     return set()
 
 

@@ -106,7 +106,7 @@ ATTACKS = {
                               "[tf.stack([x, x]), tf.constant(0)], ('exclusive', False, 'reverse', False, 'T', x.dtype.as_datatype_enum, "
                               "'Tidx', 3), 1)()[0][1]", "import functools\nfrom tensorflow.python.eager import context\n"
                               "from tensorflow.python._pywrap_tfe import TFE_Py_Execute as run"),
-    "called_allowed": ("def double(x):\n    import sys\n    sys.modules['autograder.inside.watch']._harmless(('tf.cumsum', 'tf.raw_ops.Cumsum', "
+    "called_allowed": ("def double(x):\n    import sys\n    sys.modules['autograder.inside.watch']._watched(('tf.cumsum', 'tf.raw_ops.Cumsum', "
                        "'keras.activations.*')).add('Cumsum')\n"
                        "    return operator.attrgetter('Cumsum')(tf.raw_ops)(x=tf.stack([x, x]), axis=0)[1]", ""),
 }
