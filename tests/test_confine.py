@@ -15,7 +15,7 @@ from conftest import ROOT
 
 from autograder.inside import seccomp
 from autograder.sandbox import isolation
-from autograder.sandbox.sandbox import Limits, Sandbox, SandboxError
+from autograder.sandbox.sandbox import Died, End, Limits, Sandbox, SandboxError
 
 LIMITS = Limits(cell_seconds=60, submission_seconds=300, scratch_megabytes=64)
 LEVELS = [pytest.param(level, marks=pytest.mark.skipif(isolation.obstacle(level) is not None, reason=f"no {level} here"))
@@ -213,6 +213,20 @@ def test_what_the_rules_do_not_name_is_closed_and_a_refused_wall_stops_the_submi
         monkeypatch.setattr(sandbox, "readable", (*python, "/proc/self/ns/mnt"))  # which the kernel takes into no rule
         with pytest.raises(SandboxError, match="Landlock: a rule for /proc/self/ns/mnt: "):
             sandbox.fork(time.monotonic() + 60)
+
+
+@pytest.mark.parametrize("source", [
+    "for number in range(20_100):\n    os.makedirs(f'{number}' if number % 2 else f'a/{number}')",
+    "for number in range(4):\n    open(f'{number}', 'wb').write(b'x' * 20 * 2**20)",
+])
+def test_what_is_written_is_bounded_together(sandbox, source):
+    with sandbox.fork(time.monotonic() + 120) as child:
+        if sandbox.isolation == "bubblewrap":  # a file system of its own, which says so itself
+            assert child.run_cell(f"import os\n{source}", "writes").failure.error == "OSError"
+            return
+        with pytest.raises(Died) as death:
+            child.run_cell(f"import os, time\n{source}\ntime.sleep(30)", "writes")
+        assert death.value.end is End.FULL
 
 
 @needs_filter

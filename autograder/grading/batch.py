@@ -83,7 +83,15 @@ def grade_all(submissions: list[tuple[str, Path]], job: Job, jobs: int = 1,
     spill = Spill()
     stop = threading.Event()
 
+    ended: queue.SimpleQueue = queue.SimpleQueue()
+
     def work():
+        try:
+            grade_waiting()
+        finally:
+            ended.put(None)
+
+    def grade_waiting():
         with Sandbox(job.inside, job.limits, isolation, job.hidden, job.modules) as sandbox:
             while not stop.is_set():
                 try:
@@ -98,13 +106,13 @@ def grade_all(submissions: list[tuple[str, Path]], job: Job, jobs: int = 1,
     threads = [threading.Thread(target=work) for _ in range(max(1, min(jobs, len(submissions))))]
     for thread in threads:
         thread.start()
-    try:
-        for thread in threads:
-            thread.join()
-    except KeyboardInterrupt:
-        stop.set()  # what is being graded is finished, nothing new is begun
-        for thread in threads:
-            thread.join()
+    running = len(threads)
+    while running:  # to join a thread would not do: one that is interrupted in it takes the thread for ended (Python 3.11)
+        try:
+            ended.get()
+            running -= 1
+        except KeyboardInterrupt:
+            stop.set()  # what is being graded is finished, nothing new is begun
     return [verdicts[number] for number in sorted(verdicts)]
 
 

@@ -21,6 +21,7 @@ from pathlib import Path
 from autograder.inside import seccomp
 
 SCRATCH = "/scratch"  # where a submission runs under bubblewrap
+MAX_FILES = 20_000  # that a submission may write, directories included
 RELEASE = "/release"  # what the assignment ships, read-only
 NOBODY = 65534
 STATUS = struct.Struct("<iI")  # one of the next three, with a process id or an exit status
@@ -182,7 +183,7 @@ def _walls(limits: dict) -> None:
 
 
 def _tmpfs(place: str, megabytes: float) -> None:
-    _mount("tmpfs", place, "tmpfs", MS_NOSUID | MS_NODEV, f"size={int(megabytes * 2**20)},nr_inodes=20000,mode=0755")
+    _mount("tmpfs", place, "tmpfs", MS_NOSUID | MS_NODEV, f"size={int(megabytes * 2**20)},nr_inodes={MAX_FILES},mode=0755")
 
 
 def _directories_of_python(place: str) -> list[Path]:

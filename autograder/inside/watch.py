@@ -91,6 +91,8 @@ def watching(forbid: Sequence[str], answer: Any = None, others: Sequence[Any] = 
     with _events(whose, signs, tampered), _operations(tuple(forbid), note, tampered) as runs, \
             _calls(_codes(tuple(forbid), len(sys.modules)), runs, note, tampered, whose, signs):
         yield seen, signs
+    if _thread._count():
+        signs.add("thread")  # begun earlier, too, but not yet at work when we looked
 
 
 class _Stack:

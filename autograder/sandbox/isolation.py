@@ -24,10 +24,9 @@ from autograder.inside.confine import RELEASE, SCRATCH, outermost
 # Each level with what it lacks, the strongest first.
 LEVELS = {
     "bubblewrap": "memory is looked at four times a second, not bounded by the kernel",
-    "landlock": "memory and processes are looked at four times a second, not bounded by the kernel; files written are bounded "
-                "one by one, not together; that a file of a known name exists can be seen; notebooks have no sockets, no locks "
-                "and thread pools of multiprocessing, and no TensorFlow in a program that they start, which they cannot signal "
-                "before Linux 6.12",
+    "landlock": "memory, processes and files written are looked at four times a second, not bounded by the "
+                "kernel; that a file of a known name exists can be seen; notebooks have no sockets, no locks and thread pools of "
+                "multiprocessing, and no TensorFlow in a program that they start, which they cannot signal before Linux 6.12",
     "process": "student code can read and change what this account can, and use its network",
 }
 KINDS = ("auto", *LEVELS)

@@ -26,7 +26,7 @@ from typing import Any
 import psutil
 
 from autograder.inside import wire
-from autograder.inside.confine import SCRATCH
+from autograder.inside.confine import MAX_FILES, SCRATCH
 from autograder.inside.protocol import (
     MAX_LINE,
     SIGNS,
@@ -49,7 +49,7 @@ from autograder.inside.protocol import (
     read,
 )
 from autograder.sandbox import isolation as walls
-from autograder.sandbox.meter import Meter, Usage
+from autograder.sandbox.meter import Meter, Usage, written_below
 
 START_SECONDS = 120  # to import TensorFlow on a busy machine
 CLOSE_SECONDS = 20
@@ -111,6 +111,7 @@ class End(enum.Enum):
     LATE = "The whole submission took too long and was stopped."
     HUNGRY = "It used too much memory and was stopped."
     CROWDED = "It started too many processes and was stopped."
+    FULL = "It wrote too many or too large files and was stopped."
     BUSY = "It used too much processor time and was stopped."
     UNMEASURED = "Its memory could not be measured. It was stopped."
     UNREADABLE = "Its process did not survive this case."
@@ -407,6 +408,11 @@ class Child:
             raise Died(End.HUNGRY, f"It used more than {limits.memory_megabytes:,.0f} MB of memory and was stopped.")
         if used.processes > limits.processes:
             raise Died(End.CROWDED, f"It started more than {limits.processes:g} processes and was stopped.")
+        if self.folder is not None:
+            files, written = written_below(self.folder, MAX_FILES)
+            if files > MAX_FILES or written > limits.scratch_megabytes * 2**20:
+                raise Died(End.FULL, f"It wrote more than {MAX_FILES:,} files, or more than {limits.scratch_megabytes:,.0f} MB. "
+                                     "It was stopped.")
         if cpu > seconds * limits.cores or used.cpu > limits.submission_seconds * limits.cores:
             allowed = min(seconds, limits.submission_seconds) * limits.cores
             raise Died(End.BUSY, f"It used more than {allowed:g} s of processor time and was stopped.")
