@@ -101,7 +101,7 @@ def seen(source, forbid=FORBID, probe=None):
     ("import keras\nd = getattr(keras.ops, ''.join(['soft', 'max']))\ndef f(x):\n    return d(x)", "keras.ops.softmax"),
     ("import keras\nd = getattr(keras.layers, 'Den' + 'se'[:2])\ndef f(x):\n    return d(3)(x)", "keras.layers.Dense"),
     ("T = getattr(tf, ''.join(['Gradient', 'Tape']))\ndef f(x):\n    with T():\n        return x * 2", "tf.GradientTape"),
-    ("import sys\ndef f(x):\n    sys.setprofile(None)\n    return x", "watch:sys.setprofile"),
+    ("def f(x):\n    from tensorflow.python import pywrap_tfe\n    pywrap_tfe.TFE_Py_Execute = print\n    return x", "watch:TFE_Py_Execute"),
     ("f = eval('tf.nn.softmax')", "tf.nn.softmax"),
     ("f = tf.nn.tanh", "library:tensorflow.python.ops.gen_math_ops.tanh"),
     ("import functools\nf = functools.partial(tf.nn.softmax, axis=-1)", "tf.nn.softmax"),
@@ -137,7 +137,7 @@ def test_watching_changes_no_value_and_leaves_nothing_behind():
     with watch.watching(list(FORBID)):
         watched = exercise(as_notebook(source), call(), [X], "seed")["output"]
     assert np.array_equal(watched, exercise(as_notebook(source), call(), [X], "seed")["output"])
-    assert sys.getprofile() is None
+    assert sys.getprofile() is None and watch._gates().looks == watch._hooks()[0] == []
     with watch.watching(list(FORBID)) as (used, _):
         pass
     tf.nn.softmax(X)

@@ -24,7 +24,6 @@ from autograder.grading.observe import load_observers, without_observers
 from autograder.grading.spill import Spill
 from autograder.grading.submission import Submission, Unreadable, find_notebook, read_submission
 from autograder.grading.verdict import Status, Verdict, broken, by_hand, unreadable
-from autograder.inside import watch
 from autograder.sandbox.isolation import choose
 from autograder.sandbox.sandbox import Limits, Sandbox
 
@@ -52,9 +51,9 @@ class Job:
         return without_observers(self.files)
 
     @property
-    def modules(self) -> tuple[str, ...]:
-        """What the sandbox had better import once: where forbidden functions are."""
-        return watch.modules([pattern for question in self.key.questions for pattern in question.forbid])
+    def forbid(self) -> tuple[str, ...]:
+        """All that is ruled out in one question or another: a sandbox had better be ready for it."""
+        return tuple(sorted({pattern for question in self.key.questions for pattern in question.forbid}))
 
 
 def find_submissions(folder: Path, assignment: str) -> tuple[list[tuple[str, Path]], list[str]]:
@@ -92,7 +91,7 @@ def grade_all(submissions: list[tuple[str, Path]], job: Job, jobs: int = 1,
             ended.put(None)
 
     def grade_waiting():
-        with Sandbox(job.inside, job.limits, isolation, job.hidden, job.modules) as sandbox:
+        with Sandbox(job.inside, job.limits, isolation, job.hidden, job.forbid) as sandbox:
             while not stop.is_set():
                 try:
                     number, (student, folder) = waiting.get_nowait()

@@ -5,7 +5,8 @@ Runs in the sandbox beside student code, and in a student's own kernel under `ch
 - before it runs, the answer is resolved: a library's function under another name is no answer, and nothing forbidden may be bound
   into it;
 - while it runs, all that happens between entering and leaving it counts, in every thread and file: functions called, operations
-  run or traced, operations within the functions that an operation calls;
+  run or traced, operations within the functions that an operation calls. Operations pass through gates that are put up before a
+  student's code runs; of functions tells `sys.monitoring`, and where there is none (Python 3.11) the functions themselves;
 - afterwards, the watch itself must be as it was.
 
 What is written is read by `autograder.inside.rules`. Neither is a proof: they share a process with what they watch. They catch
@@ -17,10 +18,13 @@ from __future__ import annotations
 import _thread
 import collections
 import contextlib
+import ctypes
 import dis
 import fnmatch
 import functools
+import importlib
 import inspect
+import itertools
 import linecache
 import sys
 import sysconfig
@@ -28,9 +32,10 @@ import threading
 import types
 from collections.abc import Callable, Iterator, Sequence
 from types import CodeType, FrameType
-from typing import Any
+from typing import Any, NamedTuple
 
 from autograder.inside import probes
+from autograder.inside.hooks import hook
 from autograder.inside.protocol import MAX_LINE, Use
 
 OPERATIONS = "tf.raw_ops."  # a pattern that begins so names TensorFlow operation types
@@ -47,13 +52,14 @@ MAX_WRAPPERS = 20  # around one another
 MAX_REACHED = 3000  # objects that an answer is followed to
 EVENTS = {"os.fork": "fork", "os.forkpty": "fork", "os.posix_spawn": "subprocess", "os.exec": "subprocess",
           "os.system": "subprocess", "subprocess.Popen": "subprocess",
-          "ctypes.dlopen": "ctypes", "ctypes.dlsym": "ctypes"}
+          "ctypes.dlopen": "ctypes", "ctypes.dlsym": "ctypes",
+          "_thread.start_new_thread": "thread", "_thread.start_joinable_thread": "thread"}
 RUN = (("TFE_Py_Execute", 2), ("TFE_Py_ExecuteCancelable", 2), ("TFE_Py_FastPathExecute", 1))  # with the operation's place
 # Of `sys.monitoring`, who listens and to what.
 CONTROLS = ("set_events", "set_local_events", "register_callback", "use_tool_id", "clear_tool_id", "free_tool_id")
+CHANGED = "object.__setattr__"  # the event of a function that gets other code
 WRITTEN = ("exec", "compile")  # events that count only when the answer itself is their cause: libraries compile, too
-THREADS = [vars(_thread)[name] for name in ("start_new_thread", "start_joinable_thread") if name in vars(_thread)]
-BOOTSTRAP = threading.Thread._bootstrap_inner.__code__  # sets the profiler of a thread that begins
+MONITORED = sys.version_info >= (3, 12)  # Python itself tells what is called
 INSTALLED = tuple({sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")})
 GENERATED = "__autograph_generated_file"  # what AutoGraph makes of a function runs under this file and the name `tf__…`
 
@@ -278,19 +284,17 @@ def _with_inner(codes: set[CodeType]) -> set[CodeType]:
 
 
 @contextlib.contextmanager
-def _operations(forbid: tuple[str, ...], note: Callable, tampered: Callable) -> Iterator[dict[Callable, CodeType]]:
+def _operations(forbid: tuple[str, ...], note: Callable, tampered: Callable) -> Iterator[dict[int, CodeType]]:
     """Look at every operation where Python hands it to TensorFlow: run, traced or built, in whatever thread.
 
     Yields:
-        TensorFlow's functions that run an operation, and the only code that may call each: the look at it.
+        Ids of TensorFlow's functions that run an operation, and the only code that may call each: the look at it.
     """
     patterns = [pattern.removeprefix(OPERATIONS) for pattern in forbid if pattern.startswith(OPERATIONS)]
     if not patterns:
         yield {}
         return
-    from tensorflow.python import _pywrap_tfe, pywrap_tfe
     from tensorflow.python.eager import context
-    from tensorflow.python.framework import op_def_library
 
     functions, is_function = context.context().list_function_names, context.context().has_function
     watched = _watched(forbid)
@@ -312,7 +316,9 @@ def _operations(forbid: tuple[str, ...], note: Callable, tampered: Callable) -> 
                 known[kind] = next((name for name in found if kind in unseen or name not in met), None)
         return known[kind]
 
-    def look(kind: Any, values: Sequence[Any]) -> None:
+    def look(kind: Any, values: Iterator[Any]) -> None:
+        if type(kind) is str and kind in harmless:
+            return
         names = [kind, *(item for value in values for item in (value if type(value) in (list, tuple) else [value]))]
         for number, name in enumerate(names):
             name = getattr(name, "name", None) if type(name).__name__ == "AtomicFunction" else name
@@ -324,29 +330,70 @@ def _operations(forbid: tuple[str, ...], note: Callable, tampered: Callable) -> 
         if type(kind) is str and not forbidden(kind) and _takes_no_function(kind):
             harmless.add(kind)
 
-    def looking(function: Callable, position: int) -> Callable:
-        def run(*arguments, **options):
-            if len(arguments) > position and type(kind := arguments[position]) is str and kind in harmless:
-                return function(*arguments, **options)
-            look(options.get("op_type_name", arguments[position] if len(arguments) > position else ""),
-                 [*arguments[position + 1:], *options.values()])
-            return function(*arguments, **options)
-
-        return run
-
-    places = [*((module, name, position) for name, position in RUN for module in (pywrap_tfe, _pywrap_tfe)),
-              (op_def_library, "_apply_op_helper", 0)]
-    looks = [(module, name, getattr(module, name), looking(getattr(module, name), position)) for module, name, position in places]
-    for module, name, _, ours in looks:
-        setattr(module, name, ours)
+    gates = _gates()
+    gates.looks.append(look)
     try:
-        yield {original: ours.__code__ for _, _, original, ours in looks[:-1]}
+        yield gates.runs
     finally:
-        for module, name, original, ours in looks:
+        for module, name, ours in gates.places:
             if getattr(module, name, None) is not ours:
                 tampered(name)
-            setattr(module, name, original)
+                setattr(module, name, ours)
+        if gates.looks[-1:] == [look]:
+            gates.looks.pop()
+        else:
+            tampered("looks")
+            gates.looks.clear()
         watched.update(name for name in functions() - unseen if not forbidden(name))
+
+
+class _Gates(NamedTuple):
+    """Where Python hands operations to TensorFlow.
+
+    Attributes:
+        looks: whoever looks at what comes through, with the operation's type and what it is given.
+        places: (module, name, what stands there) of each.
+        runs: TensorFlow's own functions, by their ids, and the only code that may call them.
+    """
+
+    looks: list[Callable[[Any, Iterator[Any]], None]]
+    places: list[tuple[types.ModuleType, str, Callable]]
+    runs: dict[int, CodeType]
+
+
+@functools.cache
+def _gates() -> _Gates:
+    """Puts the gates up, once and to stay: a name for TensorFlow's own function that a cell keeps is a gate, too."""
+    from tensorflow.python import _pywrap_tfe, pywrap_tfe  # noqa: F401
+    from tensorflow.python.framework import op_def_library
+
+    gates = _Gates([], [], {})
+    for owner, name, position in [*((_pywrap_tfe, name, position) for name, position in RUN),
+                                  (op_def_library, "_apply_op_helper", 0)]:
+        original = getattr(owner, name)
+        ours = _gate(original, position, gates.looks)
+        if owner is _pywrap_tfe:
+            gates.runs[id(original)] = ours.__code__
+        for module in list(sys.modules.values()):
+            if isinstance(module, types.ModuleType) and vars(module).get(name) is original:
+                setattr(module, name, ours)
+                gates.places.append((module, name, ours))
+    return gates
+
+
+def _gate(original: Callable, position: int, looks: list) -> Callable:
+    # Known by its address and kept alive by a count of its own, not held where code that follows references would find it.
+    ctypes.pythonapi.Py_IncRef(ctypes.py_object(original))
+    address, kind, cast = id(original), ctypes.py_object, ctypes.cast
+    del original
+
+    def gate(*arguments, **options):
+        for look in looks:
+            look(options.get("op_type_name") or (arguments[position] if len(arguments) > position else ""),
+                 itertools.chain(arguments[position + 1:], options.values()))
+        return cast(address, kind).value(*arguments, **options)
+
+    return gate
 
 
 @functools.lru_cache(maxsize=100)
@@ -377,62 +424,80 @@ def _kinds(node) -> list[str]:
 
 
 @contextlib.contextmanager
-def _calls(codes: dict[CodeType, str], runs: dict[Callable, CodeType], note: Callable, tampered: Callable,
+def _calls(codes: dict[CodeType, str], runs: dict[int, CodeType], note: Callable, tampered: Callable,
            whose: _Stack, signs: set[str]):
-    """Look at every call of a function, in this thread and in those that begin meanwhile; from Python 3.12 on, in all."""
-    from tensorflow.python.client.session import BaseSession
-
-    session = BaseSession.run.__code__
-    # What follows runs at every call of the libraries', too. To look code up takes ten times as long as to look up its name.
-    names = frozenset(code.co_qualname for code in (*codes, session))
-    counted = frozenset({*runs, *THREADS})
+    """Look at every call of a function that is forbidden or odd, in every thread."""
+    session, thread = (member.__code__ for member in _odd())
 
     def entered(code: CodeType) -> None:
         if code in codes:
             note(codes[code])
         elif code is session:
             signs.add("v1 session")
+        elif code is thread and whose.answer(sys._getframe(1))[0]:
+            signs.add("thread")
 
-    def called(function: Callable, caller: CodeType, frame: FrameType) -> None:
-        if function in runs:
-            if caller is not runs[function]:
-                tampered(function.__name__)  # an operation run behind our look at it
-        elif whose.answer(frame)[0]:
-            signs.add("thread")  # not every Python has an event for it
+    def called(function: Callable, caller: CodeType) -> None:
+        if caller is not runs[id(function)]:
+            tampered(function.__name__)  # an operation run behind our look at it
 
-    with _monitored(names, counted, entered, called, tampered) if sys.version_info >= (3, 12) else \
-            _profiled(names, counted, entered, called, tampered):
+    with _monitored({*codes, session, thread}, runs, entered, called, tampered) if MONITORED else _hooked(entered, tampered):
         yield
 
 
 @contextlib.contextmanager
-def _profiled(names: frozenset[str], counted: frozenset[Callable], entered: Callable, called: Callable, tampered: Callable):
-    """Hear of code with one of these names that is entered, and of these C functions that are called."""
-
-    def profile(frame, event, argument):
-        if event == "call":
-            code = frame.f_code
-            if code.co_qualname in names:
-                entered(code)
-        elif event == "c_call" and argument in counted:
-            called(argument, frame.f_code, frame)
-
-    before = sys.getprofile()
-    threading.setprofile(profile)
-    sys.setprofile(profile)
+def _hooked(entered: Callable, tampered: Callable):
+    """Hear of code that is entered, from functions that say it; what C functions call which is not heard of."""
+    listening, hooked = _hooks()
+    listening.append(entered)
     try:
         yield
     finally:
-        if sys.getprofile() is not profile or threading._profile_hook is not profile:
-            tampered("sys.setprofile")
-        sys.setprofile(before)
-        threading.setprofile(None)
+        if listening[-1:] == [entered]:
+            listening.pop()
+        else:
+            tampered("hooks")
+            listening.clear()
+        for function, code in hooked.items():
+            if function.__code__ is not code:
+                tampered(function.__name__)
+                function.__code__ = code
+
+
+@functools.cache
+def _hooks() -> tuple[list[Callable[[CodeType], None]], dict[types.FunctionType, CodeType]]:
+    """Who hears of functions that say that they are entered; and these functions, with the code that says it."""
+    return [], {}
+
+
+def _say() -> None:
+    for hear in _hooks()[0]:
+        hear(sys._getframe(1).f_code)
+
+
+def _saying(function: types.FunctionType) -> CodeType:
+    """The code of a function that is looked for when it is entered."""
+    if not MONITORED and function not in (hooked := _hooks()[1]):
+        hook(function, _say)
+        hooked[function] = function.__code__
+    return function.__code__
+
+
+@functools.cache
+def _odd() -> tuple[types.FunctionType, types.FunctionType]:
+    from tensorflow.python.client.session import BaseSession
+
+    for function in (odd := (BaseSession.run, threading.Thread.start)):
+        _saying(function)
+    return odd
 
 
 @contextlib.contextmanager
-def _monitored(names: frozenset[str], counted: frozenset[Callable], entered: Callable, called: Callable, tampered: Callable):
-    """The same where Python asks once for each piece of code and is told not to ask again: it costs next to nothing."""
+def _monitored(codes: set[CodeType], runs: dict[int, CodeType], entered: Callable, called: Callable, tampered: Callable):
+    """Hear of code of these that is entered, and of these C functions that are called: Python asks once for each piece of code
+    and is told not to ask again."""
     monitoring = sys.monitoring
+    names = frozenset(code.co_qualname for code in codes)  # to look code up takes ten times as long as to look up its name
     tool = next(number for number in range(5, -1, -1) if monitoring.get_tool(number) is None)
 
     def start(code, offset):
@@ -441,16 +506,16 @@ def _monitored(names: frozenset[str], counted: frozenset[Callable], entered: Cal
         entered(code)
 
     def call(code, offset, function, argument):
-        if type(function) is types.BuiltinFunctionType and function in counted:
-            called(function, code, sys._getframe(1))
+        if type(function) is types.BuiltinFunctionType and id(function) in runs:
+            called(function, code)
         elif _of_a_library(code):
             return monitoring.DISABLE  # here: a student's own code may call something else at the same place later
 
-    hooks = {monitoring.events.PY_START: start, monitoring.events.CALL: call}
+    listeners = {monitoring.events.PY_START: start, monitoring.events.CALL: call}
     monitoring.use_tool_id(tool, __name__)
-    for event, hook in hooks.items():
-        monitoring.register_callback(tool, event, hook)
-    monitoring.set_events(tool, sum(hooks))
+    for event, listener in listeners.items():
+        monitoring.register_callback(tool, event, listener)
+    monitoring.set_events(tool, sum(listeners))
     monitoring.restart_events()  # what other rules did not ask about, these may
     own = {name: getattr(monitoring, name) for name in CONTROLS if hasattr(monitoring, name)}
 
@@ -469,8 +534,8 @@ def _monitored(names: frozenset[str], counted: frozenset[Callable], entered: Cal
     finally:
         for name, function in own.items():
             setattr(monitoring, name, function)
-        if monitoring.get_tool(tool) != __name__ or monitoring.get_events(tool) != sum(hooks) or \
-                any(monitoring.register_callback(tool, event, None) is not hook for event, hook in hooks.items()):
+        if monitoring.get_tool(tool) != __name__ or monitoring.get_events(tool) != sum(listeners) or \
+                any(monitoring.register_callback(tool, event, None) is not listener for event, listener in listeners.items()):
             tampered("sys.monitoring")
         if monitoring.get_tool(tool) is not None:
             monitoring.set_events(tool, 0)
@@ -479,15 +544,16 @@ def _monitored(names: frozenset[str], counted: frozenset[Callable], entered: Cal
 
 @contextlib.contextmanager
 def _events(whose: _Stack, signs: set[str], tampered: Callable):
-    def event(name: str, frame: FrameType) -> None:
+    hooked = _hooks()[1]
+
+    def event(name: str, arguments: tuple, frame: FrameType) -> None:
         if name in WRITTEN and whose.directly(frame):
             signs.add("exec")
-        elif name == "sys.setprofile" and frame.f_code not in allowed and whose.answer(frame)[0]:
-            tampered(name)
+        elif name == CHANGED:
+            if isinstance(arguments[0], types.FunctionType) and arguments[0] in hooked:
+                tampered(arguments[0].__name__)  # who puts it back leaves no other trace
         elif name in EVENTS and whose.answer(frame)[0]:
             signs.add(EVENTS[name])
-
-    allowed = {BOOTSTRAP, _profiled.__wrapped__.__code__}
 
     listening = _listening()
     listening.append(event)
@@ -498,16 +564,16 @@ def _events(whose: _Stack, signs: set[str], tampered: Callable):
 
 
 @functools.cache
-def _listening() -> list[Callable[[str, FrameType], None]]:
+def _listening() -> list[Callable[[str, tuple, FrameType], None]]:
     """Who hears what Python says of its own doings: its hook can be set once and never removed."""
-    listening: list[Callable[[str, FrameType], None]] = []
+    listening: list[Callable[[str, tuple, FrameType], None]] = []
 
-    def hook(name, arguments):
-        if listening and (name in EVENTS or name in WRITTEN or name == "sys.setprofile"):
+    def heard(name, arguments):
+        if listening and (name in EVENTS or name in WRITTEN or name == CHANGED):
             for event in list(listening):
-                event(name, sys._getframe(1))
+                event(name, arguments, sys._getframe(1))
 
-    sys.addaudithook(hook)
+    sys.addaudithook(heard)
     return listening
 
 
@@ -521,16 +587,21 @@ def _codes(forbid: tuple[str, ...], modules: int) -> dict[CodeType, str]:
         for name, thing in expand(pattern):
             members = [vars(thing)[method] for method in METHODS if method in vars(thing)] if inspect.isclass(thing) else [thing]
             for member in members:
-                code = getattr(inspect.unwrap(member) if callable(member) else member, "__code__", None)
-                if code is not None:
-                    codes.setdefault(code, name)
+                function = inspect.unwrap(member) if callable(member) else member
+                if isinstance(function, types.FunctionType):
+                    codes.setdefault(_saying(function), name)
     return codes
 
 
-def modules(forbid: list[str]) -> tuple[str, ...]:
-    """Modules that patterns look into and that are not loaded with TensorFlow: loading SciPy's takes half a second."""
-    return tuple(sorted({pattern.rpartition(".")[0] for pattern in forbid
-                         if "." in pattern and pattern.split(".")[0] not in (*ROOTS, "keras")}))
+def prepare(forbid: Sequence[str]) -> None:
+    """Before any of a student's code runs: load what these patterns look into, and be ready to look."""
+    for name in {pattern.rpartition(".")[0] for pattern in forbid
+                 if "." in pattern and pattern.split(".")[0] not in (*ROOTS, "keras")}:
+        with contextlib.suppress(ImportError):  # what is not installed nobody can use
+            importlib.import_module(name)
+    _gates()
+    _odd()
+    _codes(tuple(forbid), len(sys.modules))
 
 
 def expand(pattern: str) -> list[tuple[str, object]]:

@@ -13,7 +13,6 @@ import base64
 import contextlib
 import dataclasses
 import gc
-import importlib
 import io
 import os
 import select
@@ -146,8 +145,8 @@ def _reply(channel: socket.socket, number: int, message) -> None:
     wire.send(channel, numbered(number, message))
 
 
-def _warm_up(modules: list[str]):
-    """Import what notebooks import, and these modules, and make the shell that every child inherits."""
+def _warm_up(forbid: list[str]):
+    """Import what notebooks import, be ready to look for what is forbidden, and make the shell that every child inherits."""
     os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
     gc.disable()  # a fifth of the time, spent on looking for garbage that imports do not make
     import keras  # noqa: F401
@@ -158,9 +157,7 @@ def _warm_up(modules: list[str]):
     matplotlib.use("Agg")
     import matplotlib.pyplot  # noqa: F401
 
-    for name in modules:
-        with contextlib.suppress(ImportError):  # what is not installed nobody can use
-            importlib.import_module(name)
+    watch.prepare(forbid)
     import autograder
 
     # The release's cells import it; grading is not here, and what a check would print nobody reads.

@@ -144,14 +144,14 @@ class Sandbox:
         files: what every scratch directory holds, read-only: the files that the release ships.
         isolation: "bubblewrap", "landlock", "process", or "auto" for the strongest that this machine offers.
         hidden: directories that must not be seen, wherever they lie: the course.
-        modules: what the worker imports beside TensorFlow, once for everybody.
+        forbid: patterns of what questions rule out: what they name is loaded once for everybody, and ready to be looked for.
     Raises:
         isolation.IsolationError: the isolation asked for is not to be had.
     """
 
     def __init__(self, files: list[Path] = (), limits: Limits = Limits(), isolation: str = "auto",
-                 hidden: tuple[Path, ...] = (), modules: tuple[str, ...] = ()):
-        self.files, self.limits, self.hidden, self.modules = list(files), limits, tuple(hidden), tuple(modules)
+                 hidden: tuple[Path, ...] = (), forbid: tuple[str, ...] = ()):
+        self.files, self.limits, self.hidden, self.forbid = list(files), limits, tuple(hidden), tuple(forbid)
         self.isolation = walls.choose(isolation)
         self._process: subprocess.Popen | None = None
         self._number = 0  # of the last request to the warm parent
@@ -181,7 +181,7 @@ class Sandbox:
                        "TF_NUM_INTRAOP_THREADS": "1", "TF_NUM_INTEROP_THREADS": "1",
                        "KERAS_BACKEND": "tensorflow", "MPLBACKEND": "Agg", "MPLCONFIGDIR": home,
                        "IPYTHONDIR": home, "OMP_NUM_THREADS": "1", "PYTHONHASHSEED": "0"}
-        arguments = (str(theirs.fileno()), *self.modules)
+        arguments = (str(theirs.fileno()), *self.forbid)
         if self.isolation == "process":
             command = [sys.executable, "-I", "-m", "autograder.inside.worker", *arguments]
         elif self.isolation == "landlock":

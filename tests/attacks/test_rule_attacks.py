@@ -88,8 +88,8 @@ ATTACKS = {
                            "import contextlib\nimport autograder.inside.watch as w\n@contextlib.contextmanager\n"
                            "def nothing(*_):\n    yield [], set()\nw.watching = nothing"),
     "the_profiler_removed": ("def double(x):\n    import sys\n    sys.setprofile(None)\n    return operator.attrgetter('cumsum')(tf)" + CALL, ""),
-    "the_look_put_back": ("def double(x):\n    from tensorflow.python import pywrap_tfe, _pywrap_tfe\n"
-                          "    pywrap_tfe.TFE_Py_FastPathExecute = _pywrap_tfe.TFE_Py_FastPathExecute\n    return x + x", ""),
+    "the_look_replaced": ("def double(x):\n    from tensorflow.python import pywrap_tfe, _pywrap_tfe\n"
+                          "    pywrap_tfe.TFE_Py_FastPathExecute = lambda *a, **k: _pywrap_tfe.TFE_Py_FastPathExecute(*a, **k)\n    return x + x", ""),
     "a_graph_imported": ("def double(x):\n    f = tf.function(lambda x: tf.graph_util.import_graph_def(made, {'x': x}, ['y:0'])[0])\n"
                          "    return f(tf.stack([x, x]))[1]",
                          f"with tf.Graph().as_default() as g:\n    {CUMSUM}(tf.compat.v1.placeholder('float32', [None, None], 'x'), name='y')\n"
@@ -106,6 +106,16 @@ ATTACKS = {
                               "[tf.stack([x, x]), tf.constant(0)], ('exclusive', False, 'reverse', False, 'T', x.dtype.as_datatype_enum, "
                               "'Tidx', 3), 1)()[0][1]", "import functools\nfrom tensorflow.python.eager import context\n"
                               "from tensorflow.python._pywrap_tfe import TFE_Py_Execute as run"),
+    "the_gate_looked_through": ("def double(x):\n    found = [pywrap_tfe.TFE_Py_Execute]\n    for thing in found:\n        if len(found) < 3000:\n"
+                                "            found += [part for part in gc.get_referents(thing) if type(part).__name__ in "
+                                "('tuple', 'cell', 'list', 'dict', 'builtin_function_or_method')]\n    kept = [thing for thing in found"
+                                " if getattr(thing, '__name__', '') == 'TFE_Py_Execute' and thing is not pywrap_tfe.TFE_Py_Execute]\n"
+                                "    run = (kept + [pywrap_tfe.TFE_Py_Execute])[0]\n    return run(context.context()._handle, None, 'Cum' + 'sum', "
+                                "[tf.stack([x, x]), tf.constant(0)], ('exclusive', False, 'reverse', False, 'T', x.dtype.as_datatype_enum, "
+                                "'Tidx', 3), 1)[0][1]", "import gc\nfrom tensorflow.python.eager import context\n"
+                                "from tensorflow.python import pywrap_tfe"),
+    "nobody_listens": ("def double(x):\n    import sys\n    w = sys.modules['autograder.inside.watch']\n    w._hooks()[0].clear()\n"
+                       "    w._gates().looks.clear()\n    return operator.attrgetter('cumsum')(tf)" + CALL, ""),
     "called_allowed": ("def double(x):\n    import sys\n    sys.modules['autograder.inside.watch']._watched(('tf.cumsum', 'tf.raw_ops.Cumsum', "
                        "'keras.activations.*')).add('Cumsum')\n"
                        "    return operator.attrgetter('Cumsum')(tf.raw_ops)(x=tf.stack([x, x]), axis=0)[1]", ""),
@@ -122,12 +132,12 @@ def test_a_way_around_a_rule_gains_nothing(graded, name):
     assert "rules out" in first.message or "ready-made" in first.message, first.message
 
 
-@pytest.mark.skipif(sys.version_info >= (3, 12), reason="nothing is watched with a profiler there")
-def test_a_profiler_borrowed_through_a_library_is_tampered_with(graded):
-    double = "def double(x):\n    run, old = operator.attrgetter('setprofile')(sys), sys.getprofile()\n" \
-        f"    tf.nest.map_structure(run, None)\n    y = {RELU}(x)\n    tf.nest.map_structure(run, old)\n    return x + x + 0 * y"
-    first, second = graded("borrowed", double, "import sys", "def quadruple(x):\n    return 4 * x").questions
-    assert (first.score, second.score) == (0, 50) and "sys.setprofile" in first.message, first.message
+@pytest.mark.skipif(sys.version_info >= (3, 12), reason="nothing is hooked there")
+def test_a_hook_taken_out_and_put_back_is_tampered_with(graded):
+    double = f"def double(x):\n    f = {RELU}\n    kept = f.__code__\n    f.__code__ = kept.replace(co_consts=" \
+        "(*kept.co_consts[:-1], int))\n    y = f(x)\n    f.__code__ = kept\n    return x + x + 0 * y"
+    first, second = graded("put_back", double, "", "def quadruple(x):\n    return 4 * x").questions
+    assert (first.score, second.score) == (0, 50) and "relu" in first.message, first.message
 
 
 @pytest.mark.skipif(sys.version_info < (3, 12), reason="nothing is monitored there")
