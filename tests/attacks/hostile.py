@@ -9,13 +9,15 @@ from __future__ import annotations
 import inspect
 import textwrap
 from dataclasses import dataclass
+from pathlib import Path
 
 WRONG = "def {name}(x):\n    return x - 1"
 
 
 @dataclass(frozen=True)
 class Attack:
-    """One hostile notebook. `most` is what it may earn; `status` what `double` may end as; `reads` marks a search of files."""
+    """One hostile notebook. `most` is what it may earn; `reads` marks a search of files; `walls` says that the walls stop it, which
+    are others at another level and for another user, and not the judge, who is the same everywhere."""
 
     name: str
     tries: str
@@ -23,6 +25,7 @@ class Attack:
     cell: str | None = None
     most: int = 0
     reads: bool = False
+    walls: bool = True
 
     @property
     def cells(self) -> dict[str, str]:
@@ -30,6 +33,7 @@ class Attack:
 
 
 ATTACKS: list[Attack] = []
+JUDGED = ("the protocol", "shadows and patches", "outputs that lie")  # sections of this file that no wall has to do with
 
 
 def _source(function) -> str:
@@ -37,9 +41,16 @@ def _source(function) -> str:
     return "\n".join(lines[next(i for i, line in enumerate(lines) if line.startswith("def ")):])
 
 
+def _walls(function) -> bool:
+    """Is a function's section of this file none of the `JUDGED`?"""
+    lines = Path(__file__).read_text().splitlines()[:function.__code__.co_firstlineno]
+    return next(line for line in reversed(lines) if line.startswith("# ---")).strip("# -") not in JUDGED
+
+
 def answer(tries: str, **options):
     def add(function):
-        ATTACKS.append(Attack(function.__name__, tries, f"{_source(function)}\n\ndouble = {function.__name__}", **options))
+        ATTACKS.append(Attack(function.__name__, tries, f"{_source(function)}\n\ndouble = {function.__name__}",
+                              walls=_walls(function), **options))
         return function
     return add
 
@@ -47,7 +58,7 @@ def answer(tries: str, **options):
 def cell(tries: str, **options):
     def add(function):
         ATTACKS.append(Attack(function.__name__, tries, WRONG.format(name="double"),
-                              f"{_source(function)}\n\n{function.__name__}()", **options))
+                              f"{_source(function)}\n\n{function.__name__}()", walls=_walls(function), **options))
         return function
     return add
 

@@ -12,6 +12,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tempfile
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -39,6 +40,7 @@ LIMITS = Limits(cell_seconds=6, case_seconds=2, submission_seconds=40, memory_me
 NAP = f"8642.{os.getpid()}"  # seconds: another test process, which runs the same attack, is not taken for a leak
 BY_NAME = {attack.name: attack for attack in hostile.ATTACKS}
 CANARIES = ("canary-of-bob", "canary-in-the-environment", "canary-in-the-secret", "the-secret-of-doubling", "You square", "You triple")
+ORDINARY = "KIT_ORDINARY_USER" in os.environ  # this is the run as an ordinary user
 needs_landlock = pytest.mark.skipif(obstacle("landlock") is not None, reason=f"landlock cannot isolate here: {obstacle('landlock')}")
 pytestmark = needs_bubblewrap
 
@@ -84,7 +86,16 @@ def hand_in(course, student, notebook):
     return folder
 
 
-@pytest.fixture(scope="module", params=["bubblewrap", pytest.param("landlock", marks=needs_landlock)])
+def everywhere(names, walls=lambda name: False):
+    """Each with both levels; where the walls have nothing to do with it, the second level and the second user are for the corpora."""
+    corpus = pytest.mark.corpus
+    return pytest.mark.parametrize("graded, name", [
+        pytest.param(level, name, marks=[*([needs_landlock] if level == "landlock" else ()),
+                                         *([corpus] if (ORDINARY or level == "landlock") and not walls(name) else ())], id=f"{level}-{name}")
+        for level in ("bubblewrap", "landlock") for name in names], indirect=["graded"])
+
+
+@pytest.fixture(scope="module")
 def graded(course, request):
     """`graded(student, folder)` -> the verdict, after which an honest notebook has got its 100."""
     os.environ["AUTOGRADER_SECRET"] = "canary-in-the-environment"
@@ -112,7 +123,7 @@ def what_is_shown(verdict, key):
     return json.dumps(results([verdict], key)) + student_page(verdict, NAME) + json.dumps(verdict.outputs)
 
 
-@pytest.mark.parametrize("name", BY_NAME)
+@everywhere(BY_NAME, lambda name: BY_NAME[name].walls)
 def test_an_attack_gains_nothing_sees_nothing_and_harms_nobody(course, graded, name):
     attack = BY_NAME[name]
     start = time.monotonic()
@@ -134,6 +145,7 @@ def test_an_attack_gains_nothing_sees_nothing_and_harms_nobody(course, graded, n
 
 def test_there_are_many_different_attacks():
     assert len(BY_NAME) >= 40 and len({attack.tries for attack in hostile.ATTACKS}) == len(hostile.ATTACKS)
+    assert 30 < sum(attack.walls for attack in hostile.ATTACKS) < len(hostile.ATTACKS) - 20
 
 
 def test_what_attacks_patch_is_still_called_so():
@@ -143,7 +155,7 @@ def test_what_attacks_patch_is_still_called_so():
     assert [name for name in attributes if not any(hasattr(module, name) for module in there)] == []
 
 
-@pytest.mark.skipif("KIT_ORDINARY_USER" in os.environ, reason="shown once, by the user who runs the tests")
+@pytest.mark.skipif(ORDINARY, reason="shown once, by the user who runs the tests")
 @pytest.mark.parametrize("name", [attack.name for attack in hostile.ATTACKS if attack.reads])
 def test_as_a_process_files_can_be_read_and_the_report_says_process(course, name):
     """Honesty: what bubblewrap prevents is possible without it, so the attacks that look for files do work."""
@@ -201,14 +213,15 @@ METADATA = {
 }
 
 
-@pytest.mark.parametrize("name", METADATA)
+@everywhere(METADATA)
 def test_metadata_earns_nothing(course, graded, name):
     verdict = graded(name, hand_in(course, name, rewritten(course, wrong_and(METADATA[name]))))
     assert verdict.score in (0, None) and verdict.score == 0 and verdict.max_score == 100
     assert {question.max_score for question in verdict.questions} == {50}
 
 
-def test_links_and_odd_files_are_lines_not_ways_in(course, graded):
+@everywhere(["odd"])
+def test_links_and_odd_files_are_lines_not_ways_in(course, graded, name):
     lesson = course.solution(NAME) / "lesson.py"
     submitted = course.root / "submitted"
     cases = {}
@@ -236,8 +249,9 @@ def test_links_and_odd_files_are_lines_not_ways_in(course, graded):
         assert "\n" not in verdict.error and "canary" not in what_is_shown(verdict, load(course.key(NAME)))
 
 
-def test_files_beside_the_notebook_are_not_taken(course, graded):
-    folder = hand_in(course, "with-modules", solved(course))
+@everywhere(["with-modules"], lambda name: True)
+def test_files_beside_the_notebook_are_not_taken(course, graded, name):
+    folder = hand_in(course, name, solved(course))
     for name in ("numpy.py", "autograder.py", "tensorflow.py", "sitecustomize.py", "ipykernel_launcher.py", "nbgrader_config.py", "x.pth"):
         (folder / name).write_text("raise SystemExit('taken')\n")
     (folder / "hard_link.py").unlink(missing_ok=True)
@@ -245,7 +259,7 @@ def test_files_beside_the_notebook_are_not_taken(course, graded):
     added = nbformat.v4.new_code_cell("import os\nprint(sorted(os.listdir()))")
     notebook = solved(course)
     notebook.cells.append(added)
-    verdict = graded("with-modules", hand_in(course, "with-modules", notebook))
+    verdict = graded(name, hand_in(course, name, notebook))
     assert verdict.score == 100
     assert "['examples.npz']" in json.dumps(verdict.outputs)
 
@@ -268,20 +282,18 @@ def test_names_of_students_lead_nowhere(course, tmp_path):
 # ---------------------------------------------------------------------------------------------------- as an ordinary user
 
 
-@pytest.mark.long
+@pytest.mark.parametrize("which", [pytest.param("not corpus", marks=pytest.mark.long), pytest.param("corpus", marks=pytest.mark.corpus)])
 @pytest.mark.skipif(os.getuid() != 0, reason="the suite runs as an ordinary user already")
-@pytest.mark.skipif("KIT_ORDINARY_USER" in os.environ, reason="this is the run as an ordinary user")
+@pytest.mark.skipif(ORDINARY, reason="this is the run as an ordinary user")
 @pytest.mark.skipif(shutil.which("unshare") is None or shutil.which("setpriv") is None, reason="needs unshare and setpriv of util-linux")
-def test_everything_above_holds_for_an_ordinary_user(tmp_path_factory):
-    shared = tmp_path_factory.mktemp("ordinary")
+def test_everything_above_holds_for_an_ordinary_user(which, request):
+    shared = Path(tempfile.mkdtemp(prefix="ordinary-"))  # not pytest's, which every other run of pytest closes to other users
+    request.addfinalizer(lambda: shutil.rmtree(shared, ignore_errors=True))
     shared.chmod(0o777)
-    for parent in shared.parents:
-        if parent.stat().st_uid == os.getuid() and parent.is_relative_to("/tmp") and parent != Path("/tmp"):
-            parent.chmod(parent.stat().st_mode | 0o711)
     script = open_closed_parents([Path(sys.base_prefix), Path(sys.prefix), ROOT, *map(Path, sys.path)])
     command = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "--bounding-set=-all", sys.executable, "-m", "pytest",
                "-p", "no:cacheprovider", "-p", "no:xdist", "--basetemp", str(shared / "pytest"), str(Path(__file__)),
-               str(ROOT / "tests" / "test_confine.py"), "-k", "not (test_attacks and landlock)"]  # its walls: test_confine
+               str(ROOT / "tests" / "test_confine.py"), "-k", "not (test_attacks and landlock)", "-m", which]  # its walls: test_confine
     done = subprocess.run(["unshare", "--mount", "sh", "-c", f"{script}\ncd {ROOT}\nexec \"$@\"", "sh", *command], text=True,
                           capture_output=True, timeout=900,
                           env={**os.environ, "HOME": str(shared), "TMPDIR": str(shared), "KIT_ORDINARY_USER": "1",
