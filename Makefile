@@ -2,8 +2,8 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-# One process more than there are processors: some tests wait for a limit of time.
-PYTEST := $(BIN)/python -m pytest -n $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1) --maxschedchunk 1
+# One process more than there are processors: some tests wait for a limit of time. Tests of a group share what one process has started.
+PYTEST := $(BIN)/python -m pytest -n $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1) --dist loadgroup --no-loadscope-reorder
 
 .PHONY: demo test corpora build bench lint clean
 

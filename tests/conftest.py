@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import itertools
 import os
 import shutil
 import textwrap
@@ -20,6 +21,7 @@ import numpy as np
 import pytest
 
 from autograder.authoring.course import Course, find_course
+from autograder.grading import batch
 from autograder.grading.compare import difference
 from autograder.grading.key import SECRET_FILE
 from autograder.grading.observe import load_observers, observed, tried
@@ -27,6 +29,7 @@ from autograder.inside import wire
 from autograder.inside.probes import AnswerError, exercise
 from autograder.inside.protocol import Outcome
 from autograder.sandbox.isolation import obstacle
+from autograder.sandbox.sandbox import Sandbox
 
 ROOT = Path(__file__).resolve().parents[1]
 ASSIGNMENTS = sorted(path.parent.name for path in (ROOT / "solutions").glob("*/lesson.py"))
@@ -69,6 +72,30 @@ def built(shared):
 def course(built, assignment) -> Course:
     """The course with the test's assignment built."""
     return built(assignment)
+
+
+@pytest.fixture(scope="session")
+def workers():
+    """Sandboxes by what they hold, which outlive the gradings that take them: most of a small class's time is a worker's start."""
+    free: dict[tuple, list[Sandbox]] = {}
+
+    @contextlib.contextmanager
+    def take(files, limits, isolation, hidden, forbid):
+        holds = free.setdefault((isolation, forbid, *((file.name, file.read_bytes()) for file in files)), [])
+        sandbox = holds.pop() if holds else Sandbox(files, limits, isolation, hidden, forbid)
+        sandbox.limits = limits
+        yield sandbox
+        holds.append(sandbox)
+
+    yield take
+    for sandbox in itertools.chain(*free.values()):
+        sandbox.stop()
+
+
+@pytest.fixture
+def warm(workers, monkeypatch):
+    """`grade_all` takes its sandboxes from `workers`."""
+    monkeypatch.setattr(batch, "Sandbox", workers)
 
 
 @contextlib.contextmanager

@@ -24,6 +24,7 @@ from autograder.report.json import results
 from autograder.sandbox.isolation import obstacle
 from autograder.sandbox.sandbox import Limits
 
+pytestmark = pytest.mark.xdist_group("batch")  # one process, whose tests share workers
 NAME = "a0_doubling"
 LIMITS = Limits(cell_seconds=20, case_seconds=20, submission_seconds=60)
 
@@ -53,7 +54,7 @@ def job(course, **changes):
 
 
 @pytest.fixture
-def graded(monkeypatch):
+def graded(monkeypatch, warm):
     """The questions that each call of `grade` really exercised: (student, names)."""
     seen = []
     real = batch.grade

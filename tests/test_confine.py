@@ -17,6 +17,7 @@ from autograder.inside import seccomp
 from autograder.sandbox import isolation
 from autograder.sandbox.sandbox import Died, End, Limits, Sandbox, SandboxError
 
+pytestmark = pytest.mark.xdist_group("confine")  # one process, whose tests share workers
 LIMITS = Limits(cell_seconds=60, submission_seconds=300, scratch_megabytes=64)
 LEVELS = [pytest.param(level, marks=pytest.mark.skipif(isolation.obstacle(level) is not None, reason=f"no {level} here"))
           for level in ("bubblewrap", "landlock")]

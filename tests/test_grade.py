@@ -28,6 +28,7 @@ from autograder.inside.protocol import Failure, Outcome
 from autograder.report.json import results
 from autograder.sandbox.sandbox import Limits, Sandbox, SandboxError
 
+pytestmark = pytest.mark.xdist_group("grade")  # one process, whose tests share workers
 NAME = "a0_doubling"
 LIMITS = Limits(cell_seconds=5, case_seconds=4, submission_seconds=60)
 

@@ -87,11 +87,12 @@ def hand_in(course, student, notebook):
 
 
 def everywhere(names, walls=lambda name: False):
-    """Each with both levels; where the walls have nothing to do with it, the second level and the second user are for the corpora."""
+    """Each with both levels, each level in one process; where the walls have nothing to do with it, the second level and the second user are for the corpora."""
     corpus = pytest.mark.corpus
     return pytest.mark.parametrize("graded, name", [
-        pytest.param(level, name, marks=[*([needs_landlock] if level == "landlock" else ()),
-                                         *([corpus] if (ORDINARY or level == "landlock") and not walls(name) else ())], id=f"{level}-{name}")
+        pytest.param(level, name, marks=[pytest.mark.xdist_group(level), *([needs_landlock] if level == "landlock" else ()),
+                                         *([corpus] if (ORDINARY or level == "landlock") and not walls(name) else ())],
+                     id=f"{level}-{name}")
         for level in ("bubblewrap", "landlock") for name in names], indirect=["graded"])
 
 

@@ -23,7 +23,7 @@ RIGHT = "def double(x):\n    return x + x"
 CALL = "(tf.stack([x, x]))[1]"
 CUMSUM = "operator.attrgetter('cumsum')(tf)"
 RELU = "operator.attrgetter('keras.activations.relu')(tf)"
-pytestmark = needs_bubblewrap
+pytestmark = [needs_bubblewrap, pytest.mark.xdist_group("rules")]  # one process, whose tests share a worker
 
 
 @pytest.fixture(scope="module")
