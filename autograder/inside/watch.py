@@ -182,7 +182,7 @@ def _names(forbid: tuple[str, ...], modules: int) -> dict[int, tuple[str, Any]]:
     for an id stands for what still exists."""
     names: dict[int, tuple[str, Any]] = {}
     for pattern in forbid:
-        for name, thing in expand(pattern) if not pattern.startswith(OPERATIONS) else ():
+        for name, thing in _named(pattern):
             if callable(thing):
                 for callee in (thing, inspect.unwrap(thing)):
                     names.setdefault(id(callee), (name, callee))
@@ -582,9 +582,7 @@ def _codes(forbid: tuple[str, ...], modules: int) -> dict[CodeType, str]:
     """The code of every function and method that the patterns name, with its public name, among what is loaded."""
     codes: dict[CodeType, str] = {}
     for pattern in forbid:
-        if pattern.startswith(OPERATIONS):
-            continue
-        for name, thing in expand(pattern):
+        for name, thing in _named(pattern):
             members = [vars(thing)[method] for method in METHODS if method in vars(thing)] if inspect.isclass(thing) else [thing]
             for member in members:
                 function = inspect.unwrap(member) if callable(member) else member
@@ -602,6 +600,16 @@ def prepare(forbid: Sequence[str]) -> None:
     _gates()
     _odd()
     _codes(tuple(forbid), len(sys.modules))
+
+
+def _named(pattern: str) -> list[tuple[str, object]]:
+    """What a pattern names, now and when it was first asked for: who has given a name away may have kept what it named."""
+    return [] if pattern.startswith(OPERATIONS) else [*_first(pattern), *expand(pattern)]
+
+
+@functools.cache
+def _first(pattern: str) -> list[tuple[str, object]]:
+    return expand(pattern)
 
 
 def expand(pattern: str) -> list[tuple[str, object]]:

@@ -114,6 +114,8 @@ ATTACKS = {
                                 "[tf.stack([x, x]), tf.constant(0)], ('exclusive', False, 'reverse', False, 'T', x.dtype.as_datatype_enum, "
                                 "'Tidx', 3), 1)[0][1]", "import gc\nfrom tensorflow.python.eager import context\n"
                                 "from tensorflow.python import pywrap_tfe"),
+    "a_name_given_away": ("def double(x):\n    import math\n    return x + x + 0 * math.kept(x)",
+                          f"import math\nmath.kept = {RELU}\ntf.keras.activations.relu = abs"),
     "nobody_listens": ("def double(x):\n    import sys\n    w = sys.modules['autograder.inside.watch']\n    w._hooks()[0].clear()\n"
                        "    w._gates().looks.clear()\n    return operator.attrgetter('cumsum')(tf)" + CALL, ""),
     "called_allowed": ("def double(x):\n    import sys\n    sys.modules['autograder.inside.watch']._watched(('tf.cumsum', 'tf.raw_ops.Cumsum', "
