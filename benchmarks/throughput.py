@@ -76,7 +76,7 @@ def measure(folder: Path, students: int, again: int) -> dict:
         result["seconds"][name] = seconds / len(chosen)
         result["peak_megabytes"][name] = peak
 
-    lower = [sys.executable, __file__.replace("throughput.py", "lower_bound.py"), str(course.root), str(submitted)]
+    lower = [sys.executable, __file__.replace("throughput.py", "lower_bound.py"), str(course.root), str(submitted), NAME]
     with out.status("lower bound …"):
         bound = subprocess.run(lower, check=True, capture_output=True, text=True)
     result["seconds"]["lower bound"] = float(bound.stdout) / len(chosen)
