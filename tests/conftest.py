@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import io
 import itertools
 import os
 import shutil
+import sys
 import textwrap
 from pathlib import Path
+from typing import NamedTuple
 
 os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
 os.environ["TF_ENABLE_ONEDNN_OPTS"] = "0"
@@ -96,6 +99,29 @@ def workers():
 def warm(workers, monkeypatch):
     """`grade_all` takes its sandboxes from `workers`."""
     monkeypatch.setattr(batch, "Sandbox", workers)
+
+
+class Done(NamedTuple):
+    """What a command left: its exit status, and what it printed."""
+
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+def autograder(*arguments, cwd: Path) -> Done:
+    """A command of ours, in this process, which has imported everything already."""
+    from autograder.commands.main import main
+
+    said, complained, status = io.StringIO(), io.StringIO(), 0
+    with contextlib.chdir(cwd), contextlib.redirect_stdout(said), contextlib.redirect_stderr(complained), \
+            pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys, "argv", ["autograder", *map(str, arguments)])
+        try:
+            main()
+        except SystemExit as end:
+            status = end.code or 0
+    return Done(status, said.getvalue(), complained.getvalue())
 
 
 @contextlib.contextmanager

@@ -1,5 +1,7 @@
 """What a student sees: `check(...)` in a real kernel, and `autograder check` outside."""
 
+import contextlib
+import io
 import json
 import re
 import shutil
@@ -10,7 +12,7 @@ import time
 import nbclient
 import nbformat
 import pytest
-from conftest import ROOT
+from conftest import ROOT, autograder
 
 from autograder.grading.key import KeyFileError
 from autograder.grading.submission import Unreadable
@@ -63,13 +65,9 @@ def test_check_restores_the_notebooks_random_numbers(release):
 
 
 def test_inputs_have_the_names_of_the_students_parameters_and_small_values_their_digits():
-    code = ("import numpy as np\nfrom autograder import check\n"
-            "def cross_entropy(mine, theirs):\n    return 0.000123456\ndef softmax(z):\n    return z\n"
-            "check('cross_entropy')\ncheck('softmax')")
-    result = subprocess.run([sys.executable, "-c", code], cwd=ROOT / "assignments" / "a4_cross_entropy",
-                            capture_output=True, text=True)
-    assert result.returncode == 0, result.stderr
-    lines = [line.strip() for line in result.stdout.splitlines()]
+    text = shown("a4_cross_entropy", "def cross_entropy(mine, theirs):\n    return 0.000123456\ndef softmax(z):\n    return z\n"
+                 "check('cross_entropy')\ncheck('softmax')")
+    lines = [line.strip() for line in text.splitlines()]
     assert any(re.fullmatch(r"input mine: +\[.*", line) for line in lines)
     assert any(re.fullmatch(r"input theirs: +\[.*", line) for line in lines)
     assert any(re.fullmatch(r"received: +0\.0001235", line) for line in lines)
@@ -78,10 +76,10 @@ def test_inputs_have_the_names_of_the_students_parameters_and_small_values_their
 
 def shown(assignment, code):
     """What `check` prints in an assignment's folder."""
-    code = f"import numpy as np, tensorflow as tf\nfrom autograder import check\n{code}"
-    result = subprocess.run([sys.executable, "-c", code], cwd=ROOT / "assignments" / assignment, capture_output=True, text=True)
-    assert result.returncode == 0, result.stderr
-    return result.stdout
+    said = io.StringIO()
+    with contextlib.chdir(ROOT / "assignments" / assignment), contextlib.redirect_stdout(said):
+        exec(f"import numpy as np, tensorflow as tf\nfrom autograder import check\n{code}", {"__name__": "__main__"})
+    return said.getvalue()
 
 
 NEURONS = """
@@ -154,16 +152,15 @@ def test_the_command_prints_a_table_and_its_errors_are_one_line(release):
     assert run("grade", NAME, "--jobs", "0").returncode == 2
 
 
-def test_the_grade_command_writes_json_and_pages_and_knows_its_exit_status(built_tiny, tmp_path):
+def test_the_grade_command_writes_json_and_pages_and_knows_its_exit_status(built_tiny, tmp_path, warm):
     from autograder.authoring import samples
 
     made = [sample for sample in samples.sample_class(built_tiny, NAME) if sample.student in ("all-right", "blank", "not-json")]
     samples.write_class(made, tmp_path / "in", NAME)
     samples.write_class([samples.Sample("ev<b>il & co", made[0].notebook)], tmp_path / "in", NAME)
     start = time.time()
-    done = subprocess.run([sys.executable, "-m", "autograder", "grade", NAME, "--submissions", tmp_path / "in", "--jobs", "1",
-                           "--json", tmp_path / "out.json", "--reports", tmp_path / "pages"],
-                          cwd=built_tiny.root, capture_output=True, text=True)
+    done = autograder("grade", NAME, "--submissions", tmp_path / "in", "--jobs", "1", "--json", tmp_path / "out.json",
+                      "--reports", tmp_path / "pages", cwd=built_tiny.root)
     assert done.returncode == 0, done.stderr
     data = json.loads((tmp_path / "out.json").read_text())
     assert [submission["student"] for submission in data["submissions"]] == ["all-right", "blank", "ev<b>il & co", "not-json"]
@@ -171,6 +168,5 @@ def test_the_grade_command_writes_json_and_pages_and_knows_its_exit_status(built
     page = (tmp_path / "pages" / "ev<b>il & co.html").read_text()
     assert "ev&lt;b&gt;il" in page and "ev<b>il" not in page
     assert "out.json" in done.stdout and time.time() - start < 120
-    empty = subprocess.run([sys.executable, "-m", "autograder", "grade", NAME, "--submissions", tmp_path / "pages"],
-                           cwd=built_tiny.root, capture_output=True, text=True)
+    empty = autograder("grade", NAME, "--submissions", tmp_path / "pages", cwd=built_tiny.root)
     assert empty.returncode == 2 and "found no submission" in empty.stderr

@@ -14,7 +14,7 @@ from datetime import UTC, datetime, timedelta
 import nbformat
 import psutil
 import pytest
-from conftest import ROOT, TINY_LESSON, TINY_QUESTIONS, first_to, needs_bubblewrap, write_tiny
+from conftest import ROOT, TINY_LESSON, TINY_QUESTIONS, autograder, first_to, needs_bubblewrap, write_tiny
 from nbgrader.api import MissingEntry
 
 from autograder.authoring.build import build
@@ -273,8 +273,7 @@ def test_the_numbers_are_the_same_everywhere(course, scores):
         formgrader = {item["student"]: item["score"] for item in api(course).get_submissions(NAME) if item["autograded"]}
     with open(course.root / "grades.csv", newline="", encoding="utf-8") as file:
         rows = {row["student_id"].removeprefix("'"): row for row in csv.DictReader(file)}
-    subprocess.run([sys.executable, "-m", "autograder", "grade", NAME, "--no-gradebook", "--json", "grades.json"], cwd=course.root,
-                   check=True, capture_output=True)
+    assert grade(course, "--no-gradebook", "--json", "grades.json").returncode == 0
     results = {item["student"]: item for item in json.loads((course.root / "grades.json").read_text())["submissions"]}
     assert set(scores) == set(formgrader) == set(rows) == set(results)
     for student, score in scores.items():
@@ -322,13 +321,13 @@ def registered(tmp_path_factory):
 
 
 @pytest.fixture
-def small(registered, tmp_path):
+def small(registered, tmp_path, warm):
     return find_course(shutil.copytree(registered.root, tmp_path / "small"))
 
 
 def grade(course, *arguments):
-    return subprocess.run([sys.executable, "-m", "autograder", "grade", NAME, *arguments], cwd=course.root, capture_output=True,
-                          text=True, env=ENVIRONMENT)
+    with warnings.catch_warnings(action="ignore"):
+        return autograder("grade", NAME, *arguments, cwd=course.root)
 
 
 def test_a_persons_points_comments_and_extra_credit_survive_grading_again(small):
