@@ -40,7 +40,7 @@ def demo(
     folder = course.root / "build" / "demo"
     if folder.exists():
         shutil.rmtree(folder)
-    with building.processes(1 if chosen == [FIRST] else os.cpu_count() or 1) as run:
+    with building.processes(1 if chosen == [first] else os.cpu_count() or 1) as run:
         for assignment in chosen:
             build_all(course, [assignment], run)
             _grade_samples(course, assignment, jobs, mistakes, folder / assignment)

@@ -86,7 +86,7 @@ def grade_class(job: Job, submissions: Path, jobs: int, json_file: Path, reports
     if lacks := weaker(choose(job.isolation)):
         err.print(f"[yellow]{lacks} Run `autograder doctor` for more.", soft_wrap=True)
     with progress_bar() as progress:
-        verdicts = grade_all(handed_in, job, jobs, *_shown(progress, len(handed_in)))
+        verdicts = grade_all(handed_in, job, jobs, *bar_of_class(progress, len(handed_in)))
     with atomic(json_file) as file:
         file.write(json.dumps(results(verdicts, job.key), indent=1, ensure_ascii=False).encode() + b"\n")
     for verdict in verdicts:
@@ -101,7 +101,7 @@ def grade_class(job: Job, submissions: Path, jobs: int, json_file: Path, reports
     return verdicts
 
 
-def _shown(progress: Progress, total: int) -> tuple[Callable[[Verdict], None], Callable[[str], None]]:
+def bar_of_class(progress: Progress, total: int) -> tuple[Callable[[Verdict], None], Callable[[str], None]]:
     """`done` and `begin` of `grade_all` that show who is being graded."""
     task, now = progress.add_task("", total=total), []
 
