@@ -9,7 +9,6 @@ from rich.console import Console
 from rich.progress import Progress
 
 from autograder.authoring import samples
-from autograder.authoring.build import build
 from autograder.commands import demo, instructor
 from autograder.commands.main import app
 from autograder.grading.key import load
@@ -65,13 +64,6 @@ def test_everything_fits_a_screen(built):
         assert any(line.startswith(f"{sample.student} ") for line in lines)
     for question in key.questions:
         assert any(f" {question.name} /{question.max_score}" in line for line in lines)
-
-
-def test_a_build_says_what_it_waits_for(tiny):
-    waited = []
-    build(tiny, "a0_doubling", say=lambda what, share: waited.append((what, share)))
-    assert waited == [("loading TensorFlow", 0), ("double", 0), ("double", 0.25), ("quadruple", 0.5), ("quadruple", 0.75),
-                      ("telling mistakes apart", 1)]
 
 
 def test_the_bar_names_who_is_being_graded(built_tiny):

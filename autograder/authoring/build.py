@@ -45,30 +45,25 @@ from autograder.inside import probes, wire
 from autograder.inside.protocol import Failure, Outcome
 
 
-def build(course: Course, assignment: str, run: Callable = map,
-          say: Callable[[str, float], None] = lambda what, share: None) -> Key:
+def build(course: Course, assignment: str, run: Callable = map, say: Callable[[str], None] = lambda text: None) -> Key:
     """Build one assignment.
 
     Args:
         run: computes answers as the built-in `map` does; `processes` gives one that works in parallel.
-        say: called with what is waited for now, and with the share of all cases that is done.
+        say: called with the name of each question when its answers are known.
     Raises:
         DeclarationError: the lesson or its questions could not be graded fairly; the message lists why.
     """
     folder = course.solution(assignment)
     digest = source_digest(folder)
-    say("loading TensorFlow", 0)
-    _ready()
     cells = read_lesson(folder)
     questions = question_order(cells, list(declared(folder, digest)[0].values()), folder)
     secret = keys.course_secret(course.root)
     tasks = [(question.name, case.name) for question in questions for case in question.cases]
     cases: dict[str, list[CaseKey]] = {question.name: [] for question in questions}
-    computed = iter(run(functools.partial(_case_task, folder, digest, secret), tasks))
-    for number, (name, _) in enumerate(tasks):
-        say(name, number / len(tasks))
-        cases[name].append(next(computed))
-    say("telling mistakes apart", 1)
+    for (name, _), case in zip(tasks, run(functools.partial(_case_task, folder, digest, secret), tasks)):
+        cases[name].append(case)
+        say(name)
     question_keys = [
         QuestionKey(question.name, question.points, {item.name: item.hint for item in question.misconceptions},
                     tuple(question.uses), tuple(question.forbid), tuple(cases[question.name]), sentences(folder))
@@ -85,18 +80,15 @@ def build(course: Course, assignment: str, run: Callable = map,
 
 @contextlib.contextmanager
 def processes(jobs: int):
-    """A `run` for `build` that computes in `jobs` processes, each of which imports TensorFlow once; one job needs no process."""
-    if jobs == 1:
-        yield map
-        return
+    """A `run` for `build` that computes in `jobs` processes, each of which imports TensorFlow once."""
     # Spawned, not forked: TensorFlow does not survive a fork once it has run.
     context = multiprocessing.get_context("spawn")
-    with concurrent.futures.ProcessPoolExecutor(jobs, context, initializer=_ready) as pool:
+    with concurrent.futures.ProcessPoolExecutor(jobs, context, initializer=ready) as pool:
         yield pool.map
 
 
-@functools.cache
-def _ready() -> None:
+def ready() -> None:
+    """Load TensorFlow for building: what takes seconds of the first build in a process."""
     gc.disable()  # a fifth of the time, spent on looking for garbage that imports do not make
     import keras  # noqa: F401
 

@@ -75,10 +75,10 @@ def build_all(course: Course, assignments: list[str], run) -> None:
     """Build assignments with a `run` of `building.processes`."""
     with progress_bar() as progress:
         task = progress.add_task("building", total=len(assignments))
-        for number, assignment in enumerate(assignments):
-            built = building.build(course, assignment, run, lambda what, share, number=number, assignment=assignment:
-                                   progress.update(task, description=f"building {assignment}: {what}", completed=number + share))
-            progress.update(task, completed=number + 1)
+        for assignment in assignments:
+            built = building.build(course, assignment, run, lambda name, assignment=assignment: progress.update(
+                task, description=f"{assignment}: {name}"))
+            progress.advance(task)
             cases = [case for question in built.questions for case in question.cases]
             mistakes = sum(len(question.hints) for question in built.questions)
             progress.print(f"[green]built[/green] {assignment}: {len(built.questions)} questions, {len(cases)} cases "

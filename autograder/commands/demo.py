@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import sys
@@ -16,7 +17,7 @@ from autograder.authoring import samples
 from autograder.authoring.course import Course, CourseError, find_course
 from autograder.commands.author import build_all
 from autograder.commands.instructor import grade_class, job_of, short_path
-from autograder.commands.screen import out
+from autograder.commands.screen import out, progress_bar
 from autograder.grading.key import load
 from autograder.sandbox.sandbox import Limits
 
@@ -40,7 +41,10 @@ def demo(
     folder = course.root / "build" / "demo"
     if folder.exists():
         shutil.rmtree(folder)
-    with building.processes(1 if chosen == [first] else os.cpu_count() or 1) as run:
+    with progress_bar() as progress:
+        progress.add_task("loading TensorFlow", total=None)
+        building.ready()
+    with contextlib.nullcontext(map) if chosen == [first] else building.processes(os.cpu_count() or 1) as run:
         for assignment in chosen:
             build_all(course, [assignment], run)
             _grade_samples(course, assignment, jobs, mistakes, folder / assignment)
@@ -50,10 +54,13 @@ def demo(
 
 
 def _grade_samples(course: Course, assignment: str, jobs: int, mistakes: int, folder: Path) -> None:
-    samples.write_class(samples.demo_class(course, assignment, mistakes), folder / "submitted", assignment)
+    made = samples.demo_class(course, assignment, mistakes)
+    samples.write_class(made, folder / "submitted", assignment)
     # Without a cache: what is shown has just been graded.
     job = job_of(course, load(course.key(assignment)), LIMITS, "auto", cache=None)
     verdicts = grade_class(job, folder / "submitted", jobs, folder / "results.json", folder / "reports")
+    if len(verdicts) < len(made):  # after Ctrl-C
+        raise typer.Exit(1)
     named = [verdict.student for verdict in verdicts if any(question.misconception for question in verdict.questions)]
     page = folder / "reports" / f"{(named or [verdicts[0].student])[0]}.html"
     _suggest("open", [(short_path(page), "what this student gets"), (short_path(folder / "results.json"), "the class, as data")])
@@ -61,7 +68,7 @@ def _grade_samples(course: Course, assignment: str, jobs: int, mistakes: int, fo
 
 def _suggest(verb: str, rows: list[tuple[str, str]]) -> None:
     for number, (what, why) in enumerate(rows):
-        out.print(Text.assemble((f"{'' if number else verb:5}", "bold"), f"{what:50}", (why, "bright_black")), soft_wrap=True)
+        out.print(Text.assemble((f"{'' if number else verb:5}", "bold"), f"{what:49} ", (why, "bright_black")), soft_wrap=True)
 
 
 def _program() -> str:
