@@ -1,5 +1,6 @@
 """`autograder demo`: a newcomer's first screen is whole, true, and says what comes next."""
 
+import io
 import json
 import re
 
@@ -21,7 +22,7 @@ from autograder.sandbox.sandbox import Limits
 def shown(built_tiny):
     """The lines of a demo of the tiny course, with its one assignment chosen by itself."""
     with pytest.MonkeyPatch.context() as patch:
-        console = Console(record=True, width=80, file=open("/dev/null", "w"))  # noqa: SIM115
+        console = Console(record=True, width=80, file=io.StringIO())
         patch.chdir(built_tiny.root)
         patch.setattr(demo, "out", console)
         patch.setattr(instructor, "out", console)
@@ -56,7 +57,7 @@ def test_everything_fits_a_screen(built):
     course = built(demo.FIRST)
     key = load(course.key(demo.FIRST))
     made = samples.demo_class(course, demo.FIRST)
-    console = Console(record=True, width=80, file=open("/dev/null", "w"))  # noqa: SIM115
+    console = Console(record=True, width=80, file=io.StringIO())
     console.print(class_table([unreadable(sample.student, key, "it is long " * 20) for sample in made], key, 80))
     lines = console.export_text().splitlines()
     assert len(lines) + 5 < 24 and max(map(len, lines)) <= 80
