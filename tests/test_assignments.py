@@ -124,7 +124,7 @@ def everyone_gets_what_they_earned(mistakes, submissions, key):
         return
     assert by_name["duplicated-cells"] == by_name["prints-in-its-cell"] == automatic
     first = key.questions[0]
-    for name in ("syntax-error", "raises-at-import", "ends-python", "kills-itself", "prints-a-megabyte", "returns-none"):
+    for name in ("syntax-error", "raises-at-import", "ends-python", "kills-itself", "prints-a-megabyte", "returns-none", "wants-the-key"):
         lost = [question["name"] for question in submissions[name]["questions"] if (question["score"] or 0) < question["max_score"]]
         assert first.name in lost and by_name[name] >= automatic - first.max_score - sum(
             question.max_score for question in key.questions if first.name in question.uses), name

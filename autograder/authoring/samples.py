@@ -6,10 +6,11 @@ Used by `autograder demo` and by the tests, which know what each notebook should
 from __future__ import annotations
 
 import ast
+import collections
+import dataclasses
 import inspect
 import json
 import textwrap
-from dataclasses import dataclass
 from pathlib import Path
 
 import nbformat
@@ -20,7 +21,7 @@ from autograder.authoring.question import Misconception, Question, load_question
 from autograder.files import atomic
 
 
-@dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True)
 class Sample:
     """One made-up student.
 
@@ -33,6 +34,10 @@ class Sample:
     notebook: str | None
     question: str | None = None
     misconception: str | None = None
+
+
+# What the class of `autograder demo` holds beside mistakes: with one of each of six questions it fits a screen of 24 lines.
+DEMO = ("all-right", "half-finished", "syntax-error", "endless-cell", "not-json", "wants-the-key")
 
 
 def sample_class(course: Course, assignment: str, mistakes: int | None = None) -> list[Sample]:
@@ -52,7 +57,21 @@ def sample_class(course: Course, assignment: str, mistakes: int | None = None) -
             source = misconception_source(question, item, imports)
             notebook = edited(solved, question.name, lambda answer, source=source: f"{answer}\n\n\n{source}")
             samples.append(Sample(f"{question.name}--{item.name}", _text(notebook), question.name, item.name))
-    return samples + [Sample(name, text) for name, text in _mishaps(solved, blank, questions).items()]
+    return samples + [Sample(name, text) for name, text in _mishaps(solved, blank, questions, course.key(assignment)).items()]
+
+
+def demo_class(course: Course, assignment: str, mistakes: int = 1) -> list[Sample]:
+    """One notebook of each kind, and `mistakes` of each question, whose students are called after the question's number."""
+    asked = [cell.question for cell in read_lesson(course.solution(assignment)) if cell.question]
+    made, seen = [], collections.Counter()
+    for sample in sample_class(course, assignment, mistakes):
+        if sample.question is not None:
+            seen[sample.question] += 1
+            name = f"wrong-{asked.index(sample.question) + 1}" + (f"-{seen[sample.question]}" if mistakes > 1 else "")
+            made.append(dataclasses.replace(sample, student=name))
+        elif sample.student in DEMO:
+            made.append(sample)
+    return made
 
 
 def write_class(samples: list[Sample], folder: Path, assignment: str) -> None:
@@ -84,7 +103,7 @@ def edited(notebook: nbformat.NotebookNode, cell_id: str, change) -> nbformat.No
     return copy
 
 
-def _mishaps(solved, blank, questions: list[Question]) -> dict[str, str]:
+def _mishaps(solved, blank, questions: list[Question], key: Path) -> dict[str, str]:
     first, second, half = questions[0].name, questions[1].name, [question.name for question in questions[len(questions) // 2:]]
     stubs = {cell.id: cell.source for cell in blank.cells}
     half_finished = solved
@@ -105,6 +124,7 @@ def _mishaps(solved, blank, questions: list[Question]) -> dict[str, str]:
         "ends-python": before("import os; os._exit(7)"),
         "kills-itself": inside("import os, signal; os.kill(os.getpid(), signal.SIGKILL)"),
         "returns-none": inside("return None"),
+        "wants-the-key": inside(f"return open({str(key)!r}, 'rb').read()"),
         "not-json": '{"cells": [',
         "not-a-notebook": '{"grades": [100]}',
         "empty-file": "",

@@ -1,9 +1,8 @@
-"""For authors: `build`, `audit`, `demo`."""
+"""For authors: `build`, `audit`."""
 
 from __future__ import annotations
 
 import os
-import shutil
 import tempfile
 from pathlib import Path
 from typing import Annotated
@@ -16,15 +15,11 @@ from autograder.authoring import build as building
 from autograder.authoring import samples
 from autograder.authoring.course import Course, find_course
 from autograder.authoring.question import DeclarationError
-from autograder.commands.instructor import grade_class, hidden_key, job_of
+from autograder.commands.instructor import hidden_key, job_of
 from autograder.commands.screen import fail, out, progress_bar
 from autograder.grading import said
 from autograder.grading.batch import find_submissions, grade_all
-from autograder.grading.key import load
 from autograder.sandbox.isolation import choose
-from autograder.sandbox.sandbox import Limits
-
-DEMO_LIMITS = Limits(cell_seconds=10, case_seconds=5, submission_seconds=120)  # the sample class hangs on purpose
 
 
 def build(
@@ -74,26 +69,6 @@ def audit(
             out.print(Text(f"  {line}"), soft_wrap=True)
     if unfair:
         raise typer.Exit(1)
-
-
-def demo(
-    assignments: Annotated[list[str] | None, typer.Argument(help="Ids such as a4_cross_entropy; all by default.")] = None,
-    jobs: Annotated[int, typer.Option(min=1, help="How many submissions to grade at a time.")] = os.cpu_count() or 1,
-    mistakes: Annotated[int, typer.Option(min=1, help="How many known mistakes of each question to make.")] = 2,
-):
-    """Build assignments, make a sample class of good, wrong and broken notebooks, and grade it."""
-    course = find_course()
-    chosen = course.require(assignments or [])
-    folder = course.root / "build" / "demo"
-    if folder.exists():
-        shutil.rmtree(folder)
-    with building.processes(os.cpu_count() or 1) as run:
-        for assignment in chosen:
-            build_all(course, [assignment], run)
-            submitted = folder / assignment / "submitted"
-            samples.write_class(samples.sample_class(course, assignment, mistakes), submitted, assignment)
-            grade_class(course, load(course.key(assignment)), submitted, jobs, "auto", DEMO_LIMITS,
-                        folder / assignment / "results.json", folder / assignment / "reports")
 
 
 def build_all(course: Course, assignments: list[str], run) -> None:

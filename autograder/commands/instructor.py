@@ -6,10 +6,12 @@ import json
 import logging
 import os
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.progress import Progress
 from rich.table import Table
 from rich.text import Text
 
@@ -19,6 +21,7 @@ from autograder.commands.screen import err, fail, out, progress_bar
 from autograder.files import atomic
 from autograder.grading.batch import Job, find_submissions, grade_all
 from autograder.grading.key import Key, load
+from autograder.grading.submission import printable
 from autograder.grading.verdict import Status, Verdict
 from autograder.report.html import student_page
 from autograder.report.json import results
@@ -47,9 +50,11 @@ def grade(
     answer_key = hidden_key(course, assignment)
     if fresh:
         shutil.rmtree(course.cache(assignment), ignore_errors=True)
-    verdicts = grade_class(course, answer_key, submissions, jobs, isolation, course.limits,
-                           json_file or course.root / "build" / "results" / f"{assignment}.json",
-                           reports or course.root / "build" / "reports" / assignment)
+    json_file = json_file or course.root / "build" / "results" / f"{assignment}.json"
+    reports = reports or course.root / "build" / "reports" / assignment
+    job = job_of(course, answer_key, course.limits, isolation, course.cache(assignment))
+    verdicts = grade_class(job, submissions, jobs, json_file, reports)
+    out.print(f"results: {short_path(json_file)}\nreports: {short_path(reports)}/STUDENT.html\n", soft_wrap=True)
     if gradebook:
         with err.status("Recording in nbgrader's gradebook …"):
             record_class(course, assignment, submissions, verdicts)
@@ -72,36 +77,51 @@ def job_of(course: Course, answer_key: Key, limits: Limits, isolation: str, cach
                (course.root,), cache)
 
 
-def grade_class(course: Course, answer_key: Key, submissions: Path, jobs: int, isolation: str, limits: Limits, json_file: Path,
-                reports: Path) -> list[Verdict]:
+def grade_class(job: Job, submissions: Path, jobs: int, json_file: Path, reports: Path) -> list[Verdict]:
     """Grade a directory of submissions, print the table, write the JSON and a page per student."""
-    assignment = answer_key.assignment
+    assignment = job.key.assignment
     handed_in, absent = find_submissions(submissions, assignment)
     if not handed_in:
         raise CourseError(f"expected {submissions}/STUDENT/{assignment}/; found no submission there")
-    isolation = choose(isolation)
-    if lacks := weaker(isolation):
+    if lacks := weaker(choose(job.isolation)):
         err.print(f"[yellow]{lacks} Run `autograder doctor` for more.", soft_wrap=True)
-    job = job_of(course, answer_key, limits, isolation, course.cache(assignment))
     with progress_bar() as progress:
-        task = progress.add_task(f"grading {assignment}", total=len(handed_in))
-        verdicts = grade_all(handed_in, job, jobs, done=lambda verdict: progress.advance(task))
+        verdicts = grade_all(handed_in, job, jobs, *bar_of_class(progress, len(handed_in)))
     with atomic(json_file) as file:
-        file.write(json.dumps(results(verdicts, answer_key), indent=1, ensure_ascii=False).encode() + b"\n")
+        file.write(json.dumps(results(verdicts, job.key), indent=1, ensure_ascii=False).encode() + b"\n")
     for verdict in verdicts:
         with atomic(reports / f"{verdict.student}.html") as file:
             file.write(student_page(verdict, assignment).encode())
-    out.print(class_table(verdicts, answer_key, out.width))
+    out.print(class_table(verdicts, job.key, out.width))
     if absent:
         names = ", ".join(absent[:10]) + (f" and {len(absent) - 10} more" if len(absent) > 10 else "")
         out.print(Text(f"no directory {assignment}: {names}", style="bright_black"))
     if len(verdicts) < len(handed_in):
         err.print(f"[yellow]stopped: {len(handed_in) - len(verdicts)} submissions were not graded")
-    out.print(f"results: {_short_path(json_file)}\nreports: {_short_path(reports)}/STUDENT.html\n", soft_wrap=True)
     return verdicts
 
 
-def _short_path(path: Path) -> str:
+def bar_of_class(progress: Progress, total: int) -> tuple[Callable[[Verdict], None], Callable[[str], None]]:
+    """`done` and `begin` of `grade_all` that show who is being graded."""
+    task, now = progress.add_task("", total=total), []
+
+    def show(graded: int):
+        what = "grading" if progress.tasks[0].completed else "starting the sandbox for"  # which loads TensorFlow, once
+        progress.update(task, description=f"{what} {printable(', '.join(now))}", advance=graded)
+
+    def begin(student: str):
+        now.append(student)
+        show(0)
+
+    def done(verdict: Verdict):
+        now.remove(verdict.student)
+        show(1)
+
+    return done, begin
+
+
+def short_path(path: Path) -> str:
+    """The path as it is typed in the working directory."""
     path = path.resolve()
     return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else str(path)
 

@@ -19,7 +19,7 @@ import typer
 
 from autograder.authoring.course import CourseError
 from autograder.authoring.question import DeclarationError
-from autograder.commands import author, delivery, instructor, student
+from autograder.commands import author, delivery, demo, instructor, student
 from autograder.commands.screen import fail
 from autograder.grading.key import KeyFileError
 from autograder.grading.submission import Unreadable
@@ -28,7 +28,7 @@ from autograder.sandbox.sandbox import SandboxError
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, rich_markup_mode="rich", pretty_exceptions_enable=False,
                   help="Build, check and grade the assignments of a Keras/TensorFlow course.")
-for command in (author.build, student.check, instructor.grade, author.audit, instructor.doctor, author.demo, student.ci,
+for command in (author.build, student.check, instructor.grade, author.audit, instructor.doctor, demo.demo, student.ci,
                 delivery.collect):
     app.command()(command)
 app.add_typer(delivery.export, name="export")

@@ -14,8 +14,10 @@ err = Console(stderr=True, highlight=False)
 
 def progress_bar() -> Progress:
     """A bar that names what it waits for, and is gone when it is done."""
-    return Progress(SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(),
-                    TimeRemainingColumn(compact=True), console=err, transient=True)
+    # A narrow bar: in 80 columns there has to be room for what is waited for. In a log there is nothing to move.
+    return Progress(SpinnerColumn(), TextColumn("{task.description}", markup=False), BarColumn(bar_width=12),
+                    MofNCompleteColumn(), TimeRemainingColumn(compact=True), console=err, transient=True,
+                    disable=not err.is_terminal)
 
 
 def fail(error: Exception, status: int) -> NoReturn:

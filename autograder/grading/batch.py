@@ -64,12 +64,13 @@ def find_submissions(folder: Path, assignment: str) -> tuple[list[tuple[str, Pat
 
 
 def grade_all(submissions: list[tuple[str, Path]], job: Job, jobs: int = 1,
-              done: Callable[[Verdict], None] = lambda verdict: None) -> list[Verdict]:
+              done: Callable[[Verdict], None] = lambda verdict: None,
+              begin: Callable[[str], None] = lambda student: None) -> list[Verdict]:
     """Grade submissions, `jobs` at a time.
 
     Args:
         submissions: (student, directory) pairs.
-        done: called after each one, from the thread that graded it.
+        done, begin: called after and before each one, from the thread that grades it.
     Returns:
         A verdict for every submission, in the order given. After Ctrl-C, those that were ready.
     """
@@ -97,6 +98,7 @@ def grade_all(submissions: list[tuple[str, Path]], job: Job, jobs: int = 1,
                     number, (student, folder) = waiting.get_nowait()
                 except queue.Empty:
                     return
+                begin(student)
                 verdict = grade_one(student, folder, job, sandbox, cache)
                 verdicts[number] = replace(verdict, outputs=spill.keep(verdict.outputs))
                 del verdict  # and with it the outputs, while the next one is read

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import textwrap
+
 from rich.console import Group
 from rich.table import Table
 from rich.text import Text
@@ -24,19 +26,23 @@ def class_table(verdicts: list[Verdict], key: Key, width: int) -> Group:
     """
     names = min(38, max(10, width // 3), max([len("student"), *(len(verdict.student) for verdict in verdicts)]))
     columns = {question.name: question.max_score for question in key.questions} | key.written
-    left = width - names - len("unread.") - 3 * len(columns) - 2 * (len(columns) + 3)
+    scores = len("unread." if any(verdict.status == "unreadable" for verdict in verdicts) else "score")
+    widths = [max(len(str(number)), len(str(points))) for number, points in enumerate(columns.values(), 1)]
+    left = width - names - scores - sum(widths) - 2 * (len(columns) + 2)
     table = Table(title=f"{key.assignment} · {len(verdicts)} submissions", title_justify="left", title_style="bold",
                   header_style="bold", pad_edge=False, box=None, padding=(0, 1))
     table.add_column("student", no_wrap=True, overflow="ellipsis", width=names)
-    table.add_column("score", justify="right", no_wrap=True, width=len("unread."))
-    for number, _ in enumerate(columns, 1):
-        table.add_column(str(number), justify="right", no_wrap=True, width=3)
+    table.add_column("score", justify="right", no_wrap=True, width=scores)
+    for number, digits in enumerate(widths, 1):
+        table.add_column(str(number), justify="right", no_wrap=True, width=digits)
     if left >= 12:  # a narrow terminal keeps the points and goes without the remark
         table.add_column("look at", overflow="ellipsis", no_wrap=True, width=left)
     for verdict in verdicts:
         row = [Text(printable(verdict.student)), _score(verdict), *(_cell(question) for question in verdict.questions)]
         table.add_row(*row, *([Text(_remark(verdict), style="bright_black")] if left >= 12 else []))
-    legend = "  ".join(f"{number} {name} /{points}" for number, (name, points) in enumerate(columns.items(), 1))
+    # A question's number, name and points stay on one line: no-break spaces until the lines are made.
+    legend = "  ".join(f"{number}\xa0{name}\xa0/{points}" for number, (name, points) in enumerate(columns.items(), 1))
+    legend = textwrap.fill(legend, width, break_long_words=False, break_on_hyphens=False).replace("\xa0", " ")
     signs = "· not written   ✗ crashed   ∞ too slow" + ("   ✎ graded by hand" if key.written else "")
     return Group(table, Text(legend), Text(f"{signs}\n{_footer(verdicts)}", style="bright_black"))
 
@@ -70,13 +76,15 @@ def _cell(question) -> Text:
 
 
 def _remark(verdict: Verdict) -> str:
+    """What is worth a look, with the question's number, as over its column."""
     if verdict.error:
         return verdict.error
-    named = [f"{question.name}: {question.misconception}" for question in verdict.questions if question.misconception]
+    numbered = list(enumerate(verdict.questions, 1))
+    named = [f"{number}: {question.misconception}" for number, question in numbered if question.misconception]
     if named:
         return "; ".join(named)
-    wrong = [f"{question.name}: {question.message}" for question in verdict.questions
-             if question.status not in ("passed", "missing", "manual")]
+    wrong = [f"{number}: {next((case.message for case in question.cases if not case.passed), question.message)}"
+             for number, question in numbered if question.status not in ("passed", "missing", "manual")]
     return (wrong or list(verdict.notes) or [""])[0]
 
 
