@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import nbformat
 import pytest
@@ -192,22 +193,36 @@ def test_a_run_that_is_killed_goes_on_where_it_was(course):
     assert after == fresh and [submission["student"] for submission in after["submissions"]] == students
 
 
-def test_ctrl_c_leaves_what_is_graded_in_place(course):
+@pytest.mark.parametrize("number, status", [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_who_is_interrupted_keeps_earlier_results_and_what_was_graded(course, number, status):
     a_class(course, [f"student-{number:02}" for number in range(30)], "import time\ntime.sleep(1)\n")  # time to interrupt
+    before = course.root / "build" / "results" / f"{NAME}.json"
+    before.parent.mkdir(parents=True)
+    before.write_text("earlier results")
     run = subprocess.Popen(GRADE + ["--jobs", "1"], cwd=course.root, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     cached = course.cache(NAME)
     deadline = time.monotonic() + 120
     while time.monotonic() < deadline and (not cached.is_dir() or len(list(cached.glob("*.json"))) < 2) and run.poll() is None:
         time.sleep(0.02)
-    run.send_signal(signal.SIGINT)
+    run.send_signal(number)
     try:
         _, said = run.communicate(timeout=6)
     except subprocess.TimeoutExpired:  # Python drops an interrupt that meets a finalizer; a person presses again
-        run.send_signal(signal.SIGINT)
+        run.send_signal(number)
         _, said = run.communicate(timeout=60)
-    data = json.loads((course.root / "build" / "results" / f"{NAME}.json").read_text())
-    assert 2 <= len(data["submissions"]) < 30 and "submissions were not graded" in said
-    assert {submission["score"] for submission in data["submissions"]} == {100}
+    kept = len(list(cached.glob("*.json")))
+    assert run.returncode == status and 2 <= kept < 30
+    assert said.split() == (f"stopped: {30 - kept} of 30 submissions are not graded. What was graded is kept: "
+                            "the same command goes on from there.").split()
+    assert before.read_text() == "earlier results" and not (course.root / "build" / "reports").exists()
+
+
+def test_an_interrupt_while_importing_leaves_no_traceback(course):
+    run = subprocess.Popen(GRADE, cwd=course.root, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    while run.poll() is None and "numpy" not in Path(f"/proc/{run.pid}/maps").read_text():
+        time.sleep(0.005)
+    run.send_signal(signal.SIGINT)
+    assert run.communicate(timeout=60) == ("", "") and run.returncode == 130
 
 
 def test_an_isolation_that_is_not_there_is_refused_and_unknown_ones_named(course):

@@ -16,7 +16,7 @@ from autograder.authoring import samples
 from autograder.authoring.course import Course, find_course
 from autograder.authoring.question import DeclarationError
 from autograder.commands.instructor import hidden_key, job_of
-from autograder.commands.screen import fail, out, progress_bar
+from autograder.commands.screen import INTERRUPTED, fail, out, progress_bar
 from autograder.grading import said
 from autograder.grading.batch import find_submissions, grade_all
 from autograder.sandbox.isolation import choose
@@ -46,7 +46,7 @@ def audit(
             verdicts = grade_all(find_submissions(Path(folder), assignment)[0], job, jobs,
                                  lambda _, task=task: progress.advance(task))
         if len(verdicts) < len(made):
-            fail("stopped before all notebooks were graded", 1)
+            fail("stopped before all notebooks were graded", INTERRUPTED)
         found = list(auditing.problems(made, verdicts, answer_key))
         unfair += len(found)
         points = sum(question.max_score for question in answer_key.questions)

@@ -17,7 +17,7 @@ from rich.text import Text
 
 from autograder.authoring import build as building
 from autograder.authoring.course import Course, CourseError, find_course
-from autograder.commands.screen import err, fail, out, progress_bar
+from autograder.commands.screen import INTERRUPTED, err, fail, out, progress_bar
 from autograder.files import atomic
 from autograder.grading.batch import Job, find_submissions, grade_all
 from autograder.grading.key import Key, load
@@ -78,7 +78,7 @@ def job_of(course: Course, answer_key: Key, limits: Limits, isolation: str, cach
 
 
 def grade_class(job: Job, submissions: Path, jobs: int, json_file: Path, reports: Path) -> list[Verdict]:
-    """Grade a directory of submissions, print the table, write the JSON and a page per student."""
+    """Grade a directory of submissions, print the table, write the JSON and a page per student: after Ctrl-C, none of it."""
     assignment = job.key.assignment
     handed_in, absent = find_submissions(submissions, assignment)
     if not handed_in:
@@ -87,6 +87,11 @@ def grade_class(job: Job, submissions: Path, jobs: int, json_file: Path, reports
         err.print(f"[yellow]{lacks} Run `autograder doctor` for more.", soft_wrap=True)
     with progress_bar() as progress:
         verdicts = grade_all(handed_in, job, jobs, *bar_of_class(progress, len(handed_in)))
+    if len(verdicts) < len(handed_in):  # earlier results are whole, and stay
+        kept = " What was graded is kept: the same command goes on from there." if job.cache else ""
+        err.print(f"[yellow]stopped: {len(handed_in) - len(verdicts)} of {len(handed_in)} submissions are not graded.{kept}",
+                  soft_wrap=True)
+        raise typer.Exit(INTERRUPTED)
     with atomic(json_file) as file:
         file.write(json.dumps(results(verdicts, job.key), indent=1, ensure_ascii=False).encode() + b"\n")
     for verdict in verdicts:
@@ -96,8 +101,6 @@ def grade_class(job: Job, submissions: Path, jobs: int, json_file: Path, reports
     if absent:
         names = ", ".join(absent[:10]) + (f" and {len(absent) - 10} more" if len(absent) > 10 else "")
         out.print(Text(f"no directory {assignment}: {names}", style="bright_black"))
-    if len(verdicts) < len(handed_in):
-        err.print(f"[yellow]stopped: {len(handed_in) - len(verdicts)} submissions were not graded")
     return verdicts
 
 

@@ -1,4 +1,4 @@
-"""The command line. Exit status: 0 done, 1 something could not be graded, 2 wrong usage."""
+"""The command line. Exit status: 0 done, 1 something could not be graded, 2 wrong usage; `__main__` adds those of signals."""
 
 from __future__ import annotations
 
