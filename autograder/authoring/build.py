@@ -6,6 +6,7 @@ misconceptions could not be told apart, or cost nothing, is not built: the grade
 
 from __future__ import annotations
 
+import collections
 import concurrent.futures
 import contextlib
 import dataclasses
@@ -223,7 +224,8 @@ def _case_key(question: Question, case: Case, used: list[Question], assignment: 
 
     def outcome(answer) -> Outcome:
         try:
-            with warnings.catch_warnings(action="ignore"), _without_trial_runs():  # Keras has much to say about wrong layers
+            # Keras has much to say about wrong layers.
+            with warnings.catch_warnings(action="ignore"), _without_trial_runs(), _names_again():
                 return tried(answer, probe, inputs, f"{question.name}/{case.name}", extra, observers)
         except Exception as error:
             failure = probes.failure(error)
@@ -273,10 +275,27 @@ def _without_trial_runs():
     maybe_build = Layer._maybe_build
 
     def build(layer, call_spec):
-        if not call_spec.eager or type(layer).build is not Layer.build or all(part.built for part in layer._layers):
+        if type(layer).build is not Layer.build or all(part.built for part in layer._layers):
             maybe_build(layer, call_spec)
 
     return _replaced(Layer, "_maybe_build", build)
+
+
+@contextlib.contextmanager
+def _names_again():
+    """Let layers and weights have the names that those of the answer before had.
+
+    TensorFlow keeps a kernel for each name and shape of a variable, and making one takes three times as long as the variable.
+    """
+    from keras.src.backend.common import global_state
+
+    given = global_state.get_global_attribute("object_name_uids", collections.defaultdict(int), set_to_default=True)
+    before = dict(given)
+    try:
+        yield
+    finally:
+        given.clear()
+        given.update(before)
 
 
 # ---------------------------------------------------------------------------------------------------- files
