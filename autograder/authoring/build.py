@@ -225,7 +225,7 @@ def _case_key(question: Question, case: Case, used: list[Question], assignment: 
     def outcome(answer) -> Outcome:
         try:
             # Keras has much to say about wrong layers.
-            with warnings.catch_warnings(action="ignore"), _without_trial_runs(), _names_again():
+            with warnings.catch_warnings(action="ignore"), _called(answer, question.name), _without_trial_runs(), _names_again():
                 return tried(answer, probe, inputs, f"{question.name}/{case.name}", extra, observers)
         except Exception as error:
             failure = probes.failure(error)
@@ -245,7 +245,7 @@ def _case_key(question: Question, case: Case, used: list[Question], assignment: 
     follow = {}
     for other in used:
         for item in other.misconceptions:
-            with _replaced(sys.modules[other.answer.__module__], other.name, item.answer):
+            with _replaced(sys.modules[other.answer.__module__], other.name, item.answer), _called(item.answer, other.name):
                 result = outcome(question.answer)
             if not diagnose.same_outcome(result, expected, case):
                 follow[f"{other.name}.{item.name}"] = result
@@ -262,6 +262,11 @@ def _replaced(owner, name: str, value):
         yield
     finally:
         setattr(owner, name, before)
+
+
+def _called(answer, name: str):
+    """Let a layer have the name that it has in a student's notebook, after which Keras names it and its weights."""
+    return _replaced(answer, "__name__", name) if inspect.isclass(answer) else contextlib.nullcontext()
 
 
 def _without_trial_runs():
