@@ -104,7 +104,7 @@ def build_all(course: Course, assignments: list[str], run, fresh: bool = False) 
         kept = [] if fresh else [assignment for assignment in assignments if building.unchanged(course, assignment)]
         for assignment in kept:
             progress.advance(task)
-            progress.print(_built("unchanged", load(course.key(assignment))))
+            progress.print(_built("unchanged", load(course.key(assignment))), soft_wrap=True)
         # All are started before one is waited for, so that no process is idle between them. Later lessons take longer: the last
         # come first, and what remains for the end is short.
         changed = [assignment for assignment in reversed(assignments) if assignment not in kept]
@@ -112,7 +112,7 @@ def build_all(course: Course, assignments: list[str], run, fresh: bool = False) 
             built = building.finish(started, lambda name, of=started.assignment: progress.update(
                 task, description=f"{of}: {name}"))
             progress.advance(task)
-            progress.print(_built("built", built))
+            progress.print(_built("built", built), soft_wrap=True)
 
 
 def _built(how: str, key: Key) -> str:
