@@ -1,19 +1,25 @@
 """What `autograder build` writes, refuses, and keeps to itself."""
 
 import os
+import shutil
 import stat
 import sys
 
+import keras
 import nbformat
 import numpy as np
 import pytest
 from conftest import ASSIGNMENTS, ROOT, TINY_LESSON, TINY_QUESTIONS, write_tiny
 
-from autograder.authoring.build import build
+from autograder import data
+from autograder.authoring.build import build, unchanged
 from autograder.authoring.lesson import BEGIN, END, load_lesson, read_lesson, strip_solution
 from autograder.authoring.question import DeclarationError, load_questions
+from autograder.commands.author import build_all
+from autograder.grading import cache
 from autograder.grading import key as keys
 from autograder.grading.key import KeyFileError, load, same
+from autograder.inside import probes
 from autograder.student.check import check_notebook
 
 NAME = "a0_doubling"
@@ -29,7 +35,129 @@ def test_building_again_changes_no_byte(tiny):
     times = {path: path.stat().st_mtime_ns for path in before}
     build(tiny, NAME)
     assert files(tiny.root, "assignments", "build") == before
-    assert len(before) == 5 and times.keys() == before.keys()
+    assert len(before) == 6 and times.keys() == before.keys()
+
+
+def test_a_change_of_anything_that_is_read_or_written_is_noticed(tmp_path, monkeypatch):
+    loader, file = next(iter(data.FILES.items()))
+    course = write_tiny(tmp_path / "course", lesson=TINY_LESSON + f'\n# %% tags=["demo"]\ndata.{loader}()\n')
+    course.data_file(file).parent.mkdir()
+    course.data_file(file).write_bytes(b"numbers")
+    (course.solution(NAME) / "layers.py").write_text("TWO = 2\n")
+    kit = tmp_path / "kit"
+    shutil.copytree(cache.PACKAGE, kit, ignore=shutil.ignore_patterns("__pycache__"))
+    monkeypatch.setattr(cache, "PACKAGE", kit)
+    assert not unchanged(course, NAME)
+    build(course, NAME)
+    assert unchanged(course, NAME)
+    read = [*course.solution(NAME).glob("*.py"), course.data_file(file), course.root / keys.SECRET_FILE, kit / "files.py",
+            kit / "inside" / "probes.py", kit / "authoring" / "build.py", kit / "grading" / "compare.py"]
+    written = [path for folder in (course.release(NAME), course.root / "build") for path in folder.rglob("*") if path.is_file()]
+    assert len(read) == 9 and len(written) == 10
+    for path in read + written:
+        before = path.read_bytes()
+        for after in (before + b"#", before[:-9], None):
+            path.unlink() if after is None else path.write_bytes(after)
+            assert not unchanged(course, NAME), (path, after)
+        path.write_bytes(before)
+        assert unchanged(course, NAME), path
+    (course.solution(NAME) / "probes.py").write_text("")
+    assert not unchanged(course, NAME)
+
+
+def test_only_what_has_changed_is_computed_unless_asked_for(tmp_path):
+    course, computed = write_tiny(tmp_path), []
+    write_tiny(tmp_path, name="a1_doubling")
+
+    def run(function, tasks):
+        computed.append(function.args[0].name)
+        return map(function, tasks)
+
+    build_all(course, [NAME, "a1_doubling"], run)
+    assert sorted(computed) == [NAME, "a1_doubling"]
+    build_all(course, [NAME, "a1_doubling"], run)
+    assert len(computed) == 2
+    course.notebook(NAME).unlink()
+    build_all(course, [NAME, "a1_doubling"], run)
+    assert computed[2:] == [NAME] and course.notebook(NAME).is_file()
+    build_all(course, ["a1_doubling"], run, fresh=True)
+    assert computed[3:] == ["a1_doubling"]
+
+
+LAYER_LESSON = '''
+# %%
+import keras
+
+# %% question="Scaled"
+class Scaled(keras.layers.Layer):
+    def __init__(self, units, **kwargs):
+        ### BEGIN SOLUTION
+        super().__init__(**kwargs)
+        self.units, self.inner, self.scale = units, keras.layers.Dense(units), None
+
+    def call(self, x):
+        if self.scale is None:
+            self.scale = self.add_weight(shape=(self.units,), name="scale")
+        return self.scale * self.inner(x)
+
+    def get_config(self):
+        return {**super().get_config(), "units": self.units}
+        ### END SOLUTION
+'''
+
+LAYER_QUESTIONS = '''
+import numpy as np
+from autograder import Question, load_lesson, probes
+
+lesson = load_lesson(__file__)
+Scaled = Question(lesson.Scaled)
+
+
+def case(batch):
+    return {"config": {"units": 2}, "call": [np.ones((batch, 3), "float32")],
+            "weights": {"inner/kernel": np.arange(6.0).reshape(3, 2), "inner/bias": np.ones(2), "scale": np.array([2.0, 3.0])}}
+
+
+@Scaled.case(points=20, visible=True)
+def called(rng):
+    """Called."""
+    return case(4)
+
+
+@Scaled.case(points=20, probe=probes.layer_in_model())
+def in_a_model(rng):
+    """In a model."""
+    return case(5)
+
+
+@Scaled.case(points=60, probe=probes.layer_config())
+def copied(rng):
+    """Copied."""
+    return case(6)
+
+
+@Scaled.misconception
+class doubles(lesson.Scaled):
+    """You double."""
+
+    def call(self, x):
+        return 2 * super().call(x)
+'''
+
+
+def test_layers_that_keras_would_try_first_give_in_the_key_what_they_give_in_a_notebook(tmp_path):
+    course = write_tiny(tmp_path, LAYER_LESSON, LAYER_QUESTIONS)
+    keras_builds = keras.layers.Layer._maybe_build
+    key = build(course, NAME)
+    assert keras.layers.Layer._maybe_build is keras_builds
+    (question,) = load_questions(course.solution(NAME))
+    assert question.misconceptions[0].answer.__name__ == "doubles"
+    for case in key.questions[0].cases:
+        rows = np.ones((len(case.inputs["call"][0]), 1)) * [2 * 7, 3 * 10]  # scale * (the kernel's columns added up, and the bias)
+        np.testing.assert_allclose(case.expected["output"], rows)
+        (wrong,) = case.misconceptions["doubles"]
+        np.testing.assert_allclose(wrong.observation["output"], 2 * rows)
+        np.testing.assert_allclose(probes.exercise(question.answer, case.probe, case.inputs, "x")["output"], rows)
 
 
 def test_the_hidden_key_and_the_secret_are_for_their_owner_alone(tiny):

@@ -1,24 +1,26 @@
 """From `solutions/` to everything else: the released notebook and its examples, the hidden key, nbgrader's source.
 
-Rebuilding what has not changed writes the same bytes. A lesson whose misconceptions could not be told apart, or
-cost nothing, is not built: the grader would give a wrong name to a mistake.
+Rebuilding what has not changed writes the same bytes, and `unchanged` tells where it need not be done. A lesson whose
+misconceptions could not be told apart, or cost nothing, is not built: the grader would give a wrong name to a mistake.
 """
 
 from __future__ import annotations
 
+import collections
 import concurrent.futures
 import contextlib
 import dataclasses
 import functools
 import gc
 import hashlib
+import hmac
 import inspect
 import logging
 import multiprocessing
 import shutil
 import sys
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
 
@@ -27,6 +29,7 @@ import numpy as np
 
 from autograder.authoring.course import Course, data_files
 from autograder.authoring.lesson import (
+    Cell,
     notebook_name,
     public_modules,
     question_order,
@@ -39,43 +42,115 @@ from autograder.authoring.question import Case, DeclarationError, Question, load
 from autograder.files import atomic
 from autograder.grading import diagnose
 from autograder.grading import key as keys
+from autograder.grading.cache import digest as digest_of
+from autograder.grading.cache import versions
 from autograder.grading.key import CaseKey, Key, QuestionKey
 from autograder.grading.observe import load_observers, sentences, tried
 from autograder.inside import probes, wire
 from autograder.inside.protocol import Failure, Outcome
 
+ROOMS = (".", "authoring", "grading", "inside")  # of this kit, whose code decides what is built
 
-def build(course: Course, assignment: str, run: Callable = map, say: Callable[[str], None] = lambda text: None) -> Key:
-    """Build one assignment.
+
+@dataclasses.dataclass(frozen=True)
+class Started:
+    """An assignment that is being built: what was read of it, and the cases whose answers are being computed.
+
+    Attributes:
+        digest: that of its source; `reads` is that of everything that decides what is built.
+        tasks: (question, case) in the order in which `results` gives their keys.
+    """
+
+    course: Course
+    assignment: str
+    digest: str
+    reads: str
+    cells: list[Cell]
+    questions: list[Question]
+    tasks: list[tuple[str, str]]
+    results: Iterator[CaseKey]
+
+
+def build(course: Course, assignment: str, run: Callable = map) -> Key:
+    """Build one assignment, whether it has changed or not: `start` and `finish`."""
+    return finish(start(course, assignment, run))
+
+
+def start(course: Course, assignment: str, run: Callable = map) -> Started:
+    """Read a lesson with its questions, and ask for their answers.
 
     Args:
-        run: computes answers as the built-in `map` does; `processes` gives one that works in parallel.
-        say: called with the name of each question when its answers are known.
+        run: computes answers as the built-in `map` does; `processes` gives one that works in parallel, and begins at once.
     Raises:
-        DeclarationError: the lesson or its questions could not be graded fairly; the message lists why.
+        DeclarationError: the lesson and its questions do not fit together; the message lists why.
     """
-    folder = course.solution(assignment)
+    folder, reads = course.solution(assignment), _reads(course, assignment)
     digest = source_digest(folder)
     cells = read_lesson(folder)
     questions = question_order(cells, list(declared(folder, digest)[0].values()), folder)
-    secret = keys.course_secret(course.root)
-    tasks = [(question.name, case.name) for question in questions for case in question.cases]
-    cases: dict[str, list[CaseKey]] = {question.name: [] for question in questions}
-    for (name, _), case in zip(tasks, run(functools.partial(_case_task, folder, digest, secret), tasks)):
-        cases[name].append(case)
-        say(name)
+    tasks = [(question.name, case.name) for question in sorted(questions, key=_effort, reverse=True) for case in question.cases]
+    results = run(functools.partial(_case_task, folder, digest, keys.course_secret(course.root)), tasks)
+    return Started(course, assignment, digest, reads, cells, questions, tasks, iter(results))
+
+
+def finish(started: Started, say: Callable[[str], None] = lambda text: None) -> Key:
+    """Wait for the answers of an assignment and write what is made of them.
+
+    Args:
+        say: called with a question's name whenever the answers of one of its cases are known.
+    Raises:
+        DeclarationError: the questions could not be graded fairly; the message lists why.
+    """
+    course, assignment, cells, questions = started.course, started.assignment, started.cells, started.questions
+    cases = {}
+    for task, case in zip(started.tasks, started.results):
+        cases[task] = case
+        say(task[0])
+    said = sentences(course.solution(assignment))
     question_keys = [
         QuestionKey(question.name, question.points, {item.name: item.hint for item in question.misconceptions},
-                    tuple(question.uses), tuple(question.forbid), tuple(cases[question.name]), sentences(folder))
+                    tuple(question.uses), tuple(question.forbid),
+                    tuple(cases[question.name, case.name] for case in question.cases), said)
         for question in questions]
-    key = Key(assignment, notebook_name(assignment), digest, tuple(question_keys), written_points(cells))
+    key = Key(assignment, notebook_name(assignment), started.digest, tuple(question_keys), written_points(cells))
     if problems := weaknesses(key):
         raise DeclarationError(f"{assignment}: " + "; ".join(problems))
 
     _write_release(course, assignment, student_notebook(cells, questions), key.examples())
     _write_source(course, assignment, source_notebook(cells, questions))
     keys.save(key, course.key(assignment), private=True)
+    with atomic(course.build_record(assignment), mode=0o600) as file:
+        file.write(digest_of(started.reads, _written(course, assignment)).encode())
     return key
+
+
+def unchanged(course: Course, assignment: str) -> bool:
+    """Would a build read what the last one read, and is everything that it wrote still there, as it was written?"""
+    try:
+        known = course.build_record(assignment).read_text()
+        return known == digest_of(_reads(course, assignment), _written(course, assignment))
+    except (OSError, UnicodeDecodeError):
+        return False  # something is missing: a build makes it, or says what it lacks
+
+
+def _reads(course: Course, assignment: str) -> str:
+    """A digest of all that decides what is built: the lesson and its files, this kit, the libraries and the secret."""
+    read = digest_of(source_digest(course.solution(assignment)), _contents(student_files(course, assignment)), versions(ROOMS))
+    return hmac.new(keys.course_secret(course.root), read.encode(), hashlib.sha256).hexdigest()
+
+
+def _written(course: Course, assignment: str) -> list[tuple[str, str]]:
+    return _contents([course.key(assignment), course.notebook(assignment), *course.released_files(assignment),
+                      *sorted(course.nbgrader_source(assignment).iterdir())])
+
+
+def _contents(files: list[Path]) -> list[tuple[str, str]]:
+    return [(path.name, hashlib.sha256(path.read_bytes()).hexdigest()) for path in files]
+
+
+def _effort(question: Question) -> tuple[bool, int]:
+    """What sorts questions by how long their answers take: layers, which are built anew for each answer, longest."""
+    return inspect.isclass(question.answer), sum(len(item.variants) for item in question.misconceptions)
 
 
 @contextlib.contextmanager
@@ -83,8 +158,11 @@ def processes(jobs: int):
     """A `run` for `build` that computes in `jobs` processes, each of which imports TensorFlow once."""
     # Spawned, not forked: TensorFlow does not survive a fork once it has run.
     context = multiprocessing.get_context("spawn")
-    with concurrent.futures.ProcessPoolExecutor(jobs, context, initializer=ready) as pool:
+    pool = concurrent.futures.ProcessPoolExecutor(jobs, context, initializer=ready)
+    try:
         yield pool.map
+    finally:
+        pool.shutdown(cancel_futures=True)  # after an error nobody waits for what has not begun
 
 
 def ready() -> None:
@@ -149,7 +227,8 @@ def _case_key(question: Question, case: Case, used: list[Question], assignment: 
 
     def outcome(answer) -> Outcome:
         try:
-            with warnings.catch_warnings(action="ignore"):  # wrong layers on purpose: Keras has much to say about them
+            # Keras has much to say about wrong layers.
+            with warnings.catch_warnings(action="ignore"), _called(answer, question.name), _without_trial_runs(), _names_again():
                 return tried(answer, probe, inputs, f"{question.name}/{case.name}", extra, observers)
         except Exception as error:
             failure = probes.failure(error)
@@ -169,7 +248,7 @@ def _case_key(question: Question, case: Case, used: list[Question], assignment: 
     follow = {}
     for other in used:
         for item in other.misconceptions:
-            with _replaced(other.answer, item.answer):
+            with _replaced(sys.modules[other.answer.__module__], other.name, item.answer), _called(item.answer, other.name):
                 result = outcome(question.answer)
             if not diagnose.same_outcome(result, expected, case):
                 follow[f"{other.name}.{item.name}"] = result
@@ -177,17 +256,54 @@ def _case_key(question: Question, case: Case, used: list[Question], assignment: 
                    case.rtol, case.atol)
 
 
-class _replaced:
+@contextlib.contextmanager
+def _replaced(owner, name: str, value):
     """Put another answer in the place of a lesson's own, for the answers of the lesson that call it."""
+    before = getattr(owner, name)
+    setattr(owner, name, value)
+    try:
+        yield
+    finally:
+        setattr(owner, name, before)
 
-    def __init__(self, answer, other):
-        self.module, self.name, self.answer, self.other = sys.modules[answer.__module__], answer.__name__, answer, other
 
-    def __enter__(self):
-        setattr(self.module, self.name, self.other)
+def _called(answer, name: str):
+    """Let a layer have the name that it has in a student's notebook, after which Keras names it and its weights."""
+    return _replaced(answer, "__name__", name) if inspect.isclass(answer) else contextlib.nullcontext()
 
-    def __exit__(self, *_):
-        setattr(self.module, self.name, self.answer)
+
+def _without_trial_runs():
+    """Let the first call of a layer make its sublayers' weights, as Keras does where a layer cannot be tried.
+
+    Keras first runs a layer that has no `build` on symbolic input, to find the shapes, which takes longer than all the rest.
+    Students' layers in a sandbox are tried, as in their notebooks: one that keeps a symbolic tensor fails there.
+    """
+    from keras.layers import Layer
+
+    maybe_build = Layer._maybe_build
+
+    def build(layer, call_spec):
+        if type(layer).build is not Layer.build or all(part.built for part in layer._layers):
+            maybe_build(layer, call_spec)
+
+    return _replaced(Layer, "_maybe_build", build)
+
+
+@contextlib.contextmanager
+def _names_again():
+    """Let layers and weights have the names that those of the answer before had.
+
+    TensorFlow keeps a kernel for each name and shape of a variable, and making one takes three times as long as the variable.
+    """
+    from keras.src.backend.common import global_state
+
+    given = global_state.get_global_attribute("object_name_uids", collections.defaultdict(int), set_to_default=True)
+    before = dict(given)
+    try:
+        yield
+    finally:
+        given.clear()
+        given.update(before)
 
 
 # ---------------------------------------------------------------------------------------------------- files

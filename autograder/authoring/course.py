@@ -42,6 +42,10 @@ class Course:
     def key(self, assignment: str) -> Path:
         return self.root / "build" / "keys" / f"{assignment}.npz"
 
+    def build_record(self, assignment: str) -> Path:
+        """What the last build of `assignment` read and wrote, as a digest."""
+        return self.root / "build" / "keys" / f"{assignment}.built"
+
     def cache(self, assignment: str) -> Path:
         """Where the verdicts of `assignment` are kept."""
         return self.root / "build" / "cache" / assignment

@@ -19,16 +19,18 @@ from autograder.commands.instructor import hidden_key, job_of
 from autograder.commands.screen import INTERRUPTED, fail, out, progress_bar
 from autograder.grading import said
 from autograder.grading.batch import find_submissions, grade_all
+from autograder.grading.key import Key, load
 from autograder.sandbox.isolation import choose
 
 
 def build(
     assignments: Annotated[list[str] | None, typer.Argument(help="Ids such as a4_cross_entropy; all by default.")] = None,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Compute every answer again, whatever has changed.")] = False,
 ):
     """Turn [bold]solutions/[/bold] into released notebooks, examples, hidden keys and nbgrader sources."""
     course = find_course()
     with building.processes(os.cpu_count() or 1) as run:
-        build_all(course, course.require(assignments or []), run)
+        build_all(course, course.require(assignments or []), run, fresh)
 
 
 def audit(
@@ -71,15 +73,26 @@ def audit(
         raise typer.Exit(1)
 
 
-def build_all(course: Course, assignments: list[str], run) -> None:
-    """Build assignments with a `run` of `building.processes`."""
+def build_all(course: Course, assignments: list[str], run, fresh: bool = False) -> None:
+    """Build those assignments that have changed, or all of them, with a `run` of `building.processes`."""
     with progress_bar() as progress:
-        task = progress.add_task("building", total=len(assignments))
-        for assignment in assignments:
-            built = building.build(course, assignment, run, lambda name, assignment=assignment: progress.update(
-                task, description=f"{assignment}: {name}"))
+        task = progress.add_task("loading TensorFlow", total=len(assignments))
+        kept = [] if fresh else [assignment for assignment in assignments if building.unchanged(course, assignment)]
+        for assignment in kept:
             progress.advance(task)
-            cases = [case for question in built.questions for case in question.cases]
-            mistakes = sum(len(question.hints) for question in built.questions)
-            progress.print(f"[green]built[/green] {assignment}: {len(built.questions)} questions, {len(cases)} cases "
-                           f"({sum(case.visible for case in cases)} visible), {mistakes} misconceptions")
+            progress.print(_built("unchanged", load(course.key(assignment))), soft_wrap=True)
+        # All are started before one is waited for, so that no process is idle between them. Later lessons take longer: the last
+        # come first, and what remains for the end is short.
+        changed = [assignment for assignment in reversed(assignments) if assignment not in kept]
+        for started in [building.start(course, assignment, run) for assignment in changed]:
+            built = building.finish(started, lambda name, of=started.assignment: progress.update(
+                task, description=f"{of}: {name}"))
+            progress.advance(task)
+            progress.print(_built("built", built), soft_wrap=True)
+
+
+def _built(how: str, key: Key) -> str:
+    cases = [case for question in key.questions for case in question.cases]
+    mistakes = sum(len(question.hints) for question in key.questions)
+    return f"[green]{how}[/green] {key.assignment}: {len(key.questions)} questions, {len(cases)} cases " \
+        f"({sum(case.visible for case in cases)} visible), {mistakes} misconceptions"

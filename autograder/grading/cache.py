@@ -12,6 +12,7 @@ import hashlib
 import importlib.metadata
 import json
 import platform
+from collections.abc import Iterable
 from pathlib import Path
 
 from autograder.files import atomic
@@ -37,7 +38,7 @@ class Cache:
     def __init__(self, folder: Path | None, key: Key, files: tuple[Path, ...], limits: Limits, isolation: str):
         self.folder, self.isolation = folder, isolation
         self.questions = question_digests(key)
-        self._circumstances = digest(_grader_version(), isolation, dataclasses.asdict(limits), [
+        self._circumstances = digest(versions(DECIDE), isolation, dataclasses.asdict(limits), [
             (file.name, hashlib.sha256(file.read_bytes()).hexdigest()) for file in files if file.name != "examples.npz"])
 
     def load(self, submission: Submission) -> Verdict | None:
@@ -97,14 +98,14 @@ def digest(*parts) -> str:
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
 
-def _grader_version() -> list:
-    """The grader's own code and the libraries that run answers."""
+def versions(rooms: Iterable[str]) -> list:
+    """The code in these rooms of the kit, the libraries that run answers, and Python's version."""
     code = [(f"{room}/{path.name}", hashlib.sha256(path.read_bytes()).hexdigest())
-            for room in DECIDE for path in sorted((PACKAGE / room).glob("*.py"))]
-    versions = []
+            for room in rooms for path in sorted((PACKAGE / room).glob("*.py"))]
+    found = []
     for name in LIBRARIES:
         try:
-            versions.append((name, importlib.metadata.version(name)))
+            found.append((name, importlib.metadata.version(name)))
         except importlib.metadata.PackageNotFoundError:
             continue
-    return [code, versions, platform.python_version()]
+    return [code, found, platform.python_version()]

@@ -420,7 +420,8 @@ def layer_in_model(answer, inputs, *, returns: tuple[str, ...] | None = None) ->
     model, built, values = _model(answer, inputs)
     _set_weights(built, inputs)
     signature = [tf.TensorSpec([None, *value.shape[1:]], value.dtype) for value in values]
-    compiled = tf.function(lambda *arguments: model(list(arguments)), input_signature=signature)
+    # As `fit` does it; AutoGraph would stop at Keras's door anyway, after having translated our lambda.
+    compiled = tf.function(lambda *arguments: model(list(arguments)), input_signature=signature, autograph=False)
     return _named(compiled(*values), returns)
 
 
