@@ -41,6 +41,7 @@ from autograder.grading import diagnose
 from autograder.grading import key as keys
 from autograder.grading.key import CaseKey, Key, QuestionKey
 from autograder.grading.observe import load_observers, sentences, tried
+from autograder.grading.versions import installed
 from autograder.inside import probes, wire
 from autograder.inside.protocol import Failure, Outcome
 
@@ -68,7 +69,7 @@ def build(course: Course, assignment: str, run: Callable = map, say: Callable[[s
         QuestionKey(question.name, question.points, {item.name: item.hint for item in question.misconceptions},
                     tuple(question.uses), tuple(question.forbid), tuple(cases[question.name]), sentences(folder))
         for question in questions]
-    key = Key(assignment, notebook_name(assignment), digest, tuple(question_keys), written_points(cells))
+    key = Key(assignment, notebook_name(assignment), digest, tuple(question_keys), installed(), written_points(cells))
     if problems := weaknesses(key):
         raise DeclarationError(f"{assignment}: " + "; ".join(problems))
 
@@ -224,7 +225,7 @@ def write_notebook(notebook: nbformat.NotebookNode, path: Path) -> None:
 
 
 def _unchanged(path: Path, examples: Key) -> bool:
-    """Keep a committed file whose numbers agree up to float noise, so that another processor's build changes nothing."""
+    """Keep a committed file whose numbers agree up to float noise: another processor's or release's build changes nothing."""
     try:
         return keys.same(keys.load(path), examples)
     except keys.KeyFileError:

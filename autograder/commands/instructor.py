@@ -6,6 +6,7 @@ import json
 import logging
 import os
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
 
@@ -18,13 +19,15 @@ from autograder.authoring.course import Course, CourseError, find_course
 from autograder.commands.screen import err, fail, out, progress_bar
 from autograder.files import atomic
 from autograder.grading.batch import Job, find_submissions, grade_all
-from autograder.grading.key import Key, load
+from autograder.grading.key import Key, KeyFileError, load
 from autograder.grading.verdict import Status, Verdict
+from autograder.grading.versions import WORDS, installed, notice
 from autograder.report.html import student_page
 from autograder.report.json import results
 from autograder.report.terminal import class_table
 from autograder.sandbox.isolation import LEVELS, choose, findings, obstacle, weaker
 from autograder.sandbox.sandbox import Limits
+from autograder.student.check import EXAMPLES
 
 
 def grade(
@@ -82,6 +85,8 @@ def grade_class(course: Course, answer_key: Key, submissions: Path, jobs: int, i
     isolation = choose(isolation)
     if lacks := weaker(isolation):
         err.print(f"[yellow]{lacks} Run `autograder doctor` for more.", soft_wrap=True)
+    if differ := notice(answer_key.versions, installed()):
+        err.print(f"[yellow]{differ} Run `autograder build {assignment}` to compute them with these.", soft_wrap=True)
     job = job_of(course, answer_key, limits, isolation, course.cache(assignment))
     with progress_bar() as progress:
         task = progress.add_task(f"grading {assignment}", total=len(handed_in))
@@ -121,7 +126,7 @@ def record_class(course: Course, assignment: str, submissions: Path, verdicts: l
 
 
 def doctor():
-    """Show what isolation this machine offers to student code, and how to get more."""
+    """Show what isolation this machine offers to student code, and which releases answers and keys are computed with."""
     table = Table(title="isolation", title_justify="left", title_style="bold", header_style="bold", box=None, pad_edge=False)
     for column in ("", "needs", "found", "to do"):
         table.add_column(column, overflow="fold")
@@ -139,3 +144,22 @@ def doctor():
     level = choose("auto")
     out.print(f"student code runs in a [bold]{level}[/bold] of this account: good against accidents, not against a "
               "determined attacker" if level == "process" else f"student code runs behind [bold]{level}[/bold]")
+    out.print("\n[bold]versions[/bold]")
+    here = installed()
+    out.print(", ".join(f"{word} {here[name] or 'is missing'}" for name, word in WORDS.items()), soft_wrap=True)
+    for line in _other_versions(here):
+        err.print(f"[yellow]{line}", soft_wrap=True)
+
+
+def _other_versions(here: dict[str, str]) -> Iterator[str]:
+    """A line for each of the course's keys and examples that other releases computed, or that cannot be read."""
+    try:
+        course = find_course()
+    except CourseError:  # outside a course there are none
+        return
+    for path in (path for name in course.assignments for path in (course.key(name), course.release(name) / EXAMPLES)):
+        try:
+            if path.exists() and (differ := notice(load(path).versions, here)):
+                yield f"{path.relative_to(course.root)}: {differ}"
+        except KeyFileError as error:
+            yield str(error)

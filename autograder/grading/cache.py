@@ -9,21 +9,19 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-import importlib.metadata
 import json
-import platform
 from pathlib import Path
 
 from autograder.files import atomic
 from autograder.grading.key import Key, QuestionKey
 from autograder.grading.submission import Submission
 from autograder.grading.verdict import CaseVerdict, QuestionVerdict, Status, Verdict
+from autograder.grading.versions import installed, release
 from autograder.inside import wire
 from autograder.sandbox.sandbox import Limits
 
 PACKAGE = Path(__file__).resolve().parents[1]
 DECIDE = ("inside", "sandbox", "grading")  # rooms whose code decides a verdict
-LIBRARIES = ("tensorflow-cpu", "tensorflow", "keras", "numpy", "ipython")
 
 
 class Cache:
@@ -49,7 +47,7 @@ class Cache:
             questions = tuple(_question(item) for name, item in data["questions"].items()
                               if data["digests"][name] == self.questions.get(name))
             return Verdict(submission.student, "graded", 0, data["seconds"], None, questions, tuple(data["notes"]),
-                           self.isolation, data["outputs"])
+                           self.isolation, data["outputs"], versions=installed())
         except (OSError, ValueError, KeyError, TypeError, AttributeError):
             return None  # missing, or not readable: it is graded again
 
@@ -98,13 +96,7 @@ def digest(*parts) -> str:
 
 
 def _grader_version() -> list:
-    """The grader's own code and the libraries that run answers."""
+    """The grader's own code and the releases that run answers: another patch release is reason enough to grade again."""
     code = [(f"{room}/{path.name}", hashlib.sha256(path.read_bytes()).hexdigest())
             for room in DECIDE for path in sorted((PACKAGE / room).glob("*.py"))]
-    versions = []
-    for name in LIBRARIES:
-        try:
-            versions.append((name, importlib.metadata.version(name)))
-        except importlib.metadata.PackageNotFoundError:
-            continue
-    return [code, versions, platform.python_version()]
+    return [code, installed(), release("ipython")]
