@@ -5,7 +5,7 @@ BIN := .venv/bin
 # One process more than there are processors: some tests wait for a limit of time. Tests of a group share what one process has started.
 PYTEST := $(BIN)/python -m pytest -n $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1) --dist loadgroup --no-loadscope-reorder
 
-.PHONY: demo test corpora build bench lint clean
+.PHONY: demo test corpora build bench lint lock matrix clean
 
 demo: .venv/installed
 	@$(BIN)/autograder demo
@@ -42,7 +42,20 @@ LINE := test ! -t 1 || printf '\r\033[K%.79s'
 SHOWN := while read -r line; do case "$$line" in *[Ee][Rr][Rr][Oo][Rr]:*) echo "$$line" ;; *) $(LINE) "$$line" ;; esac; done; $(LINE) ''
 endif
 
-.venv/installed: requirements.txt pyproject.toml
+.venv/installed: requirements.lock pyproject.toml
 	@echo "Installing what the course needs into .venv: 2 GB, some minutes, once."
 	@rm -f $@; $(VENV)
-	@{ $(INSTALL) --requirement requirements.txt --editable . && touch $@; } | { $(SHOWN); } && test -e $@
+	@{ $(INSTALL) --require-hashes --requirement requirements.lock && \
+	   $(INSTALL) --no-build-isolation --no-deps --editable . && touch $@; } | { $(SHOWN); } && test -e $@
+
+# The newest release of everything that requirements.txt allows, for every Python and platform at once.
+lock: build/uv/bin/uv
+	$< pip compile --quiet --upgrade --universal --fork-strategy fewest --generate-hashes --no-emit-index-url \
+	    --python-version 3.11 --custom-compile-command "make lock" requirements.txt --output-file requirements.lock
+
+matrix: build/uv/bin/uv .venv/installed
+	$(BIN)/python benchmarks/matrix.py $(MATRIX)
+
+build/uv/bin/uv:
+	$(PYTHON) -m venv build/uv
+	build/uv/bin/python -m pip install --quiet --disable-pip-version-check uv

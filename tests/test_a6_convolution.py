@@ -23,7 +23,7 @@ from autograder.grading.observe import load_observers, observed
 from autograder.inside.probes import AnswerError, exercise, own_probes
 from autograder.inside.protocol import Outcome
 
-pytestmark = pytest.mark.filterwarnings("ignore::UserWarning:keras", "ignore::DeprecationWarning")
+pytestmark = pytest.mark.filterwarnings("ignore::UserWarning:keras")
 
 FOLDER = Path(__file__).parents[1] / "solutions" / "a6_convolution"
 QUESTIONS = {question.name: question for question in load_questions(FOLDER)}

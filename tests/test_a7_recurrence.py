@@ -20,7 +20,7 @@ from autograder.grading.observe import load_observers
 from autograder.inside.probes import AnswerError, own_probes
 
 # Keras warns when a layer cannot be traced: some answers below do that on purpose.
-pytestmark = pytest.mark.filterwarnings("ignore::UserWarning:keras", "ignore::DeprecationWarning")
+pytestmark = pytest.mark.filterwarnings("ignore::UserWarning:keras")
 
 FOLDER = Path(__file__).parents[1] / "solutions" / "a7_recurrence"
 QUESTIONS = {question.name: question for question in load_questions(FOLDER)}

@@ -18,7 +18,7 @@ from autograder.grading.observe import load_observers
 from autograder.inside.probes import AnswerError, own_probes
 
 # Keras warns when a layer without build is loaded, and when one cannot be traced: both happen to answers below on purpose.
-pytestmark = pytest.mark.filterwarnings("ignore::UserWarning:keras", "ignore::DeprecationWarning")
+pytestmark = pytest.mark.filterwarnings("ignore::UserWarning:keras")
 
 FOLDER = Path(__file__).parents[1] / "solutions" / "a8_attention"
 QUESTIONS = {question.name: question for question in load_questions(FOLDER)}

@@ -20,7 +20,7 @@ from autograder.inside.probes import exercise, own_probes
 from autograder.inside.protocol import Outcome
 
 # Keras warns when a layer without build is loaded, and when one cannot be traced: both happen to answers below on purpose.
-pytestmark = pytest.mark.filterwarnings("ignore::UserWarning:keras", "ignore::DeprecationWarning")
+pytestmark = pytest.mark.filterwarnings("ignore::UserWarning:keras")
 
 FOLDER = Path(__file__).parents[1] / "solutions" / "a9_transformer"
 QUESTIONS = {question.name: question for question in load_questions(FOLDER)}

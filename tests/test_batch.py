@@ -20,7 +20,7 @@ from autograder.authoring.question import load_questions
 from autograder.grading import batch
 from autograder.grading.batch import Job, find_submissions, grade_all
 from autograder.grading.cache import question_digests
-from autograder.grading.key import load
+from autograder.grading.key import load, save
 from autograder.report.json import results
 from autograder.sandbox.isolation import obstacle
 from autograder.sandbox.sandbox import Limits
@@ -232,9 +232,14 @@ def test_an_isolation_that_is_not_there_is_refused_and_unknown_ones_named(course
     without = {**os.environ, "PATH": str(course.root)}  # no bwrap to be found
     said = subprocess.run(GRADE + ["--isolation", "bubblewrap"], cwd=course.root, capture_output=True, text=True, env=without)
     assert said.returncode == 2 and "bwrap is not installed" in said.stderr and "autograder doctor" in said.stderr
+    key = load(course.key(NAME))
+    save(dataclasses.replace(key, versions=key.versions | {"tensorflow": "1.0.0"}), course.key(NAME), private=True)
     said = subprocess.run(GRADE, cwd=course.root, capture_output=True, text=True, env=without)
     weaker = "landlock" if obstacle("landlock") is None else "process"
     assert said.returncode == 0 and f"isolation: {weaker}" in said.stderr
-    assert json.loads((course.root / "build" / "results" / f"{NAME}.json").read_text())["isolation"] == weaker
+    found = json.loads((course.root / "build" / "results" / f"{NAME}.json").read_text())
+    assert found["isolation"] == weaker and found["versions"] == {"key": key.versions | {"tensorflow": "1.0.0"}, "grader": key.versions}
+    assert f"computed with TensorFlow 1.0.0. Run `autograder build {NAME}`" in said.stderr
     said = subprocess.run([sys.executable, "-m", "autograder", "doctor"], cwd=course.root, capture_output=True, text=True, env=without)
     assert said.returncode == 0 and "install the package" in " ".join(said.stdout.split()) and "process" in said.stdout
+    assert f"TensorFlow {key.versions['tensorflow']}" in said.stdout and said.stderr.count("computed with TensorFlow 1.0.0") == 1

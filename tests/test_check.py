@@ -1,6 +1,7 @@
 """What a student sees: `check(...)` in a real kernel, and `autograder check` outside."""
 
 import contextlib
+import dataclasses
 import io
 import json
 import re
@@ -14,7 +15,7 @@ import nbformat
 import pytest
 from conftest import ROOT, autograder
 
-from autograder.grading.key import KeyFileError
+from autograder.grading.key import KeyFileError, load, save
 from autograder.grading.submission import Unreadable
 from autograder.student.check import check_notebook
 
@@ -124,7 +125,10 @@ def test_check_without_examples_says_what_to_do(tmp_path):
 
 def test_a_notebook_is_checked_outside_without_course_or_key(release):
     path = answered(release, double="def double(x):\n    return 2 * x")
+    examples = load(release / "examples.npz")
+    save(dataclasses.replace(examples, versions=examples.versions | {"numpy": "1.0.0"}), release / "examples.npz", private=False)
     verdict, key = check_notebook(path)
+    assert len(verdict.notes) == 1 and "the expected values were computed with NumPy 1.0.0" in verdict.notes[0]
     status = {question.name: (question.status, question.score, question.max_score) for question in verdict.questions}
     assert status == {"double": ("passed", 10, 10), "quadruple": ("missing", 0, 10)} and key.max_score == 20
 

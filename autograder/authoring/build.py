@@ -42,10 +42,11 @@ from autograder.authoring.question import Case, DeclarationError, Question, load
 from autograder.files import atomic
 from autograder.grading import diagnose
 from autograder.grading import key as keys
+from autograder.grading.cache import code_and_releases
 from autograder.grading.cache import digest as digest_of
-from autograder.grading.cache import versions
 from autograder.grading.key import CaseKey, Key, QuestionKey
 from autograder.grading.observe import load_observers, sentences, tried
+from autograder.grading.versions import installed
 from autograder.inside import probes, wire
 from autograder.inside.protocol import Failure, Outcome
 
@@ -112,7 +113,8 @@ def finish(started: Started, say: Callable[[str], None] = lambda text: None) -> 
                     tuple(question.uses), tuple(question.forbid),
                     tuple(cases[question.name, case.name] for case in question.cases), said)
         for question in questions]
-    key = Key(assignment, notebook_name(assignment), started.digest, tuple(question_keys), written_points(cells))
+    key = Key(assignment, notebook_name(assignment), started.digest, tuple(question_keys), installed(),
+              written_points(cells))
     if problems := weaknesses(key):
         raise DeclarationError(f"{assignment}: " + "; ".join(problems))
 
@@ -135,7 +137,8 @@ def unchanged(course: Course, assignment: str) -> bool:
 
 def _reads(course: Course, assignment: str) -> str:
     """A digest of all that decides what is built: the lesson and its files, this kit, the libraries and the secret."""
-    read = digest_of(source_digest(course.solution(assignment)), _contents(student_files(course, assignment)), versions(ROOMS))
+    read = digest_of(source_digest(course.solution(assignment)), _contents(student_files(course, assignment)),
+                     code_and_releases(ROOMS))
     return hmac.new(keys.course_secret(course.root), read.encode(), hashlib.sha256).hexdigest()
 
 
@@ -343,7 +346,7 @@ def write_notebook(notebook: nbformat.NotebookNode, path: Path) -> None:
 
 
 def _unchanged(path: Path, examples: Key) -> bool:
-    """Keep a committed file whose numbers agree up to float noise, so that another processor's build changes nothing."""
+    """Keep a committed file whose numbers agree up to float noise: another processor's or release's build changes nothing."""
     try:
         return keys.same(keys.load(path), examples)
     except keys.KeyFileError:

@@ -6,7 +6,7 @@ import json
 import logging
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Annotated
 
@@ -20,14 +20,16 @@ from autograder.authoring.course import Course, CourseError, find_course
 from autograder.commands.screen import INTERRUPTED, err, fail, out, progress_bar
 from autograder.files import atomic
 from autograder.grading.batch import Job, find_submissions, grade_all
-from autograder.grading.key import Key, load
+from autograder.grading.key import Key, KeyFileError, load
 from autograder.grading.submission import printable
 from autograder.grading.verdict import Status, Verdict
+from autograder.grading.versions import WORDS, installed, notice
 from autograder.report.html import student_page
 from autograder.report.json import results
 from autograder.report.terminal import class_table
 from autograder.sandbox.isolation import LEVELS, choose, findings, obstacle, weaker
 from autograder.sandbox.sandbox import Limits
+from autograder.student.check import EXAMPLES
 
 
 def grade(
@@ -85,6 +87,8 @@ def grade_class(job: Job, submissions: Path, jobs: int, json_file: Path, reports
         raise CourseError(f"expected {submissions}/STUDENT/{assignment}/; found no submission there")
     if lacks := weaker(choose(job.isolation)):
         err.print(f"[yellow]{lacks} Run `autograder doctor` for more.", soft_wrap=True)
+    if differ := notice(job.key.versions, installed()):
+        err.print(f"[yellow]{differ} Run `autograder build {assignment}` to compute them with these.", soft_wrap=True)
     with progress_bar() as progress:
         verdicts = grade_all(handed_in, job, jobs, *bar_of_class(progress, len(handed_in)))
     if len(verdicts) < len(handed_in):  # earlier results are whole, and stay
@@ -144,7 +148,7 @@ def record_class(course: Course, assignment: str, submissions: Path, verdicts: l
 
 
 def doctor():
-    """Show what isolation this machine offers to student code, and how to get more."""
+    """Show what isolation this machine offers to student code, and which releases answers and keys are computed with."""
     table = Table(title="isolation", title_justify="left", title_style="bold", header_style="bold", box=None, pad_edge=False)
     for column in ("", "needs", "found", "to do"):
         table.add_column(column, overflow="fold")
@@ -162,3 +166,22 @@ def doctor():
     level = choose("auto")
     out.print(f"student code runs in a [bold]{level}[/bold] of this account: good against accidents, not against a "
               "determined attacker" if level == "process" else f"student code runs behind [bold]{level}[/bold]")
+    out.print("\n[bold]versions[/bold]")
+    here = installed()
+    out.print(", ".join(f"{word} {here[name] or 'is missing'}" for name, word in WORDS.items()), soft_wrap=True)
+    for line in _other_versions(here):
+        err.print(f"[yellow]{line}", soft_wrap=True)
+
+
+def _other_versions(here: dict[str, str]) -> Iterator[str]:
+    """A line for each of the course's keys and examples that other releases computed, or that cannot be read."""
+    try:
+        course = find_course()
+    except CourseError:  # outside a course there are none
+        return
+    for path in (path for name in course.assignments for path in (course.key(name), course.release(name) / EXAMPLES)):
+        try:
+            if path.exists() and (differ := notice(load(path).versions, here)):
+                yield f"{path.relative_to(course.root)}: {differ}"
+        except KeyFileError as error:
+            yield str(error)

@@ -13,6 +13,7 @@ from autograder.authoring.course import CourseError, find_course
 from autograder.files import atomic
 from autograder.grading.batch import Job, grade_all
 from autograder.grading.key import load
+from autograder.grading.versions import notice
 from autograder.report.gradescope import gradescope
 from autograder.report.json import results
 from autograder.sandbox.isolation import weaker
@@ -51,8 +52,10 @@ def grade_container(root: Path) -> str:
     with atomic(root / "results" / "results.json") as file:
         file.write(json.dumps(shown, indent=1).encode() + b"\n")
     lacks = weaker(isolation)
-    return (f"{verdict.student}: {verdict.score} of {verdict.max_score} points in about {verdict.seconds:.0f} s, " +
-            (f"{lacks} Grade again on your own machine before the points count." if lacks else f"isolation: {isolation}"))
+    return " ".join(filter(None, [
+        f"{verdict.student}: {verdict.score} of {verdict.max_score} points in about {verdict.seconds:.0f} s,",
+        f"{lacks} Grade again on your own machine before the points count." if lacks else f"isolation: {isolation}",
+        verdict.versions and notice(key.versions, verdict.versions)]))
 
 
 def _student(root: Path) -> str:

@@ -9,9 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-import importlib.metadata
 import json
-import platform
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -19,12 +17,12 @@ from autograder.files import atomic
 from autograder.grading.key import Key, QuestionKey
 from autograder.grading.submission import Submission
 from autograder.grading.verdict import CaseVerdict, QuestionVerdict, Status, Verdict
+from autograder.grading.versions import installed, release
 from autograder.inside import wire
 from autograder.sandbox.sandbox import Limits
 
 PACKAGE = Path(__file__).resolve().parents[1]
 DECIDE = ("inside", "sandbox", "grading")  # rooms whose code decides a verdict
-LIBRARIES = ("tensorflow-cpu", "tensorflow", "keras", "numpy", "ipython")
 
 
 class Cache:
@@ -38,7 +36,7 @@ class Cache:
     def __init__(self, folder: Path | None, key: Key, files: tuple[Path, ...], limits: Limits, isolation: str):
         self.folder, self.isolation = folder, isolation
         self.questions = question_digests(key)
-        self._circumstances = digest(versions(DECIDE), isolation, dataclasses.asdict(limits), [
+        self._circumstances = digest(code_and_releases(DECIDE), isolation, dataclasses.asdict(limits), [
             (file.name, hashlib.sha256(file.read_bytes()).hexdigest()) for file in files if file.name != "examples.npz"])
 
     def load(self, submission: Submission) -> Verdict | None:
@@ -50,7 +48,7 @@ class Cache:
             questions = tuple(_question(item) for name, item in data["questions"].items()
                               if data["digests"][name] == self.questions.get(name))
             return Verdict(submission.student, "graded", 0, data["seconds"], None, questions, tuple(data["notes"]),
-                           self.isolation, data["outputs"])
+                           self.isolation, data["outputs"], versions=installed())
         except (OSError, ValueError, KeyError, TypeError, AttributeError):
             return None  # missing, or not readable: it is graded again
 
@@ -98,14 +96,8 @@ def digest(*parts) -> str:
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
 
-def versions(rooms: Iterable[str]) -> list:
-    """The code in these rooms of the kit, the libraries that run answers, and Python's version."""
+def code_and_releases(rooms: Iterable[str]) -> list:
+    """The code in these rooms of the kit, and the releases that run answers: another patch release counts, too."""
     code = [(f"{room}/{path.name}", hashlib.sha256(path.read_bytes()).hexdigest())
             for room in rooms for path in sorted((PACKAGE / room).glob("*.py"))]
-    found = []
-    for name in LIBRARIES:
-        try:
-            found.append((name, importlib.metadata.version(name)))
-        except importlib.metadata.PackageNotFoundError:
-            continue
-    return [code, found, platform.python_version()]
+    return [code, installed(), release("ipython")]

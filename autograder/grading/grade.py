@@ -20,6 +20,7 @@ from autograder.grading.key import CaseKey, Key, QuestionKey
 from autograder.grading.observe import observed
 from autograder.grading.submission import Submission
 from autograder.grading.verdict import QuestionVerdict, Status, Verdict, by_hand, ungraded
+from autograder.grading.versions import installed
 from autograder.inside.protocol import Inspected, Outcome
 from autograder.sandbox.sandbox import Child, Died, End, Room, Sandbox, SandboxError
 
@@ -68,7 +69,7 @@ def grade(submission: Submission, key: Key, sandbox: Sandbox, known: dict[str, Q
     questions = tuple(verdicts.get(question.name) or ungraded(question) for question in key.questions)
     return Verdict(submission.student, "graded", key.max_score, said.coarse(time.monotonic() - start), error,
                    questions + by_hand(key), submission.notes + tuple(run.notes), sandbox.isolation, run.outputs,
-                   sandbox.incidents == incidents)
+                   sandbox.incidents == incidents, installed())
 
 
 def exercise(question: QuestionKey, visible: bool, run: _Run, outcomes: dict[str, Outcome]) -> None:

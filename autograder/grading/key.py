@@ -23,7 +23,7 @@ from autograder.files import atomic
 from autograder.inside import wire
 from autograder.inside.protocol import Observation, Outcome, Probe, plain, typed
 
-FORMAT = 2  # of the file; a key of another format must be built again
+FORMAT = 3  # of the file; a key of another format must be built again
 SECRET_FILE = ".autograder_secret"
 
 
@@ -67,17 +67,25 @@ class QuestionKey:
 
 @dataclass(frozen=True)
 class Key:
-    """The answer key of an assignment; `source` is a digest of the solution files it was built from."""
+    """The answer key of an assignment.
+
+    Attributes:
+        source: a digest of the solution files it was built from.
+        versions: the releases that computed it, as `versions.installed` names them.
+        written: answers that a person grades, with their points.
+    """
 
     assignment: str
     notebook: str
     source: str
     questions: tuple[QuestionKey, ...]
-    written: dict[str, int] = dataclasses.field(default_factory=dict)  # answers that a person grades: name -> points
+    versions: dict[str, str]
+    written: dict[str, int] = dataclasses.field(default_factory=dict)
 
     @property
     def digest(self) -> str:
-        return "sha256:" + hashlib.sha256(wire.pack(_to_data(self))).hexdigest()
+        """Of what is asked and expected, whichever releases computed it."""
+        return "sha256:" + hashlib.sha256(wire.pack(_to_data(dataclasses.replace(self, versions={})))).hexdigest()
 
     @property
     def max_score(self) -> int:
@@ -131,8 +139,8 @@ def load(path: Path) -> Key:
 
 
 def same(a: Key, b: Key, rtol: float = 1e-5, atol: float = 1e-6) -> bool:
-    """Are two keys equal up to float noise? Another processor may round the last bit of a reference differently."""
-    (data_a, arrays_a), (data_b, arrays_b) = wire.flatten(_to_data(a)), wire.flatten(_to_data(b))
+    """Are two keys equal up to float noise? Another processor or release may round the last bit of a reference differently."""
+    (data_a, arrays_a), (data_b, arrays_b) = (wire.flatten(_to_data(dataclasses.replace(key, versions={}))) for key in (a, b))
     return data_a == data_b and all(
         x.shape == y.shape and x.dtype == y.dtype and np.allclose(x, y, rtol, atol, equal_nan=True)
         for x, y in zip(arrays_a, arrays_b))

@@ -58,6 +58,7 @@ class Verdict:
         notes: oddities of the notebook, a line each.
         isolation: of the sandbox that ran it; "" when none did.
         outputs: what its cells printed and displayed, as nbformat outputs by cell; on disk where a class is graded.
+        versions: the releases that ran it, as `versions.installed` names them; none when nothing ran.
         certain: whether the sandbox's worker served to the end; a verdict from which it had to be replaced is not kept for later.
     """
 
@@ -71,6 +72,7 @@ class Verdict:
     isolation: str = ""
     outputs: Mapping[str, list] = field(default_factory=dict)
     certain: bool = True
+    versions: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def score(self) -> int | None:

@@ -36,6 +36,7 @@ from autograder.grading.cache import digest
 from autograder.grading.key import KeyFileError, load
 from autograder.grading.submission import Unreadable, find_notebook, merged_notebook, printable, read_cells
 from autograder.grading.verdict import QuestionVerdict, Status, Verdict
+from autograder.grading.versions import installed, notice
 from autograder.nbgrader.pages import harmless
 from autograder.report.html import question_card
 from autograder.sandbox import isolation as walls
@@ -83,6 +84,8 @@ class Autograde(NbgraderAutograde):
         kind = walls.choose(self.isolation)
         if lacks := walls.weaker(kind):
             self.log.warning("%s", lacks)
+        if differ := notice(self._key.versions, installed()):
+            self.log.warning("%s", differ)
         assignment = self.coursedir.assignment_id
         job = Job(self._key, self._skeleton, tuple(course.released_files(assignment)), course.limits, kind, (course.root,),
                   course.cache(assignment))
@@ -180,8 +183,8 @@ def record_digest(cells: list[dict], skeleton: nbformat.NotebookNode, verdict: V
     It stands in the graded notebook, which is written last: what has it is recorded whole.
     """
     shown = [(name, digest(outputs)) for name, outputs in verdict.outputs.items()]
-    return digest(cells, skeleton, dataclasses.asdict(dataclasses.replace(verdict, seconds=0.0, outputs={})), shown, handed_in,
-                  str(due))
+    recorded = dataclasses.replace(verdict, seconds=0.0, outputs={}, versions={})
+    return digest(cells, skeleton, dataclasses.asdict(recorded), shown, handed_in, str(due))
 
 
 class RecordScores(SaveAutoGrades):

@@ -11,6 +11,7 @@ from autograder.grading.verdict import Verdict
 def results(verdicts: list[Verdict], key: Key) -> dict[str, Any]:
     """The results of an assignment, ready for `json.dump`."""
     return {"assignment": key.assignment, "key": key.digest, "isolation": isolation_of(verdicts),
+            "versions": {"key": key.versions, "grader": dict(next((it.versions for it in verdicts if it.versions), {}))},
             "submissions": [_submission(verdict) for verdict in verdicts]}
 
 

@@ -25,6 +25,7 @@ from autograder.grading.key import Key, KeyFileError, QuestionKey, load
 from autograder.grading.observe import load_observers, observed, without_observers
 from autograder.grading.submission import RunCell, Submission, Unreadable, read_cells
 from autograder.grading.verdict import QuestionVerdict, Status, Verdict
+from autograder.grading.versions import installed, notice
 from autograder.inside import probes, watch
 from autograder.inside.protocol import Outcome
 from autograder.sandbox.sandbox import Limits, Sandbox
@@ -60,6 +61,8 @@ def check(name: str) -> None:
     if os.environ.get("NBGRADER_EXECUTION") == "validate" and verdict.status != Status.PASSED:
         raise CheckFailed(verdict.message)  # `nbgrader validate` takes errors, and nothing else, for failures
     advice = mend_first(question, earlier) if verdict.status != Status.PASSED else _other_type(question, outcomes)
+    if verdict.status not in (Status.PASSED, Status.MISSING):  # the versions may be to blame
+        advice = " ".join(filter(None, [advice, notice(key.versions, installed())]))
     _show(_Try(question, verdict, outcomes, total, _parameters(namespace.get(name)), advice))
 
 
@@ -85,7 +88,10 @@ def check_notebook(path: Path, limits: Limits = DEFAULT_LIMITS) -> tuple[Verdict
                               if file.is_file() and file.suffix in (".npz", ".py", ".txt", ".csv"))
     with Sandbox(files, limits, "process") as sandbox:  # the student's own code on the student's own machine
         submission = Submission(path.stem, tuple(cells), ())
-        return grade_submission(submission, key, sandbox, observers=load_observers(path.parent)), key
+        verdict = grade_submission(submission, key, sandbox, observers=load_observers(path.parent))
+    if differ := notice(key.versions, installed()):
+        verdict = dataclasses.replace(verdict, notes=(*verdict.notes, differ))
+    return verdict, key
 
 
 def _examples(folder: Path) -> Key:

@@ -65,7 +65,7 @@ def check_push(notebook: Path, release: Path | None = None, limits: Limits = LIM
             whole = load(path.parent / EXAMPLES)
         except KeyFileError:
             error = f"expected {EXAMPLES} as it came with the assignment; it is missing or damaged. Restore it."
-            return Push(notebook, Verdict(notebook.stem, "unreadable", 0, 0.0, error, ()), Key("", notebook.stem, "", ()), 0)
+            return Push(notebook, Verdict(notebook.stem, "unreadable", 0, 0.0, error, ()), Key("", notebook.stem, "", (), {}), 0)
         key = visible_part(whole)
         try:
             verdict, _ = check_notebook(path, limits)

@@ -5,6 +5,8 @@ runs as the present user and, when that is root, once more as an ordinary user.
 """
 
 import ast
+import contextlib
+import functools
 import importlib
 import json
 import os
@@ -89,21 +91,33 @@ def hand_in(course, student, notebook):
 def everywhere(names, walls=lambda name: False):
     """Each with both levels, each level in one process; where the walls have nothing to do with it, the second level and the second user are for the corpora."""
     corpus = pytest.mark.corpus
-    return pytest.mark.parametrize("graded, name", [
+    return pytest.mark.parametrize("level, name", [
         pytest.param(level, name, marks=[pytest.mark.xdist_group(level), *([needs_landlock] if level == "landlock" else ()),
                                          *([corpus] if (ORDINARY or level == "landlock") and not walls(name) else ())],
                      id=f"{level}-{name}")
-        for level in ("bubblewrap", "landlock") for name in names], indirect=["graded"])
+        for level in ("bubblewrap", "landlock") for name in names])
 
 
 @pytest.fixture(scope="module")
-def graded(course, request):
+def gradings(course):
+    """`gradings(level)` -> what `graded` gives, with one sandbox for all tests of a level."""
+    with contextlib.ExitStack() as stack:
+        yield functools.cache(lambda level: stack.enter_context(grading(course, level)))
+
+
+@pytest.fixture
+def graded(gradings, level):
     """`graded(student, folder)` -> the verdict, after which an honest notebook has got its 100."""
+    return gradings(level)
+
+
+@contextlib.contextmanager
+def grading(course, level):
     os.environ["AUTOGRADER_SECRET"] = "canary-in-the-environment"
-    work = job(course, request.param)
-    nothing = Cache(None, work.key, (), LIMITS, request.param)
+    work = job(course, level)
+    nothing = Cache(None, work.key, (), LIMITS, level)
     honest = hand_in(course, "honest", solved(course))
-    with Sandbox(list(work.files), LIMITS, request.param, (course.root,)) as sandbox:
+    with Sandbox(list(work.files), LIMITS, level, (course.root,)) as sandbox:
 
         def grade(student, folder):
             verdict = grade_one(student, folder, work, sandbox, nothing)
@@ -116,7 +130,7 @@ def graded(course, request):
         left = len(psutil.Process(sandbox._process.pid).children(recursive=True))
     del os.environ["AUTOGRADER_SECRET"]
     # As before the first submission: bubblewrap's first process in its namespace and the warm worker in it, or only the worker.
-    assert left == (2 if request.param == "bubblewrap" else 0)
+    assert left == (2 if level == "bubblewrap" else 0)
     assert not [process for process in psutil.process_iter(["cmdline"]) if NAP in (process.info["cmdline"] or [])]
 
 
