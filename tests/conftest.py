@@ -54,7 +54,7 @@ def shared(tmp_path_factory) -> Path:
 @pytest.fixture(scope="session")
 def built(shared):
     """`built(assignment)` -> a copy of this course with the assignment built, by whichever test process asks first."""
-    from autograder.authoring.build import build
+    from autograder.authoring.build import build, ready
 
     root = shared / "course"
     with first_to(root) as mine:
@@ -65,6 +65,7 @@ def built(shared):
     def get(assignment: str) -> Course:
         with first_to(shared / f"course-{assignment}") as mine:
             if mine:
+                ready()
                 build(find_course(root), assignment)
         return find_course(root)
 

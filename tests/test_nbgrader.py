@@ -41,7 +41,7 @@ LIMITS = '\n[limits]\ncell_seconds = 5\ncase_seconds = 3\nsubmission_seconds = 6
 NAP = f"7531.{os.getpid()}"  # seconds: another test process, which runs the same attack, is not taken for a leak
 RIGHT = {"double": "def double(x):\n    return 2 * x", "quadruple": "def quadruple(x):\n    return double(double(x))"}
 ENVIRONMENT = dict(os.environ)
-pytestmark = pytest.mark.long
+pytestmark = [pytest.mark.long, pytest.mark.xdist_group("nbgrader")]  # one process, which need not wait for another's class
 
 
 def nbgrader(course, *arguments, check=True):

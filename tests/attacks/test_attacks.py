@@ -101,7 +101,8 @@ def everywhere(names, walls=lambda name: False):
 @pytest.fixture(scope="module")
 def gradings(course):
     """`gradings(level)` -> what `graded` gives, with one sandbox for all tests of a level."""
-    with contextlib.ExitStack() as stack:
+    with contextlib.ExitStack() as stack, pytest.MonkeyPatch.context() as patch:
+        patch.setenv("AUTOGRADER_SECRET", "canary-in-the-environment")
         yield functools.cache(lambda level: stack.enter_context(grading(course, level)))
 
 
@@ -113,7 +114,6 @@ def graded(gradings, level):
 
 @contextlib.contextmanager
 def grading(course, level):
-    os.environ["AUTOGRADER_SECRET"] = "canary-in-the-environment"
     work = job(course, level)
     nothing = Cache(None, work.key, (), LIMITS, level)
     honest = hand_in(course, "honest", solved(course))
@@ -128,7 +128,6 @@ def grading(course, level):
 
         yield grade
         left = len(psutil.Process(sandbox._process.pid).children(recursive=True))
-    del os.environ["AUTOGRADER_SECRET"]
     # As before the first submission: bubblewrap's first process in its namespace and the warm worker in it, or only the worker.
     assert left == (2 if level == "bubblewrap" else 0)
     assert not [process for process in psutil.process_iter(["cmdline"]) if NAP in (process.info["cmdline"] or [])]
