@@ -160,7 +160,7 @@ def feedback_tells_nothing(submissions, key):
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("assignment", reversed(ASSIGNMENTS))  # the later ones take longer
+@pytest.mark.parametrize("assignment", ASSIGNMENTS[::-1])  # the later ones take longer
 def test_a_whole_class_gets_what_it_earned_and_learns_no_hidden_value(course, assignment, graded):
     """With two mistakes of each question; what builds on them is run, too."""
     made = [sample for sample in samples.sample_class(course, assignment) if sample.misconception is None and sample.student not in SLOW]
@@ -170,7 +170,7 @@ def test_a_whole_class_gets_what_it_earned_and_learns_no_hidden_value(course, as
 
 
 @pytest.mark.corpus
-@pytest.mark.parametrize("assignment", reversed(ASSIGNMENTS))
+@pytest.mark.parametrize("assignment", ASSIGNMENTS[::-1])
 def test_every_mistake_costs_points_and_is_named(course, assignment, graded):
     """`autograder build` has told all mistakes apart; here each goes through the whole grader."""
     made = [sample for sample in samples.sample_class(course, assignment) if sample.student in ("all-right", "blank")]

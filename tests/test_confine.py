@@ -131,16 +131,19 @@ def test_nothing_outlives_a_worker_that_is_ended_from_outside(sandbox):
     nap = f"7531.{os.getpid()}"
     with sandbox.fork(time.monotonic() + 60) as child:
         child.run_cell(f"import subprocess\nsubprocess.Popen(['sleep', '{nap}'], start_new_session=True)", "cell")
-        assert any(nap in line for line in commands())
+        assert becomes(True, nap)  # a process has no name yet while it becomes another program
         sandbox.kill()
+    assert becomes(False, nap)
+
+
+def becomes(there: bool, word: str) -> bool:
+    """Is there a process with this word in its command, or none, within five seconds?"""
     end = time.monotonic() + 5
-    while any(nap in line for line in commands()) and time.monotonic() < end:
+    while time.monotonic() < end:
+        if any(word in (process.info["cmdline"] or []) for process in psutil.process_iter(["cmdline"])) is there:
+            return True
         time.sleep(0.1)
-    assert not any(nap in line for line in commands())
-
-
-def commands():
-    return [process.info["cmdline"] or [] for process in psutil.process_iter(["cmdline"])]
+    return False
 
 
 def test_no_file_outside_is_read_listed_or_changed(inside, closed):

@@ -2,6 +2,7 @@
 
 import dataclasses
 import datetime
+import io
 import json
 import random
 import re
@@ -198,7 +199,7 @@ TELLS_LATER = "def quadruple(x):\n    raise ValueError('so far: ' + ' '.join(kep
 def everything(verdict, key, notebook):
     """All that is made of a verdict, in one text."""
     data = as_json.results([verdict], key)
-    console = Console(record=True, width=400, file=open("/dev/null", "w"))  # noqa: SIM115
+    console = Console(record=True, width=400, file=io.StringIO())
     console.print(terminal.class_table([verdict], key, 400), terminal.verdict_table(verdict, "x"))
     environment = dict.fromkeys(classroom50.GIVEN.values(), "x")
     parts = [json.dumps(data, ensure_ascii=False), junit.junit(data), console.export_text(), html.student_page(verdict, NAME),

@@ -123,7 +123,7 @@ def load(path: Path) -> Key:
         KeyFileError: it is not there, or cannot be read.
     """
     try:
-        with np.load(path, allow_pickle=False) as file:
+        with open(path, "rb") as stream, np.load(stream, allow_pickle=False) as file:
             content = json.loads(file["manifest"].tobytes())
             if content["format"] != FORMAT:
                 raise KeyFileError(f"{path}: expected format {FORMAT}. Received: {content['format']}. Build it again.")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import tempfile
 import threading
+import weakref
 from collections.abc import Iterator, Mapping
 
 
@@ -12,7 +13,8 @@ class Spill:
     """A temporary file without a name, into which any thread writes; it is gone when nothing refers to it."""
 
     def __init__(self):
-        self._file, self._lock = tempfile.TemporaryFile(), threading.Lock()  # as long as the verdicts live
+        self._file, self._lock = tempfile.TemporaryFile(), threading.Lock()
+        weakref.finalize(self, self._file.close)  # as long as the verdicts live
 
     def keep(self, outputs: Mapping[str, list]) -> Mapping[str, list]:
         """The same outputs, read from the file whenever they are asked for."""

@@ -283,8 +283,12 @@ class Child:
                 os.chmod(shutil.copy(file, self.folder), 0o444)
         self.channel, theirs = socket.socketpair()
         job = Fork(sandbox.isolation, self.folder or SCRATCH, asdict(sandbox.limits), sandbox.readable)
-        with theirs:
-            reply = sandbox._ask(job, Forked, theirs)
+        try:
+            with theirs:
+                reply = sandbox._ask(job, Forked, theirs)
+        except (TimeoutError, EOFError, OSError, wire.WireError):
+            self.channel.close()
+            raise
         self.pid, refused = reply.pid, reply.refused
         try:
             if self.pid is not None:
