@@ -32,6 +32,7 @@ def main() -> None:
     course, submitted, name = find_course(Path(sys.argv[1])), Path(sys.argv[2]).resolve(), sys.argv[3]
     key, skeleton = load(course.key(name)), course.skeleton(name)
     os.chdir(course.release(name))
+    sys.path.insert(0, os.getcwd())  # as a notebook's directory is
     own = probes.own_probes(course.release(name))
     submissions = [read_submission(folder / name / f"{key.notebook}.ipynb", skeleton, folder.name)
                    for folder in sorted(submitted.iterdir())]

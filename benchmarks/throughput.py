@@ -26,6 +26,9 @@ import threading
 import time
 from pathlib import Path
 
+os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
+os.environ["TF_ENABLE_ONEDNN_OPTS"] = "0"
+
 import nbformat
 import numpy as np
 import psutil
