@@ -60,7 +60,7 @@ RUN = (("TFE_Py_Execute", 2), ("TFE_Py_ExecuteCancelable", 2), ("TFE_Py_FastPath
 # Of `sys.monitoring`, who listens and to what.
 CONTROLS = ("set_events", "set_local_events", "register_callback", "use_tool_id", "clear_tool_id", "free_tool_id")
 CHANGED = "object.__setattr__"  # the event of a function that gets other code
-WRITTEN = ("exec", "compile", "code.__new__")  # events that count only when the answer itself is their cause: libraries compile, too
+WRITTEN = ("exec", "compile", "code.__new__")  # events that count only when the answer is their cause: libraries compile, too
 MONITORED = sys.version_info >= (3, 12)  # Python itself tells what is called
 INSTALLED = tuple({sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")})
 ITERATED = ("IteratorGetNext", "MakeIterator", "ReduceDataset", "DatasetToSingleElement")  # how values come out of a dataset
@@ -457,7 +457,8 @@ def _calls(codes: dict[CodeType, str], runs: dict[int, CodeType], note: Callable
         if caller is not runs[id(function)]:
             tampered(function.__name__)  # an operation run behind our look at it
 
-    with _monitored({*codes, *sessions, thread, convert}, runs, entered, called, tampered) if MONITORED else _hooked(entered, tampered):
+    looked_for = {*codes, *sessions, thread, convert}
+    with _monitored(looked_for, runs, entered, called, tampered) if MONITORED else _hooked(entered, tampered):
         yield
 
 
@@ -601,9 +602,7 @@ def _codes(forbid: tuple[str, ...], modules: int) -> dict[CodeType, str]:
     """The code of every function and method that the patterns name, with its public name, among what is loaded."""
     codes: dict[CodeType, str] = {}
     for pattern in forbid:
-        codes |= _first_codes(pattern)
-        for code, name in _code_named(_named(pattern)).items():
-            codes.setdefault(code, name)
+        codes = {**_code_named(_named(pattern)), **_first_codes(pattern), **codes}
     return codes
 
 

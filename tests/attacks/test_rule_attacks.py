@@ -1,6 +1,8 @@
 """Ways around what a question rules out gain nothing, cost nobody else a point, and what looks odd reaches the instructor."""
 
+import contextlib
 import json
+import os
 import sys
 
 import nbformat
@@ -14,6 +16,8 @@ from autograder.authoring.question import load_questions
 from autograder.grading.batch import Job, grade_one
 from autograder.grading.cache import Cache
 from autograder.grading.key import load
+from autograder.sandbox.isolation import obstacle
+from autograder.sandbox.meter import written_below
 from autograder.sandbox.sandbox import Limits, Sandbox
 
 NAME = "a0_doubling"
@@ -29,16 +33,24 @@ pytestmark = [needs_bubblewrap, pytest.mark.xdist_group("rules")]  # one process
 @pytest.fixture(scope="module")
 def graded(tmp_path_factory):
     """`graded(double, before="", quadruple=None)` -> the verdict, after which a right notebook has got its 100."""
-    root = tmp_path_factory.mktemp("course")
+    yield from _graded(tmp_path_factory.mktemp("course"), "bubblewrap")
+
+
+@pytest.fixture(scope="module")
+def graded_behind_landlock(tmp_path_factory):
+    yield from _graded(tmp_path_factory.mktemp("course"), "landlock")
+
+
+def _graded(root, isolation):
     questions = TINY_QUESTIONS.replace("Question(lesson.double)", f"Question(lesson.double, {FORBID})")
     course = write_tiny(root, questions=questions.replace("Question(lesson.quadruple", f"Question(lesson.quadruple, {FORBID}"))
     build(course, NAME)
     folder = course.solution(NAME)
     notebook = solved_notebook(read_lesson(folder), load_questions(folder))
-    work = Job(load(course.key(NAME)), course.skeleton(NAME), (), LIMITS, "bubblewrap", (course.root,))
-    nothing = Cache(None, work.key, (), LIMITS, "bubblewrap")
+    work = Job(load(course.key(NAME)), course.skeleton(NAME), (), LIMITS, isolation, (course.root,))
+    nothing = Cache(None, work.key, (), LIMITS, isolation)
 
-    with Sandbox(list(work.files), LIMITS, "bubblewrap", (course.root,), work.forbid) as sandbox:
+    with Sandbox(list(work.files), LIMITS, isolation, (course.root,), work.forbid) as sandbox:
 
         def grade(student, double, before="", quadruple=None):
             made = samples.edited(notebook, "double", lambda source: double)
@@ -159,6 +171,31 @@ def test_a_way_around_a_rule_gains_nothing(graded, name):
     others = 0 if name == "the_watch_replaced" else 50  # no rule can be watched any more
     assert (first.score, first.status, second.score) == (0, "failed", others), verdict
     assert "rules out" in first.message or "ready-made" in first.message, first.message
+
+
+@pytest.mark.skipif(obstacle("landlock") is not None, reason="no landlock here")
+@pytest.mark.parametrize("name", ["a_wrapper_claimed", "made_anew_by_autograph", "a_dataset_made_before", "an_operation_put_into_a_graph",
+                                  "a_tf_function_traced_in_its_cell", "nobody_listens"])
+def test_a_way_around_a_rule_gains_nothing_behind_landlock(graded_behind_landlock, name):
+    first, second = graded_behind_landlock(name, *ATTACKS[name], "def quadruple(x):\n    return 4 * x").questions
+    assert (first.score, second.score) == (0, 50) and "rules out" in first.message
+
+
+def test_a_file_that_is_gone_meanwhile_hides_no_other(tmp_path, monkeypatch):
+    class Entry:
+        def __init__(self, number):
+            self.number, self.path = number, str(tmp_path)
+
+        def is_dir(self, **_):
+            return False
+
+        def stat(self, **_):
+            if self.number == 0:
+                raise FileNotFoundError
+            return os.stat_result([0] * 10, {"st_blocks": 2})
+
+    monkeypatch.setattr(os, "scandir", lambda _: contextlib.nullcontext(map(Entry, range(4))))
+    assert written_below(str(tmp_path), 10) == (4, 3 * 1024)
 
 
 @pytest.mark.skipif(sys.version_info >= (3, 12), reason="nothing is hooked there")
