@@ -4,6 +4,7 @@ import contextlib
 import json
 import os
 import sys
+import time
 
 import nbformat
 import pytest
@@ -18,7 +19,7 @@ from autograder.grading.cache import Cache
 from autograder.grading.key import load
 from autograder.sandbox.isolation import obstacle
 from autograder.sandbox.meter import written_below
-from autograder.sandbox.sandbox import Limits, Sandbox
+from autograder.sandbox.sandbox import Died, Limits, Sandbox
 
 NAME = "a0_doubling"
 LIMITS = Limits(cell_seconds=20, case_seconds=10, submission_seconds=60)
@@ -179,6 +180,13 @@ def test_a_way_around_a_rule_gains_nothing(graded, name):
 def test_a_way_around_a_rule_gains_nothing_behind_landlock(graded_behind_landlock, name):
     first, second = graded_behind_landlock(name, *ATTACKS[name], "def quadruple(x):\n    return 4 * x").questions
     assert (first.score, second.score) == (0, 50) and "rules out" in first.message
+
+
+@pytest.mark.skipif(obstacle("landlock") is not None, reason="no landlock here")
+def test_files_written_between_two_looks_are_counted():
+    with Sandbox([], Limits(scratch_megabytes=16), "landlock") as sandbox, sandbox.fork(time.monotonic() + 60) as child:
+        with pytest.raises(Died, match="more than 16 MB"):
+            child.run_cell("for i in range(8):\n    open(str(i), 'wb').write(bytes(12 * 2**20))", "a cell")
 
 
 def test_a_file_that_is_gone_meanwhile_hides_no_other(tmp_path, monkeypatch):
