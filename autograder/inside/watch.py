@@ -10,7 +10,9 @@ Runs in the sandbox beside student code, and in a student's own kernel under `ch
 - afterwards, the watch itself must be as it was.
 
 What is written is read by `autograder.inside.rules`. Neither is a proof: they share a process with what they watch. They catch
-what students do and the tricks that we know of; signs of others go to the instructor.
+what students do and the tricks that we know of; signs of others go to the instructor. Beyond them is code that swaps what this
+module holds in memory and puts it back, a copy of a library's source or code made before an answer runs, a Python function that
+was traced before (its operations are what a rule must name), and an engine of its own, such as TensorFlow Lite.
 """
 
 from __future__ import annotations
@@ -58,9 +60,11 @@ RUN = (("TFE_Py_Execute", 2), ("TFE_Py_ExecuteCancelable", 2), ("TFE_Py_FastPath
 # Of `sys.monitoring`, who listens and to what.
 CONTROLS = ("set_events", "set_local_events", "register_callback", "use_tool_id", "clear_tool_id", "free_tool_id")
 CHANGED = "object.__setattr__"  # the event of a function that gets other code
-WRITTEN = ("exec", "compile")  # events that count only when the answer itself is their cause: libraries compile, too
+WRITTEN = ("exec", "compile", "code.__new__")  # events that count only when the answer is their cause: libraries compile, too
 MONITORED = sys.version_info >= (3, 12)  # Python itself tells what is called
 INSTALLED = tuple({sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")})
+ITERATED = ("IteratorGetNext", "MakeIterator", "ReduceDataset", "DatasetToSingleElement")  # how values come out of a dataset
+MAPPED = "_Dataset_"  # in the name of a function that a dataset calls
 GENERATED = "__autograph_generated_file"  # what AutoGraph makes of a function runs under this file and the name `tf__…`
 
 
@@ -80,8 +84,8 @@ def watching(forbid: Sequence[str], answer: Any = None, others: Sequence[Any] = 
         return
     whose = _Stack(answer, others)
 
-    def note(name: str) -> None:
-        inside, line = whose.answer(sys._getframe(1))
+    def note(name: str, within: bool = False) -> None:
+        inside, line = whose.answer(sys._getframe(1), within)
         if inside and len(seen) < MAX_SEEN and name not in {use.name for use in seen}:
             seen.append(Use(name, line))
 
@@ -112,8 +116,11 @@ class _Stack:
         self.other_names = {f"tf__{code.co_name}" for code in theirs - own} - self.names
         self.thread = threading.get_ident()
 
-    def answer(self, frame: FrameType | None) -> tuple[bool, str | None]:
-        """Is the answer at work in this frame's stack, and at which line of the notebook, if at one?"""
+    def answer(self, frame: FrameType | None, within: bool = False) -> tuple[bool, str | None]:
+        """Is the answer at work in this frame's stack, and at which line of the notebook, if at one?
+
+        `within` a function whose tracing was not seen, an answer works without being in the stack: no probe runs another.
+        """
         inside, line = threading.get_ident() != self.thread, None  # a probe starts no thread
         while frame is not None and frame.f_code is not probes.exercise.__code__:
             code = frame.f_code
@@ -127,6 +134,8 @@ class _Stack:
             if own or GENERATED in code.co_filename and code.co_name in self.names:
                 break  # what lies further out called the answer
             frame = frame.f_back
+        else:
+            inside = inside or within and frame is not None and not self.others
         return inside, line
 
     def directly(self, frame: FrameType) -> bool:
@@ -301,6 +310,7 @@ def _operations(forbid: tuple[str, ...], note: Callable, tampered: Callable) -> 
     harmless: set[str] = set()  # operation types that are allowed whatever they are given: nearly all, and one look is enough
     there = functions()
     unseen = there - watched
+    mapped = [name for name in unseen if MAPPED in name]
     # What is traced from here on is seen while it is traced: it holds no forbidden operation but these, which were looked at.
     met = _met(forbid)
     known: dict[str, str | None] = dict.fromkeys(there & watched)
@@ -326,8 +336,11 @@ def _operations(forbid: tuple[str, ...], note: Callable, tampered: Callable) -> 
             if isinstance(name, str) and (number == 0 or is_function(name)) and (found := forbidden(name)):
                 if found == name:
                     met.add(name)
-                note(OPERATIONS + found)
-        if type(kind) is str and not forbidden(kind) and _takes_no_function(kind):
+                note(OPERATIONS + found, found != name)
+        iterated = isinstance(kind, str) and kind.startswith(ITERATED)
+        if iterated and (found := next(filter(None, map(forbidden, mapped)), None)):
+            note(OPERATIONS + found)  # of which dataset it takes from is not to be seen
+        elif type(kind) is str and not forbidden(kind) and _takes_no_function(kind):
             harmless.add(kind)
 
     gates = _gates()
@@ -427,12 +440,15 @@ def _kinds(node) -> list[str]:
 def _calls(codes: dict[CodeType, str], runs: dict[int, CodeType], note: Callable, tampered: Callable,
            whose: _Stack, signs: set[str]):
     """Look at every call of a function that is forbidden or odd, in every thread."""
-    session, thread = (member.__code__ for member in _odd())
+    *sessions, thread, convert = (member.__code__ for member in _odd())
 
     def entered(code: CodeType) -> None:
         if code in codes:
             note(codes[code])
-        elif code is session:
+        elif code is convert:  # to other code, which nobody is told of
+            if (found := codes.get(getattr(sys._getframe(2).f_locals.get("fn"), "__code__", None))):
+                note(found)
+        elif code in sessions:
             signs.add("v1 session")
         elif code is thread and whose.answer(sys._getframe(1))[0]:
             signs.add("thread")
@@ -441,7 +457,8 @@ def _calls(codes: dict[CodeType, str], runs: dict[int, CodeType], note: Callable
         if caller is not runs[id(function)]:
             tampered(function.__name__)  # an operation run behind our look at it
 
-    with _monitored({*codes, session, thread}, runs, entered, called, tampered) if MONITORED else _hooked(entered, tampered):
+    looked_for = {*codes, *sessions, thread, convert}
+    with _monitored(looked_for, runs, entered, called, tampered) if MONITORED else _hooked(entered, tampered):
         yield
 
 
@@ -484,10 +501,12 @@ def _saying(function: types.FunctionType) -> CodeType:
 
 
 @functools.cache
-def _odd() -> tuple[types.FunctionType, types.FunctionType]:
+def _odd() -> tuple[types.FunctionType, ...]:
+    from tensorflow.python.autograph.pyct.transpiler import PyToPy
     from tensorflow.python.client.session import BaseSession
 
-    for function in (odd := (BaseSession.run, threading.Thread.start)):
+    sessions = BaseSession.run, BaseSession._call_tf_sessionrun, BaseSession._Callable.__call__
+    for function in (odd := (*sessions, threading.Thread.start, PyToPy.transform_function)):
         _saying(function)
     return odd
 
@@ -550,7 +569,8 @@ def _events(whose: _Stack, signs: set[str], tampered: Callable):
         if name in WRITTEN and whose.directly(frame):
             signs.add("exec")
         elif name == CHANGED:
-            if isinstance(arguments[0], types.FunctionType) and arguments[0] in hooked:
+            if isinstance(arguments[0], types.FunctionType) and (
+                    arguments[0] in hooked or arguments[0].__globals__ is globals()):
                 tampered(arguments[0].__name__)  # who puts it back leaves no other trace
         elif name in EVENTS and whose.answer(frame)[0]:
             signs.add(EVENTS[name])
@@ -582,12 +602,24 @@ def _codes(forbid: tuple[str, ...], modules: int) -> dict[CodeType, str]:
     """The code of every function and method that the patterns name, with its public name, among what is loaded."""
     codes: dict[CodeType, str] = {}
     for pattern in forbid:
-        for name, thing in _named(pattern):
-            members = [vars(thing)[method] for method in METHODS if method in vars(thing)] if inspect.isclass(thing) else [thing]
-            for member in members:
-                function = inspect.unwrap(member) if callable(member) else member
-                if isinstance(function, types.FunctionType):
-                    codes.setdefault(_saying(function), name)
+        codes = {**_code_named(_named(pattern)), **_first_codes(pattern), **codes}
+    return codes
+
+
+@functools.cache
+def _first_codes(pattern: str) -> dict[CodeType, str]:
+    """That which a pattern named at first: who says later that a function wraps another hides nothing."""
+    return _code_named(_named(pattern))
+
+
+def _code_named(named: list[tuple[str, object]]) -> dict[CodeType, str]:
+    codes: dict[CodeType, str] = {}
+    for name, thing in named:
+        members = [vars(thing)[method] for method in METHODS if method in vars(thing)] if inspect.isclass(thing) else [thing]
+        for member in members:
+            function = inspect.unwrap(member) if callable(member) else member
+            if isinstance(function, types.FunctionType):
+                codes.setdefault(_saying(function), name)
     return codes
 
 

@@ -90,10 +90,11 @@ def written_below(folder: str, most: int) -> tuple[int, int]:
         with contextlib.suppress(OSError), os.scandir(waiting.pop()) as entries:  # what is closed to us, or gone, is not counted
             for entry in entries:
                 found += 1
-                if entry.is_dir(follow_symlinks=False):
-                    waiting.append(entry.path)
-                else:
-                    size += entry.stat(follow_symlinks=False).st_blocks * 512
+                with contextlib.suppress(OSError):  # one that is gone meanwhile hides none of the others
+                    if entry.is_dir(follow_symlinks=False):
+                        waiting.append(entry.path)
+                    else:
+                        size += entry.stat(follow_symlinks=False).st_blocks * 512
                 if found > most:
                     break
     return found, size

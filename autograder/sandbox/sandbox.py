@@ -389,6 +389,7 @@ class Child:
             # Only an answer has arrays to give back.
             most = int(limits.reply_megabytes * 2**20) if kind is Exercised else wire.MAX_HEADER
             reply = wire.receive(self.channel, max(end - time.monotonic(), POLL_SECONDS), most)
+            self._room_for_files()  # what is done between two looks wrote, too
             return read(reply, self._number, kind)[1]
         except TimeoutError:
             if left > seconds:
@@ -412,14 +413,17 @@ class Child:
             raise Died(End.HUNGRY, f"It used more than {limits.memory_megabytes:,.0f} MB of memory and was stopped.")
         if used.processes > limits.processes:
             raise Died(End.CROWDED, f"It started more than {limits.processes:g} processes and was stopped.")
-        if self.folder is not None:
-            files, written = written_below(self.folder, MAX_FILES)
-            if files > MAX_FILES or written > limits.scratch_megabytes * 2**20:
-                raise Died(End.FULL, f"It wrote more than {MAX_FILES:,} files, or more than {limits.scratch_megabytes:,.0f} MB. "
-                                     "It was stopped.")
+        self._room_for_files()
         if cpu > seconds * limits.cores or used.cpu > limits.submission_seconds * limits.cores:
             allowed = min(seconds, limits.submission_seconds) * limits.cores
             raise Died(End.BUSY, f"It used more than {allowed:g} s of processor time and was stopped.")
+
+    def _room_for_files(self) -> None:
+        if self.folder is not None:
+            limit = self.sandbox.limits.scratch_megabytes
+            files, written = written_below(self.folder, MAX_FILES)
+            if files > MAX_FILES or written > limit * 2**20:
+                raise Died(End.FULL, f"It wrote more than {MAX_FILES:,} files, or more than {limit:,.0f} MB. It was stopped.")
 
 
 def _outcome(outcome: Outcome) -> Outcome:

@@ -1,7 +1,10 @@
 """Ways around what a question rules out gain nothing, cost nobody else a point, and what looks odd reaches the instructor."""
 
+import contextlib
 import json
+import os
 import sys
+import time
 
 import nbformat
 import pytest
@@ -14,11 +17,13 @@ from autograder.authoring.question import load_questions
 from autograder.grading.batch import Job, grade_one
 from autograder.grading.cache import Cache
 from autograder.grading.key import load
-from autograder.sandbox.sandbox import Limits, Sandbox
+from autograder.sandbox.isolation import obstacle
+from autograder.sandbox.meter import written_below
+from autograder.sandbox.sandbox import Died, Limits, Sandbox
 
 NAME = "a0_doubling"
 LIMITS = Limits(cell_seconds=20, case_seconds=10, submission_seconds=60)
-FORBID = 'forbid=["tf.cumsum", "tf.raw_ops.Cumsum", "keras.activations.*"]'
+FORBID = 'forbid=["tf.cumsum", "tf.raw_ops.Cumsum", "keras.activations.*", "scipy.special.softmax"]'
 RIGHT = "def double(x):\n    return x + x"
 CALL = "(tf.stack([x, x]))[1]"
 CUMSUM = "operator.attrgetter('cumsum')(tf)"
@@ -29,16 +34,24 @@ pytestmark = [needs_bubblewrap, pytest.mark.xdist_group("rules")]  # one process
 @pytest.fixture(scope="module")
 def graded(tmp_path_factory):
     """`graded(double, before="", quadruple=None)` -> the verdict, after which a right notebook has got its 100."""
-    root = tmp_path_factory.mktemp("course")
+    yield from _graded(tmp_path_factory.mktemp("course"), "bubblewrap")
+
+
+@pytest.fixture(scope="module")
+def graded_behind_landlock(tmp_path_factory):
+    yield from _graded(tmp_path_factory.mktemp("course"), "landlock")
+
+
+def _graded(root, isolation):
     questions = TINY_QUESTIONS.replace("Question(lesson.double)", f"Question(lesson.double, {FORBID})")
     course = write_tiny(root, questions=questions.replace("Question(lesson.quadruple", f"Question(lesson.quadruple, {FORBID}"))
     build(course, NAME)
     folder = course.solution(NAME)
     notebook = solved_notebook(read_lesson(folder), load_questions(folder))
-    work = Job(load(course.key(NAME)), course.skeleton(NAME), (), LIMITS, "bubblewrap", (course.root,))
-    nothing = Cache(None, work.key, (), LIMITS, "bubblewrap")
+    work = Job(load(course.key(NAME)), course.skeleton(NAME), (), LIMITS, isolation, (course.root,))
+    nothing = Cache(None, work.key, (), LIMITS, isolation)
 
-    with Sandbox(list(work.files), LIMITS, "bubblewrap", (course.root,)) as sandbox:
+    with Sandbox(list(work.files), LIMITS, isolation, (course.root,), work.forbid) as sandbox:
 
         def grade(student, double, before="", quadruple=None):
             made = samples.edited(notebook, "double", lambda source: double)
@@ -119,8 +132,35 @@ ATTACKS = {
     "nobody_listens": ("def double(x):\n    import sys\n    w = sys.modules['autograder.inside.watch']\n    w._hooks()[0].clear()\n"
                        "    w._gates().looks.clear()\n    return operator.attrgetter('cumsum')(tf)" + CALL, ""),
     "called_allowed": ("def double(x):\n    import sys\n    sys.modules['autograder.inside.watch']._watched(('tf.cumsum', 'tf.raw_ops.Cumsum', "
-                       "'keras.activations.*')).add('Cumsum')\n"
+                       "'keras.activations.*', 'scipy.special.softmax')).add('Cumsum')\n"
                        "    return operator.attrgetter('Cumsum')(tf.raw_ops)(x=tf.stack([x, x]), axis=0)[1]", ""),
+    "a_wrapper_claimed": (f"def double(x):\n    return x + x + 0 * {RELU}(x)", f"{RELU}.__wrapped__ = abs\nimport colorsys, chunk"),
+    "made_anew_by_autograph": ("def double(x):\n    return x + x + 0 * tf.autograph.to_graph(operator.attrgetter('special.softmax')(scipy))"
+                               "(x.numpy())", "import scipy.special"),
+    "a_hook_silenced_for_a_while": ("def double(x):\n    import sys\n    w = sys.modules['autograder.inside.watch']\n    "
+                                    "f = getattr(w, '_say')\n    kept = f.__code__\n    f.__code__ = (lambda: None).__code__\n"
+                                    f"    y = {RELU}(x)\n    f.__code__ = kept\n    return x + x + 0 * y", ""),
+    "a_dataset_made_before": ("def double(x):\n    box[:] = [tf.stack([x, x])]\n    return next(iter(made))[1]",
+                              "box = []\nmade = tf.data.Dataset.from_generator(lambda: iter(box), output_types=tf.float32)"
+                              f".map(lambda x: {CUMSUM}(x))"),
+    "an_iterator_made_before": ("def double(x):\n    box[:] = [tf.stack([x, x])]\n    return next(made)[1]",
+                                "box = []\nmade = iter(tf.data.Dataset.from_generator(lambda: iter(box), output_types=tf.float32)"
+                                f".map(lambda x: {CUMSUM}(x)))"),
+    "an_operation_put_into_a_graph": ("@tf.function\ndef double(x):\n    g = tf.compat.v1.get_default_graph()\n    return g.create_op("
+                                      "'Cum' + 'sum', [g.capture(tf.stack([x, x])), g.capture(tf.constant(0))], [x.dtype]).outputs[0][1]", ""),
+    "a_tf_function_traced_in_its_cell": (f"@tf.function\ndef double(x):\n    return {CUMSUM}{CALL}\n"
+                                         "for shape in ((), (2,), (3,), (2, 3), (4,)):\n    double(tf.zeros(shape))", ""),
+    "called_from_c": ("def double(x):\n    return list(map(operator.attrgetter('cumsum')(tf), [tf.stack([x, x])]))[0][1]", ""),
+    "in_a_py_function": (f"def double(x):\n    return x + x + 0 * tf.py_function({RELU}, [x], tf.float32)", ""),
+    "a_value_that_is_made_later": ("class Later:\n    def __init__(self, x):\n        self.x = x\n    def __array__(self, *_, **__):\n"
+                                   f"        return (self.x + self.x + 0 * {RELU}(self.x)).numpy()\ndef double(x):\n    return Later(x)", ""),
+    "an_unbound_method": ("def double(x):\n    return x + x + 0 * kind.call(None, x)",
+                          "kind = operator.attrgetter('keras.activations')(tf)\nkind = type('K', (), {'call': lambda s, x: kind_.relu(x)})\n"
+                          "kind_ = operator.attrgetter('keras.activations')(tf)"),
+    "a_descriptor_of_a_class": (f"class K:\n    y = {RELU}\ndef double(x):\n    return x + x + 0 * K.__dict__['y'](x)", ""),
+    "a_finalizer": ("class K:\n    def __del__(self):\n        out.append(run(self.x))\ndef double(x):\n    k = K()\n    k.x = x\n"
+                    "    del k\n    return x + x + 0 * out.pop()", f"out = []\nrun = lambda x: {RELU}(x)"),
+    "a_generator": (f"def double(x):\n    def parts():\n        yield {RELU}(x)\n    return x + x + 0 * next(parts())", ""),
 }
 
 
@@ -132,6 +172,38 @@ def test_a_way_around_a_rule_gains_nothing(graded, name):
     others = 0 if name == "the_watch_replaced" else 50  # no rule can be watched any more
     assert (first.score, first.status, second.score) == (0, "failed", others), verdict
     assert "rules out" in first.message or "ready-made" in first.message, first.message
+
+
+@pytest.mark.skipif(obstacle("landlock") is not None, reason="no landlock here")
+@pytest.mark.parametrize("name", ["a_wrapper_claimed", "made_anew_by_autograph", "a_dataset_made_before", "an_operation_put_into_a_graph",
+                                  "a_tf_function_traced_in_its_cell", "nobody_listens"])
+def test_a_way_around_a_rule_gains_nothing_behind_landlock(graded_behind_landlock, name):
+    first, second = graded_behind_landlock(name, *ATTACKS[name], "def quadruple(x):\n    return 4 * x").questions
+    assert (first.score, second.score) == (0, 50) and "rules out" in first.message
+
+
+@pytest.mark.skipif(obstacle("landlock") is not None, reason="no landlock here")
+def test_files_written_between_two_looks_are_counted():
+    with Sandbox([], Limits(scratch_megabytes=16), "landlock") as sandbox, sandbox.fork(time.monotonic() + 60) as child:
+        with pytest.raises(Died, match="more than 16 MB"):
+            child.run_cell("for i in range(8):\n    open(str(i), 'wb').write(bytes(12 * 2**20))", "a cell")
+
+
+def test_a_file_that_is_gone_meanwhile_hides_no_other(tmp_path, monkeypatch):
+    class Entry:
+        def __init__(self, number):
+            self.number, self.path = number, str(tmp_path)
+
+        def is_dir(self, **_):
+            return False
+
+        def stat(self, **_):
+            if self.number == 0:
+                raise FileNotFoundError
+            return os.stat_result([0] * 10, {"st_blocks": 2})
+
+    monkeypatch.setattr(os, "scandir", lambda _: contextlib.nullcontext(map(Entry, range(4))))
+    assert written_below(str(tmp_path), 10) == (4, 3 * 1024)
 
 
 @pytest.mark.skipif(sys.version_info >= (3, 12), reason="nothing is hooked there")
@@ -168,6 +240,11 @@ def test_what_an_answer_has_in_the_cell_of_another_is_its_own(graded, double, qu
     ("def double(x):\n    import threading\n    threading.Thread(target=print).start()\n    return x + x", "", "double uses a thread"),
     ("def double(x):\n    import subprocess\n    subprocess.run(['true'])\n    return x + x", "", "double starts another program"),
     ("def double(x):\n    import os\n    if os.fork() == 0:\n        os._exit(0)\n    return x + x", "", "double forks its process"),
+    ("def double(x):\n    def f(x):\n        return x + x\n    return type(f)(f.__code__.replace(co_name='g'), f.__globals__)(x)", "", "double runs code that it makes from text"),
+    ("def double(x):\n    return tf.constant(s._call_tf_sessionrun(None, {p._as_tf_output(): tf.stack([x, x]).numpy()}, "
+     "[y._as_tf_output()], [], None)[0][1])",
+     "v1 = operator.attrgetter('compat.v1')(tf)\nwith tf.Graph().as_default():\n    p = v1.placeholder('float32', [None, None])\n"
+     f"    y = {CUMSUM}(p)\n    s = v1.__dict__['Sess' + 'ion']()\n    s._extend_graph()", "session"),
     (RIGHT, "import ctypes\nctypes.CDLL(None)", "A cell uses ctypes"),
     (RIGHT, "import autograder.inside.worker", "A cell uses the autograder's own modules"),
     ("def double(x):\n    put.put(x)\n    return got.get()", "import _thread, queue\nput, got = queue.SimpleQueue(), queue.SimpleQueue()\n"
@@ -200,3 +277,27 @@ def test_a_rule_broken_in_an_earlier_answer_is_charged_there_alone(graded):
     for double in (hidden, "@tf.function\n" + hidden):
         verdict = graded("earlier", double, "", "def quadruple(x):\n    return double(double(x))")
         assert [question.score for question in verdict.questions] == [0, 50], verdict.questions
+
+
+@pytest.mark.parametrize("double, before", [
+    ("import dataclasses, threading\n@dataclasses.dataclass\nclass K:\n    n: int = 2\n@tf.function\ndef double(x):\n"
+     "    for _ in tf.range(1):\n        x = x * K().n\n    return x", ""),
+    ("class Twice(tf.keras.layers.Layer):\n    def build(self, shape):\n        self.w = self.add_weight(shape=(), initializer='ones')\n"
+     "    def call(self, x):\n        return x + self.w * x\ndef double(x):\n    return Twice()(x)", ""),
+    ("def double(x):\n    w = tf.Variable(1.0)\n    data = tf.data.Dataset.from_generator(lambda: iter([1.0, 1.0]), "
+     "output_signature=tf.TensorSpec([])).map(lambda v: v + 0).prefetch(1)\n    for v in data:\n        with tf.GradientTape() as tape:\n"
+     "            loss = (w - v) ** 2\n        w.assign_sub(0.1 * tape.gradient(loss, w))\n    return x + w * x",
+     "for _ in tf.data.Dataset.range(3).map(lambda v: v * 2):\n    pass"),
+    ("import functools\ndef mine(f):\n    @functools.wraps(f)\n    def g(*a):\n        return f(*a)\n"
+     "    return g\n@mine\ndef double(x):\n    import copy, inspect, pickle\n    assert inspect.getsource(tf.nn.relu6)\n"
+     "    assert pickle.loads(pickle.dumps(tf.nn.relu6)) is copy.deepcopy(tf.nn.relu6)\n    return x + x", ""),
+    ("import collections, scipy.special, scipy.optimize\ndef double(x):\n    P = collections.namedtuple('P', 'a b')\n"
+     "    n = scipy.optimize.brentq(lambda v: v - 2 + 0 * scipy.special.expit(v), 0, 5)\n    return P(x, round(n, 3)).a * round(n, 3)", ""),
+    ("def double(x):\n    model = tf.keras.Sequential([Scale()])\n    model.compile('sgd', 'mse')\n"
+     "    model.fit(tf.ones((4, 1)), tf.ones((4, 1)), epochs=1, verbose=0)\n    return x + x",
+     "class Scale(tf.keras.layers.Layer):\n    def build(self, shape):\n        self.w = self.add_weight(shape=(), initializer='ones')\n"
+     "    def call(self, x):\n        return self.w * x\n"),
+])
+def test_an_honest_answer_is_left_alone(graded, double, before):
+    verdict = graded("left_alone", double, before)
+    assert (verdict.score, verdict.notes) == (100, ()), verdict
