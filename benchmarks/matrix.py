@@ -27,6 +27,7 @@ from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
+from throughput import copy_course
 
 from autograder.authoring.course import find_course
 from autograder.grading.compare import difference
@@ -112,9 +113,7 @@ def build(name: str, assignments: list[str]) -> None:
     """Build the keys in a copy of the course, one assignment after the other: a set that cannot build one says which."""
     course = PLACE / f"{name}-course"
     shutil.rmtree(course, ignore_errors=True)
-    for folder in ("solutions", "data", "assignments"):
-        shutil.copytree(ROOT / folder, course / folder, ignore=shutil.ignore_patterns("__pycache__"))
-    shutil.copy(ROOT / "course.toml", course)
+    copy_course(course)
     for assignment in assignments:
         run([PLACE / name / "bin" / "autograder", "build", assignment], course, AUTOGRADER_SECRET="the same in every set")
 

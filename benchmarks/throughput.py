@@ -96,10 +96,15 @@ def measure(folder: Path, students: int, again: int) -> dict:
     return result
 
 
-def copied_course(root: Path):
+def copy_course(root: Path) -> None:
+    """Copy what git would hand to a clone of the course, without what is generated."""
     for name in ("solutions", "data", "assignments"):
         shutil.copytree(ROOT / name, root / name, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(ROOT / "course.toml", root)
+
+
+def copied_course(root: Path):
+    copy_course(root)
     subprocess.run([str(BIN / "autograder"), "build", NAME], cwd=root, check=True, capture_output=True)
     return find_course(root)
 

@@ -97,7 +97,7 @@ def watching(forbid: Sequence[str], answer: Any = None, others: Sequence[Any] = 
     if found := bound(answer, tuple(forbid), others):
         seen.append(Use(found))
     if len(sys._current_frames()) > 1:  # also one that `threading` does not know
-        signs.add("thread")  # one that began earlier: functions called in it are not seen, operations are
+        signs.add("thread")  # one that began earlier
     with _events(whose, signs, tampered), _operations(tuple(forbid), note, tampered) as runs, \
             _calls(_codes(tuple(forbid), len(sys.modules)), runs, note, tampered, whose, signs):
         yield seen, signs
