@@ -33,6 +33,8 @@ MS_RDONLY, MS_NOSUID, MS_NODEV, MS_NOEXEC, MS_REMOUNT, MS_BIND, MS_MOVE, MS_REC,
     1, 2, 4, 8, 32, 4096, 8192, 16384, 1 << 18)
 PR_SET_PDEATHSIG, PR_SET_DUMPABLE, PR_SET_CHILD_SUBREAPER, PR_CAPBSET_DROP = 1, 4, 36, 24
 KEYCTL_JOIN_SESSION_KEYRING = 1
+MADV_COLLAPSE = 25  # Linux 6.1
+HUGE = 2**21  # bytes of a huge page
 CAPABILITY_VERSION_3 = 0x20080522
 
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -54,6 +56,17 @@ def silence() -> None:
     os.dup2(nowhere, 1)
     os.dup2(nowhere, 2)
     os.close(nowhere)
+
+
+def use_huge_pages() -> None:
+    """Put this process's own memory on huge pages, where the kernel can: a fork copies, and an end gives back, far fewer entries."""
+    with contextlib.suppress(OSError):
+        for line in Path("/proc/self/maps").read_text().splitlines():
+            addresses, modes, *_, inode = line.split()[:5]
+            if inode == "0" and modes.startswith("rw"):
+                start, end = (int(address, 16) for address in addresses.split("-"))
+                for place in range(-(-start // HUGE) * HUGE, end - HUGE + 1, HUGE):
+                    _libc.madvise(ctypes.c_void_p(place), ctypes.c_size_t(HUGE), MADV_COLLAPSE)  # refused where it is not to be had
 
 
 def leave_root() -> None:

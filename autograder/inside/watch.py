@@ -94,12 +94,13 @@ def watching(forbid: Sequence[str], answer: Any = None, others: Sequence[Any] = 
         if len(seen) < MAX_SEEN:
             seen.append(Use(TAMPERING + what))
 
-    if found := bound(answer, tuple(forbid), others):
+    sought = _sought(tuple(forbid))
+    if found := bound(answer, sought.names, others):
         seen.append(Use(found))
     if len(sys._current_frames()) > 1:  # also one that `threading` does not know
         signs.add("thread")  # one that began earlier
     with _events(whose, signs, tampered), _operations(tuple(forbid), note, tampered) as runs, \
-            _calls(_codes(tuple(forbid), len(sys.modules)), runs, note, tampered, whose, signs):
+            _calls(sought.codes, runs, note, tampered, whose, signs):
         yield seen, signs
     if _thread._count():
         signs.add("thread")  # begun earlier, too, but not yet at work when we looked
@@ -170,9 +171,8 @@ def seal(*modules: types.ModuleType) -> Callable[[], str | None]:
 # ---------------------------------------------------------------------------------------------------- before it runs
 
 
-def bound(answer: Any, forbid: tuple[str, ...], others: Sequence[Any] = ()) -> str | None:
-    """What an answer is, or is bound to, that its question forbids; None for one of a student's own making."""
-    names = _names(forbid, len(sys.modules))
+def bound(answer: Any, names: dict[int, tuple[str, Any]], others: Sequence[Any] = ()) -> str | None:
+    """What an answer is, or is bound to, among `names` of what its question forbids; None for one of a student's own making."""
     for thing in _reached(answer, {id(other) for other in others}):
         if type(thing) is types.BuiltinFunctionType and thing.__name__ in dict(RUN):
             return TAMPERING + thing.__name__  # kept from before the look at it
@@ -183,19 +183,6 @@ def bound(answer: Any, forbid: tuple[str, ...], others: Sequence[Any] = ()) -> s
     if callable(thing) and str(kind.__module__).split(".")[0] in LIBRARIES:
         return f"{LIBRARY}{kind.__module__}.{kind.__qualname__}"
     return None
-
-
-@functools.lru_cache(maxsize=16)
-def _names(forbid: tuple[str, ...], modules: int) -> dict[int, tuple[str, Any]]:
-    """By id, the public name of every callable that the patterns match among what is loaded: so many `modules`; and what it is,
-    for an id stands for what still exists."""
-    names: dict[int, tuple[str, Any]] = {}
-    for pattern in forbid:
-        for name, thing in _named(pattern):
-            if callable(thing):
-                for callee in (thing, inspect.unwrap(thing)):
-                    names.setdefault(id(callee), (name, callee))
-    return names
 
 
 def _inner(thing: Any) -> Any:
@@ -307,7 +294,7 @@ def _operations(forbid: tuple[str, ...], note: Callable, tampered: Callable) -> 
 
     functions, is_function = context.context().list_function_names, context.context().has_function
     watched = _watched(forbid)
-    harmless: set[str] = set()  # operation types that are allowed whatever they are given: nearly all, and one look is enough
+    harmless = _harmless(forbid)
     there = functions()
     unseen = there - watched
     mapped = [name for name in unseen if MAPPED in name]
@@ -327,7 +314,7 @@ def _operations(forbid: tuple[str, ...], note: Callable, tampered: Callable) -> 
         return known[kind]
 
     def look(kind: Any, values: Iterator[Any]) -> None:
-        if type(kind) is str and kind in harmless:
+        if type(kind) is str and kind in harmless and not is_function(kind):
             return
         names = [kind, *(item for value in values for item in (value if type(value) in (list, tuple) else [value]))]
         for number, name in enumerate(names):
@@ -418,6 +405,12 @@ def _watched(forbid: tuple[str, ...]) -> set[str]:
 @functools.lru_cache(maxsize=100)
 def _met(forbid: tuple[str, ...]) -> set[str]:
     """Fills with the forbidden operation types that were looked at, whoever ran them."""
+    return set()
+
+
+@functools.lru_cache(maxsize=100)
+def _harmless(forbid: tuple[str, ...]) -> set[str]:
+    """Fills with operation types that are allowed whatever they are given: nearly all are, and one look is enough."""
     return set()
 
 
@@ -597,30 +590,25 @@ def _listening() -> list[Callable[[str, tuple, FrameType], None]]:
     return listening
 
 
-@functools.lru_cache(maxsize=16)
-def _codes(forbid: tuple[str, ...], modules: int) -> dict[CodeType, str]:
-    """The code of every function and method that the patterns name, with its public name, among what is loaded."""
-    codes: dict[CodeType, str] = {}
-    for pattern in forbid:
-        codes = {**_code_named(_named(pattern)), **_first_codes(pattern), **codes}
-    return codes
+class _Sought(NamedTuple):
+    """What patterns name.
+
+    Attributes:
+        names: by id, the public name of every callable; and what it is, for an id stands for what still exists.
+        codes: the code of every function, and method of a class, with its public name.
+    """
+
+    names: dict[int, tuple[str, Any]]
+    codes: dict[CodeType, str]
 
 
-@functools.cache
-def _first_codes(pattern: str) -> dict[CodeType, str]:
-    """That which a pattern named at first: who says later that a function wraps another hides nothing."""
-    return _code_named(_named(pattern))
+class _Member(NamedTuple):
+    """What has a public name: `owner.attribute` is `thing`."""
 
-
-def _code_named(named: list[tuple[str, object]]) -> dict[CodeType, str]:
-    codes: dict[CodeType, str] = {}
-    for name, thing in named:
-        members = [vars(thing)[method] for method in METHODS if method in vars(thing)] if inspect.isclass(thing) else [thing]
-        for member in members:
-            function = inspect.unwrap(member) if callable(member) else member
-            if isinstance(function, types.FunctionType):
-                codes.setdefault(_saying(function), name)
-    return codes
+    name: str
+    owner: Any
+    attribute: str
+    thing: Any
 
 
 def prepare(forbid: Sequence[str]) -> None:
@@ -631,32 +619,77 @@ def prepare(forbid: Sequence[str]) -> None:
             importlib.import_module(name)
     _gates()
     _odd()
-    _codes(tuple(forbid), len(sys.modules))
+    for pattern in forbid:
+        _first(pattern)
 
 
-def _named(pattern: str) -> list[tuple[str, object]]:
-    """What a pattern names, now and when it was first asked for: who has given a name away may have kept what it named."""
-    return [] if pattern.startswith(OPERATIONS) else [*_first(pattern), *expand(pattern)]
+def _sought(forbid: tuple[str, ...]) -> _Sought:
+    """What patterns name, now and when each was first asked for: who has given a name away may have kept what it named."""
+    found = _at_first(forbid)
+    if changed := [pattern for pattern in forbid if _changed(pattern)]:
+        now = _all_of([_sought_in(expand(pattern)) for pattern in changed])
+        found = _all_of([found, now])
+    return found
+
+
+@functools.lru_cache(maxsize=16)
+def _at_first(forbid: tuple[str, ...]) -> _Sought:
+    return _all_of([_first(pattern)[1] for pattern in forbid])
 
 
 @functools.cache
-def _first(pattern: str) -> list[tuple[str, object]]:
-    return expand(pattern)
+def _first(pattern: str) -> tuple[list[_Member], _Sought]:
+    members = expand(pattern)
+    return members, _sought_in(members)
 
 
-def expand(pattern: str) -> list[tuple[str, object]]:
-    """Public names that a pattern matches, with what they are; only modules that are loaded are looked into."""
+def _changed(pattern: str) -> bool:
+    """Does a pattern name something else than at first: something loaded since, or put in the place of what it named?"""
+    members = _first(pattern)[0]
+    try:
+        return any(getattr(owner, attribute) is not thing for _, owner, attribute, thing in members) if members else True
+    except Exception:  # what is there no more
+        return True
+
+
+def _all_of(parts: list[_Sought]) -> _Sought:
+    """Those of all; where two give a name to the same thing, the earlier one's."""
+    names, codes = {}, {}
+    for part in reversed(parts):
+        names |= part.names
+        codes |= part.codes
+    return _Sought(names, codes)
+
+
+def _sought_in(members: list[_Member]) -> _Sought:
+    sought = _Sought({}, {})
+    for name, _, _, thing in members:
+        if callable(thing):
+            for callee in (thing, inspect.unwrap(thing)):
+                sought.names.setdefault(id(callee), (name, callee))
+        kinds = [vars(thing)[method] for method in METHODS if method in vars(thing)] if inspect.isclass(thing) else [thing]
+        for kind in kinds:
+            function = inspect.unwrap(kind) if callable(kind) else kind
+            if isinstance(function, types.FunctionType):
+                sought.codes.setdefault(_saying(function), name)
+    return sought
+
+
+def expand(pattern: str) -> list[_Member]:
+    """What a pattern names; only modules that are loaded are looked into."""
+    if pattern.startswith(OPERATIONS):
+        return []
     head, *parts = pattern.split(".")
-    found = [(head, sys.modules.get(ROOTS.get(head, head)))]
+    found = [_Member(head, None, "", sys.modules.get(ROOTS.get(head, head)))]
     for part in parts:
         step = []
-        for name, thing in found:
+        for name, _, _, thing in found:
             if thing is None:
                 continue
             names = [part] if not any(mark in part for mark in "*?[") else \
                 [member for member in dir(thing) if not member.startswith("_") and fnmatch.fnmatchcase(member, part)]
             for member in names:
                 with contextlib.suppress(Exception):  # lazily loaded members can fail
-                    step.append((f"{name}.{member}", getattr(thing, member)))
+                    step.append(_Member(f"{name}.{member}", thing, member, getattr(thing, member)))
         found = step
-    return [(name, thing) for name, thing in found if name not in NEVER]
+    return [member for member in found if member.name not in NEVER]

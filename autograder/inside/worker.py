@@ -166,6 +166,7 @@ def _warm_up(forbid: list[str]):
     # No operation may run here: TensorFlow's threads would not survive the fork.
     gc.freeze()  # keeps the children from copying these pages when they collect
     gc.enable()
+    confine.use_huge_pages()
     return shell
 
 
