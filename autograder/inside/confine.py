@@ -24,8 +24,8 @@ SCRATCH = "/scratch"  # where a submission runs under bubblewrap
 MAX_FILES = 20_000  # that a submission may write, directories included
 RELEASE = "/release"  # what the assignment ships, read-only
 NOBODY = 65534
-STATUS = struct.Struct("<iI")  # one of the next three, with a process id or an exit status
-STARTED, ENDED, FAILED = 1, 2, 3
+STATUS = struct.Struct("<iI")  # one of the next two, with an exit status
+ENDED, FAILED = 1, 2
 
 CLONE_NEWNS, CLONE_NEWCGROUP, CLONE_NEWUTS, CLONE_NEWIPC, CLONE_NEWUSER, CLONE_NEWPID, CLONE_NEWNET = (
     0x20000, 0x2000000, 0x4000000, 0x8000000, 0x10000000, 0x20000000, 0x40000000)
@@ -38,6 +38,7 @@ HUGE = 2**21  # bytes of a huge page
 CAPABILITY_VERSION_3 = 0x20080522
 
 _libc = ctypes.CDLL(None, use_errno=True)
+_python = ctypes.PyDLL(None, use_errno=True)  # a call during which no other thread may run, for a fork of our own
 
 
 class Confinement(RuntimeError):
@@ -59,14 +60,14 @@ def silence() -> None:
 
 
 def use_huge_pages() -> None:
-    """Put this process's own memory on huge pages, where the kernel can: a fork copies, and an end gives back, far fewer entries."""
+    """Put this process's own memory on huge pages, where the kernel can: a fork then copies far fewer entries."""
     with contextlib.suppress(OSError):
         for line in Path("/proc/self/maps").read_text().splitlines():
             addresses, modes, *_, inode = line.split()[:5]
             if inode == "0" and modes.startswith("rw"):
                 start, end = (int(address, 16) for address in addresses.split("-"))
                 for place in range(-(-start // HUGE) * HUGE, end - HUGE + 1, HUGE):
-                    _libc.madvise(ctypes.c_void_p(place), ctypes.c_size_t(HUGE), MADV_COLLAPSE)  # refused where it is not to be had
+                    _libc.madvise(ctypes.c_void_p(place), ctypes.c_size_t(HUGE), MADV_COLLAPSE)  # or it is refused
 
 
 def leave_root() -> None:
@@ -93,22 +94,28 @@ def fork_confined(run: Callable[[], None], limits: dict) -> tuple[int, int]:
         The process id of the namespaces' first process, whose end is the end of everything in them, and a descriptor from
         which `ended` reads how `run`'s process ended.
     Raises:
-        Confinement: a wall could not be put up.
+        Confinement: there are no such namespaces.
     """
     status, theirs = os.pipe()
-    pid = os.fork()
-    if pid == 0:
+    user, group = os.getuid(), os.getgid()  # within, nobody has a number before they are written
+    first = _clone(CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWUTS
+                   | CLONE_NEWNET)  # in which nothing is connected, not even to itself
+    if first == 0:
         os.close(status)
-        _outermost(run, limits, theirs)  # does not return
+        _first_process(run, limits, user, group, theirs)  # does not return
     os.close(theirs)
-    os.waitpid(pid, 0)
-    message = os.read(status, STATUS.size)
-    kind, init = STATUS.unpack(message) if len(message) == STATUS.size else (FAILED, 0)
-    if kind == FAILED:
-        reason = os.read(status, 400).decode("utf-8", "replace")
+    if first < 0:
         os.close(status)
-        raise Confinement(reason or "the first process of the namespaces died")
-    return init, status
+        raise Confinement(f"new namespaces: {os.strerror(ctypes.get_errno())}")
+    return first, status
+
+
+def _clone(namespaces: int) -> int:
+    """Fork into new namespaces: to fork and unshare them would take one more copy of a large process.
+
+    Python knows nothing of this fork: its child may only do what needs no thread, and fork again.
+    """
+    return _python.syscall(seccomp.here(seccomp.CLONE), namespaces | signal.SIGCHLD, None, None, None, None)
 
 
 def ended(status: int) -> int | None:
@@ -128,19 +135,13 @@ def ended(status: int) -> int | None:
     return None
 
 
-def _outermost(run, limits: dict, status: int) -> None:
+def _first_process(run, limits: dict, user: int, group: int, status: int) -> None:
+    """PID 1: put up the walls, start the worker, reap what is orphaned, say how the worker ended, end everything by ending."""
     try:
-        uid, gid = os.getuid(), os.getgid()
-        _check(_libc.unshare(CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWUTS
-                             | CLONE_NEWNET), "new namespaces")  # in which nothing is connected, not even to itself
-        _libc.unshare(CLONE_NEWCGROUP)  # where possible
         _write("/proc/self/setgroups", "deny")
-        _write("/proc/self/uid_map", f"1000 {uid} 1")
-        _write("/proc/self/gid_map", f"1000 {gid} 1")
-        init = os.fork()
-        if init:
-            os.write(status, STATUS.pack(STARTED, init))
-            os._exit(0)  # the warm parent adopts the first process
+        _write("/proc/self/uid_map", f"1000 {user} 1")
+        _write("/proc/self/gid_map", f"1000 {group} 1")
+        _libc.unshare(CLONE_NEWCGROUP)  # where possible
         _walls(limits)
         worker = os.fork()
     except (OSError, Confinement) as error:
@@ -149,11 +150,6 @@ def _outermost(run, limits: dict, status: int) -> None:
     if worker == 0:
         os.close(status)
         run()  # does not return
-    _first_process(worker, status)
-
-
-def _first_process(worker: int, status: int) -> None:
-    """PID 1: reap what is orphaned, say how the worker ended, and end everything by ending."""
     close_descriptors(keep={status})
     _libc.prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)  # nothing in here may trace it
     while True:

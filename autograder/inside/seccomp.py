@@ -104,8 +104,13 @@ def load(alone: bool, signals_to: int | None = None) -> None:
 
 def number_here(group: str, name: str) -> int:
     """The number of one of the calls of `REFUSED` on this machine; -1, which no call has, where its calls are not known."""
+    return here(REFUSED[group][name])
+
+
+def here(numbers: tuple[int | None, ...]) -> int:
+    """Which of a call's numbers is this machine's; -1, which no call has, where its calls are not known."""
     machine = platform.machine()
-    return _number(REFUSED[group][name], machine) if machine in ARCHITECTURES else -1
+    return _number(numbers, machine) if machine in ARCHITECTURES else -1
 
 
 def _number(numbers: tuple[int | None, ...], machine: str) -> int | None:

@@ -296,18 +296,19 @@ def test_names_of_students_lead_nowhere(course, tmp_path):
 # ---------------------------------------------------------------------------------------------------- as an ordinary user
 
 
-@pytest.mark.parametrize("which", [pytest.param("not corpus", marks=pytest.mark.long), pytest.param("corpus", marks=pytest.mark.corpus)])
+@pytest.mark.parametrize("what", [pytest.param("walls", marks=pytest.mark.long), pytest.param("attacks", marks=pytest.mark.corpus)])
 @pytest.mark.skipif(os.getuid() != 0, reason="the suite runs as an ordinary user already")
 @pytest.mark.skipif(ORDINARY, reason="this is the run as an ordinary user")
 @pytest.mark.skipif(shutil.which("unshare") is None or shutil.which("setpriv") is None, reason="needs unshare and setpriv of util-linux")
-def test_everything_above_holds_for_an_ordinary_user(which, request):
+def test_everything_above_holds_for_an_ordinary_user(what, request):
     shared = Path(tempfile.mkdtemp(prefix="ordinary-"))  # not pytest's, which every other run of pytest closes to other users
     request.addfinalizer(lambda: shutil.rmtree(shared, ignore_errors=True))
     shared.chmod(0o777)
     script = open_closed_parents([Path(sys.base_prefix), Path(sys.prefix), ROOT, *map(Path, sys.path)])
-    command = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "--bounding-set=-all", sys.executable, "-m", "pytest",
-               "-p", "no:cacheprovider", "-p", "no:xdist", "--basetemp", str(shared / "pytest"), str(Path(__file__)),
-               str(ROOT / "tests" / "test_confine.py"), "-k", "not (test_attacks and landlock)", "-m", which]  # its walls: test_confine
+    file = {"walls": ROOT / "tests" / "test_confine.py", "attacks": Path(__file__)}[what]
+    command = ["setpriv", "--reuid=4711", "--regid=4711", "--clear-groups", "--bounding-set=-all", sys.executable, "-m", "pytest",
+               "-p", "no:cacheprovider", "-p", "no:xdist", "--basetemp", str(shared / "pytest"), str(file),
+               "-k", "not (test_attacks and landlock)"]  # whose walls test_confine tries
     done = subprocess.run(["unshare", "--mount", "sh", "-c", f"{script}\ncd {ROOT}\nexec \"$@\"", "sh", *command], text=True,
                           capture_output=True, timeout=900,
                           env={**os.environ, "HOME": str(shared), "TMPDIR": str(shared), "KIT_ORDINARY_USER": "1",
