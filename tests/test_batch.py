@@ -1,6 +1,7 @@
 """A class is graded once: what has not changed is not run again, what was interrupted goes on, and nothing is lost."""
 
 import dataclasses
+import io
 import json
 import os
 import signal
@@ -11,12 +12,14 @@ from pathlib import Path
 
 import nbformat
 import pytest
-from conftest import TINY_QUESTIONS, write_tiny
+from conftest import TINY_QUESTIONS, autograder, write_tiny
+from rich.console import Console
 
 from autograder.authoring import samples
 from autograder.authoring.build import build
 from autograder.authoring.lesson import read_lesson, solved_notebook
 from autograder.authoring.question import load_questions
+from autograder.commands.instructor import by_size
 from autograder.grading import batch
 from autograder.grading.batch import Job, find_submissions, grade_all
 from autograder.grading.cache import question_digests
@@ -243,3 +246,55 @@ def test_an_isolation_that_is_not_there_is_refused_and_unknown_ones_named(course
     said = subprocess.run([sys.executable, "-m", "autograder", "doctor"], cwd=course.root, capture_output=True, text=True, env=without)
     assert said.returncode == 0 and "install the package" in " ".join(said.stdout.split()) and "process" in said.stdout
     assert f"TensorFlow {key.versions['tensorflow']}" in said.stdout and said.stderr.count("computed with TensorFlow 1.0.0") == 1
+
+
+# ---------------------------------------------------------------------------------------------------- graded again
+
+
+def test_whose_points_changed_is_printed_and_stands_in_the_json_and_others_stay(course, warm):
+    a_class(course, ("ada", "bob", "cy"))
+    place = course.root / "build" / "results" / f"{NAME}.json"
+
+    def run(*arguments):
+        done = autograder("grade", NAME, "--no-gradebook", "--jobs", 1, *arguments, cwd=course.root)
+        data = json.loads(place.read_text())
+        return done, data["changes"], {submission["student"]: submission["score"] for submission in data["submissions"]}
+
+    done, changes, scores = run()
+    assert (done.returncode, changes, scores) == (0, [], {"ada": 100, "bob": 100, "cy": 100})
+    for student in ("ada", "bob"):
+        notebook = course.root / "submitted" / student / NAME / "doubling.ipynb"
+        notebook.write_text(notebook.read_text().replace("return 2 * x", "return 3 * x"))
+    done, changes, scores = run("--student", "bob")
+    lost = scores["bob"]
+    assert scores == {"ada": 100, "bob": lost, "cy": 100} and lost < 100
+    assert [(change["student"], change["before"], change["after"]) for change in changes] == [("bob", 100, lost)]
+    assert changes[0]["questions"]["double"] == [50, 0]
+    assert "other points than before: 1" in done.stdout and f"{lost - 100:+d}" in done.stdout and "double 50 → 0" in done.stdout
+    assert "3 submissions" not in done.stdout and "ada" not in done.stdout
+    done, changes, scores = run()
+    assert [change["student"] for change in changes] == ["ada"] and scores == {"ada": lost, "bob": lost, "cy": 100}
+    done, changes, scores = run("--quiet")
+    assert not changes and "other points" not in done.stdout and "ada" not in done.stdout
+    done, *_ = run("--student", "bob", "--student", "dan\x1b")
+    assert done.returncode == 2 and "expected students" in done.stderr and "dan" in done.stderr and "\x1b" not in done.stderr
+    place.write_text('{"submissions": 3}')
+    done, changes, scores = run()
+    assert done.returncode == 0 and not changes and len(scores) == 3 and "no results to compare with" in done.stderr
+
+
+def test_a_large_class_is_shown_at_a_glance(course, warm):
+    handed_in = a_class(course, ("ada", "bob"))
+    (course.root / "submitted" / "cy" / NAME).mkdir(parents=True)
+    (course.root / "submitted" / "cy" / NAME / "doubling.ipynb").write_text("no notebook")
+    verdicts = [*grade_all(handed_in, job(course)), *grade_all([("cy", course.root / "submitted" / "cy" / NAME)], job(course))]
+    class_of = [dataclasses.replace(verdict, student=f"{verdict.student}-{number}") for number in range(25) for verdict in verdicts]
+    console = Console(width=80, file=io.StringIO(), color_system=None)
+    console.print(by_size(class_of, load(course.key(NAME)), console.width))
+    lines = console.file.getvalue().splitlines()
+    assert max(map(len, lines)) <= 80 and len(lines) < 60
+    assert next(line for line in lines if line.strip().startswith("100")).split()[:2] == ["100", "50"]
+    assert "to look at: 25" in "\n".join(lines) and "and 5 more: --full shows everyone" in lines[-2]
+    assert sum(line.startswith("cy-") for line in lines) == 20 and not any(line.startswith("ada-") for line in lines)
+    console.print(by_size(class_of[:60], load(course.key(NAME)), console.width))
+    assert "ada-19" in console.file.getvalue()

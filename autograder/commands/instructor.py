@@ -6,11 +6,12 @@ import json
 import logging
 import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.console import Group
 from rich.progress import Progress
 from rich.table import Table
 from rich.text import Text
@@ -24,12 +25,15 @@ from autograder.grading.key import Key, KeyFileError, load
 from autograder.grading.submission import printable
 from autograder.grading.verdict import Status, Verdict
 from autograder.grading.versions import WORDS, installed, notice
+from autograder.report.changes import changes, changes_table
 from autograder.report.html import student_page
 from autograder.report.json import results
-from autograder.report.terminal import class_table
+from autograder.report.terminal import class_summary, class_table
 from autograder.sandbox.isolation import LEVELS, choose, findings, obstacle, weaker
 from autograder.sandbox.sandbox import Limits
 from autograder.student.check import EXAMPLES
+
+SMALL = 60  # submissions of which each has a line in the table
 
 
 def grade(
@@ -39,6 +43,10 @@ def grade(
     isolation: Annotated[str, typer.Option(help="Walls around student code: auto, bubblewrap, landlock or process.")] = "auto",
     fresh: Annotated[bool, typer.Option("--fresh", help="Grade again what the cache knows.")] = False,
     gradebook: Annotated[bool, typer.Option(help="Record the results in nbgrader's gradebook, too.")] = True,
+    student: Annotated[list[str], typer.Option(help="Grade only this student; can be given more than once. Everybody else's "
+                                                    "results stay as they are.")] = (),
+    full: Annotated[bool, typer.Option("--full", help=f"A line for every student, also above {SMALL}.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", help="No table, and no bar.")] = False,
     json_file: Annotated[Path | None, typer.Option(
         "--json", help="Where to write the results (default build/results/ASSIGNMENT.json).")] = None,
     reports: Annotated[Path | None, typer.Option(
@@ -55,7 +63,8 @@ def grade(
     json_file = json_file or course.root / "build" / "results" / f"{assignment}.json"
     reports = reports or course.root / "build" / "reports" / assignment
     job = job_of(course, answer_key, course.limits, isolation, course.cache(assignment))
-    verdicts = grade_class(job, submissions, jobs, json_file, reports)
+    table = None if quiet else class_table if full else by_size
+    verdicts = grade_class(job, submissions, jobs, json_file, reports, student, table)
     out.print(f"results: {short_path(json_file)}\nreports: {short_path(reports)}/STUDENT.html\n", soft_wrap=True)
     if gradebook:
         with err.status("Recording in nbgrader's gradebook …"):
@@ -79,33 +88,77 @@ def job_of(course: Course, answer_key: Key, limits: Limits, isolation: str, cach
                (course.root,), cache)
 
 
-def grade_class(job: Job, submissions: Path, jobs: int, json_file: Path, reports: Path) -> list[Verdict]:
-    """Grade a directory of submissions, print the table, write the JSON and a page per student: after Ctrl-C, none of it."""
+def grade_class(job: Job, submissions: Path, jobs: int, json_file: Path, reports: Path, only: Sequence[str] = (),
+                table: Callable[[list[Verdict], Key, int], Group] | None = class_table) -> list[Verdict]:
+    """Grade a directory of submissions, print the table, write the JSON and a page per student: after Ctrl-C, none of it.
+
+    Args:
+        only: students to grade; everybody, when it names none.
+        table: what shows the verdicts; None for a quiet run.
+    """
     assignment = job.key.assignment
     handed_in, absent = find_submissions(submissions, assignment)
     if not handed_in:
         raise CourseError(f"expected {submissions}/STUDENT/{assignment}/; found no submission there")
+    if unknown := sorted(set(only) - {student for student, _ in handed_in}):
+        raise CourseError(f"expected students with a directory {submissions}/STUDENT/{assignment}/. "
+                          f"Received: {', '.join(map(printable, unknown))}")
+    handed_in = [item for item in handed_in if not only or item[0] in only]
     if lacks := weaker(choose(job.isolation)):
         err.print(f"[yellow]{lacks} Run `autograder doctor` for more.", soft_wrap=True)
     if differ := notice(job.key.versions, installed()):
         err.print(f"[yellow]{differ} Run `autograder build {assignment}` to compute them with these.", soft_wrap=True)
-    with progress_bar() as progress:
+    with progress_bar(hidden=table is None) as progress:
         verdicts = grade_all(handed_in, job, jobs, *bar_of_class(progress, len(handed_in)))
     if len(verdicts) < len(handed_in):  # earlier results are whole, and stay
         kept = " What was graded is kept: the same command goes on from there." if job.cache else ""
         err.print(f"[yellow]stopped: {len(handed_in) - len(verdicts)} of {len(handed_in)} submissions are not graded.{kept}",
                   soft_wrap=True)
         raise typer.Exit(INTERRUPTED)
-    with atomic(json_file) as file:
-        file.write(json.dumps(results(verdicts, job.key), indent=1, ensure_ascii=False).encode() + b"\n")
+    changed = write_results(results(verdicts, job.key), json_file, others=bool(only))
     for verdict in verdicts:
         with atomic(reports / f"{verdict.student}.html") as file:
             file.write(student_page(verdict, assignment).encode())
-    out.print(class_table(verdicts, job.key, out.width))
-    if absent:
+    if table:
+        out.print(table(verdicts, job.key, out.width))
+    if table and absent and not only:
         names = ", ".join(absent[:10]) + (f" and {len(absent) - 10} more" if len(absent) > 10 else "")
         out.print(Text(f"no directory {assignment}: {names}", style="bright_black"))
+    if changed:
+        out.print(changes_table(changed, out.width))
     return verdicts
+
+
+def by_size(verdicts: list[Verdict], key: Key, width: int) -> Group:
+    """A line for every student of a small class, a large one at a glance."""
+    return (class_table if len(verdicts) <= SMALL else class_summary)(verdicts, key, width)
+
+
+def write_results(data: dict, json_file: Path, others: bool) -> list[dict]:
+    """Write an assignment's results, with what is different from those that the file held.
+
+    Args:
+        others: keep what the file says of students who are not in `data`.
+    Returns:
+        Whose points have changed; see `changes`.
+    """
+    try:
+        earlier = json.loads(json_file.read_bytes())
+        data["changes"] = changes(earlier, data)
+        if others:
+            new = {submission["student"] for submission in data["submissions"]}
+            kept = [submission for submission in earlier["submissions"] if submission["student"] not in new]
+            if kept and earlier["key"] != data["key"]:
+                err.print(f"[yellow]the results of {len(kept)} others are of an earlier key: without --student all are graded.")
+            data["submissions"] = sorted([*kept, *data["submissions"]], key=lambda submission: submission["student"])
+    except FileNotFoundError:
+        data["changes"] = []
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        err.print(f"[yellow]{short_path(json_file)} held no results to compare with: it is replaced.", soft_wrap=True)
+        data["changes"] = []
+    with atomic(json_file) as file:
+        file.write(json.dumps(data, indent=1, ensure_ascii=False).encode() + b"\n")
+    return data["changes"]
 
 
 def bar_of_class(progress: Progress, total: int) -> tuple[Callable[[Verdict], None], Callable[[str], None]]:

@@ -13,12 +13,12 @@ err = Console(stderr=True, highlight=False)
 INTERRUPTED = 130  # the exit status after Ctrl-C
 
 
-def progress_bar() -> Progress:
+def progress_bar(hidden: bool = False) -> Progress:
     """A bar that names what it waits for, and is gone when it is done."""
     # A narrow bar: in 80 columns there has to be room for what is waited for. In a log there is nothing to move.
     return Progress(SpinnerColumn(), TextColumn("{task.description}", markup=False), BarColumn(bar_width=12),
                     MofNCompleteColumn(), TimeRemainingColumn(compact=True), console=err, transient=True,
-                    disable=not err.is_terminal)
+                    disable=hidden or not err.is_terminal)
 
 
 def fail(error: Exception, status: int) -> NoReturn:

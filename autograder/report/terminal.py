@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import textwrap
+from collections import Counter
 
 from rich.console import Group
 from rich.table import Table
@@ -15,6 +16,8 @@ from autograder.report.json import isolation_of
 
 COLOURS = {"passed": "green", "partial": "yellow", "failed": "red", "missing": "bright_black", "crashed": "magenta",
            "timeout": "magenta", "ungraded": "bold red", "manual": "cyan"}
+TENTHS = 10
+MOST_SHOWN = 20  # students in a short table
 SIGNS = {"missing": "·", "crashed": "✗", "timeout": "∞", "ungraded": "?", "manual": "✎"}
 
 
@@ -45,6 +48,42 @@ def class_table(verdicts: list[Verdict], key: Key, width: int) -> Group:
     legend = textwrap.fill(legend, width, break_long_words=False, break_on_hyphens=False).replace("\xa0", " ")
     signs = "· not written   ✗ crashed   ∞ too slow" + ("   ✎ graded by hand" if key.written else "")
     return Group(table, Text(legend), Text(f"{signs}\n{_footer(verdicts)}", style="bright_black"))
+
+
+def class_summary(verdicts: list[Verdict], key: Key, width: int) -> Group:
+    """A large class at a glance: how many have how many points, and who needs a look.
+
+    Args:
+        width: of the terminal in characters.
+    """
+    automatic = sum(question.max_score for question in key.questions)
+    scores = [verdict.score for verdict in verdicts if verdict.status == "graded" and verdict.score is not None]
+    found = Counter(min(score * TENTHS // automatic, TENTHS) for score in scores)
+    table = Table(title=f"{key.assignment} · {len(verdicts)} submissions", title_justify="left", title_style="bold",
+                  header_style="bold", pad_edge=False, box=None, padding=(0, 1))
+    for name, justify in (("points", "right"), ("students", "right"), ("", "left")):
+        table.add_column(name, justify=justify, no_wrap=True)
+    longest = max(found.values(), default=1)
+    for tenth in range(TENTHS, -1, -1):
+        low, high = -(-tenth * automatic // TENTHS), -(-(tenth + 1) * automatic // TENTHS) - 1
+        bar = "█" * round(found[tenth] / longest * max(width - 30, 10))
+        table.add_row(str(automatic) if tenth == TENTHS else f"{low} to {high}", str(found[tenth] or ""),
+                      Text(bar, style="green" if tenth == TENTHS else "blue"))
+    odd = [verdict for verdict in verdicts if verdict.error or verdict.notes or verdict.score is None]
+    looks = Table(title=f"to look at: {len(odd)}", title_justify="left", title_style="bold", pad_edge=False, box=None,
+                  show_header=False, padding=(0, 1))
+    names = min(max(10, width // 3), max((len(printable(verdict.student)) for verdict in odd), default=0))
+    for space, justify in ((names, "left"), (7, "right"), (width - names - 12, "left")):
+        looks.add_column(no_wrap=True, overflow="ellipsis", width=space, justify=justify)
+    for verdict in sorted(odd, key=lambda verdict: (verdict.score is not None, not verdict.error))[:MOST_SHOWN]:
+        looks.add_row(Text(printable(verdict.student)), _score(verdict), Text(verdict.error or (*verdict.notes, "")[0]))
+    more = and_more(len(odd), "--full shows everyone")
+    return Group(table, *([Text(), looks, *more] if odd else []), Text(_footer(verdicts), style="bright_black"))
+
+
+def and_more(there: int, where: str) -> list[Text]:
+    """A line that says how many a short table leaves out, where it does."""
+    return [Text(f"and {there - MOST_SHOWN} more: {where}", style="bright_black")] if there > MOST_SHOWN else []
 
 
 def verdict_table(verdict: Verdict, title: str) -> Group:
