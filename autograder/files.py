@@ -1,11 +1,28 @@
-"""Files written whole or not at all, and files of strangers read with care."""
+"""Files written whole or not at all, scratch directories, and files of strangers read with care.
+
+What is being written, and a directory in use, is locked by the process that has it. What a killed run has left is not: the next
+run that comes by removes it.
+"""
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import os
+import shutil
 import stat
 import tempfile
+import time
 from pathlib import Path
+
+try:
+    import fcntl
+except ImportError:  # Windows, where students may check: nothing is locked, and nothing removed
+    fcntl = None
+
+PART = ".part"  # ends the name of a file that is being written
+SCRATCH = "autograder-run-"  # begins the name of a scratch directory
+STALE_SECONDS = 60  # what is younger may be about to be locked
 
 
 class NotRegular(OSError):
@@ -20,17 +37,80 @@ class atomic:
 
     def __enter__(self):
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor, self.name = tempfile.mkstemp(prefix=f".{self.path.name}.", dir=self.path.parent)  # mode 0600
+        _remove_leftovers(self.path.parent.resolve(), f".*{PART}")
+        descriptor, self.name = tempfile.mkstemp(prefix=f".{self.path.name}.", suffix=PART, dir=self.path.parent)  # mode 0600
+        _lock(descriptor)
         self.file = os.fdopen(descriptor, "wb")
         return self.file
 
     def __exit__(self, kind, *_):
-        self.file.close()
         if kind is None:
+            self.file.flush()
             os.chmod(self.name, self.mode)
             os.replace(self.name, self.path)
         else:
             os.unlink(self.name)
+        self.file.close()
+
+
+class Scratch:
+    """A temporary directory; use it as a context manager, which gives its path, or `remove` it."""
+
+    def __init__(self):
+        _remove_leftovers(Path(tempfile.gettempdir()), f"{SCRATCH}*")
+        self.path = tempfile.mkdtemp(prefix=SCRATCH)
+        self._lock = os.open(self.path, os.O_RDONLY)
+        _lock(self._lock)
+
+    def __enter__(self) -> str:
+        return self.path
+
+    def __exit__(self, *_):
+        self.remove()
+
+    def remove(self) -> None:
+        """Remove it, with all that is in it."""
+        remove_tree(self.path)
+        os.close(self._lock)
+
+
+def remove_tree(folder: str | Path) -> None:
+    """Delete a directory whatever modes its owner gave what is in it."""
+
+    def retry(function, path, _):
+        with contextlib.suppress(OSError):
+            os.chmod(os.path.dirname(path), stat.S_IRWXU)
+            if not os.path.islink(path):
+                os.chmod(path, stat.S_IRWXU)
+            function(path)
+
+    shutil.rmtree(folder, onerror=retry)
+
+
+def _lock(descriptor: int) -> None:
+    """Until the descriptor is closed, by whatever end of this process. Where there are no locks, nothing is ever removed."""
+    if fcntl:
+        with contextlib.suppress(OSError):
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+@functools.cache
+def _remove_leftovers(folder: Path, pattern: str) -> None:
+    """Remove what nobody is at work with any more; once a process."""
+    for path in folder.glob(pattern) if fcntl else ():
+        with contextlib.suppress(OSError):  # somebody else's, or gone
+            about = path.lstat()
+            if about.st_uid != os.getuid() or time.time() - about.st_mtime < STALE_SECONDS:
+                continue
+            descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW)
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                if stat.S_ISDIR(about.st_mode):
+                    remove_tree(path)
+                else:
+                    path.unlink()
+            finally:
+                os.close(descriptor)
 
 
 def read_regular(path: Path, limit: int) -> bytes:

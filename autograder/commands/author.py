@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from pathlib import Path
 from typing import Annotated
 
@@ -17,6 +16,7 @@ from autograder.authoring.course import Course, find_course
 from autograder.authoring.question import DeclarationError
 from autograder.commands.instructor import hidden_key, job_of
 from autograder.commands.screen import INTERRUPTED, fail, out, progress_bar
+from autograder.files import Scratch
 from autograder.grading import said
 from autograder.grading.batch import find_submissions, grade_all
 from autograder.grading.key import Key, load
@@ -41,7 +41,7 @@ def audit(
     course, unfair = find_course(), 0
     for assignment in course.require(assignments or []):
         answer_key, made = hidden_key(course, assignment), auditing.notebooks(course, assignment)
-        with tempfile.TemporaryDirectory() as folder, progress_bar() as progress:
+        with Scratch() as folder, progress_bar() as progress:
             samples.write_class(made, Path(folder), assignment)
             task = progress.add_task(f"auditing {assignment}", total=len(made))
             job = job_of(course, answer_key, course.limits, choose("auto"), None)

@@ -10,10 +10,10 @@ import os
 import shutil
 import subprocess
 import sys
-import tempfile
 from pathlib import Path
 
 from autograder.authoring.course import CourseError
+from autograder.files import Scratch
 
 ROOMS = ("inside", "sandbox", "grading", "authoring", "report", "student", "delivery", "commands")  # all but nbgrader's
 ROOT = Path(__file__).resolve().parents[2]
@@ -40,7 +40,7 @@ def student_wheel(cache: Path) -> Path:
         digest.update(f"{path.relative_to(ROOT)}\0".encode() + path.read_bytes() + b"\0")
     folder = cache / digest.hexdigest()[:16]
     if not (found := list(folder.glob("*.whl"))):
-        with tempfile.TemporaryDirectory() as scratch:
+        with Scratch() as scratch:
             # Built from a copy: setuptools would pack whatever an earlier build left beside the sources.
             copy = Path(scratch, "kit")
             for path in sources:

@@ -14,10 +14,10 @@ import platform
 import shutil
 import subprocess
 import sys
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
+from autograder.files import Scratch
 from autograder.inside import landlock, seccomp
 from autograder.inside.confine import RELEASE, SCRATCH, outermost
 
@@ -95,7 +95,7 @@ def obstacle(level: str = "bubblewrap") -> str | None:
 
 
 def _trial_of_landlock() -> str | None:
-    with tempfile.TemporaryDirectory(prefix="autograder-") as root:
+    with Scratch() as root:
         kit, folder, closed = copy_kit(Path(root, "kit")), Path(root, "run"), Path(root, "closed")
         folder.mkdir()
         closed.mkdir()

@@ -14,7 +14,6 @@ import os
 import shutil
 import signal
 import socket
-import stat
 import subprocess
 import sys
 import tempfile
@@ -25,6 +24,7 @@ from typing import Any
 
 import psutil
 
+from autograder.files import Scratch, remove_tree
 from autograder.inside import wire
 from autograder.inside.confine import MAX_FILES, SCRATCH
 from autograder.inside.protocol import (
@@ -168,7 +168,8 @@ class Sandbox:
         if self._process is not None and self._process.poll() is None:
             return
         self.stop()
-        self._root = tempfile.mkdtemp(prefix="autograder-")
+        self._scratch = Scratch()
+        self._root = self._scratch.path
         self._release = Path(self._root, "release")
         self._release.mkdir(0o755)
         for file in self.files:
@@ -218,7 +219,7 @@ class Sandbox:
                 os.killpg(self._process.pid, signal.SIGKILL)
             self._process.wait()
         self._process = None
-        _remove(self._root)
+        self._scratch.remove()
 
     def fork(self, deadline: float) -> Child:
         """A fresh child for one submission.
@@ -358,7 +359,7 @@ class Child:
                 reply = self.sandbox._ask(Reap(pid, grace), Reaped)
                 self.exit = reply.exit
         if self.folder is not None:
-            _remove(self.folder)
+            remove_tree(self.folder)
         return reply
 
     def usage(self) -> Usage:
@@ -545,16 +546,3 @@ def _kill_below(worker: int) -> None:
                     alive += 1
         if not alive:
             return
-
-
-def _remove(folder: str) -> None:
-    """Delete a directory whatever modes its owner gave what is in it."""
-
-    def retry(function, path, _):
-        with contextlib.suppress(OSError):
-            os.chmod(os.path.dirname(path), stat.S_IRWXU)
-            if not os.path.islink(path):
-                os.chmod(path, stat.S_IRWXU)
-            function(path)
-
-    shutil.rmtree(folder, onerror=retry)

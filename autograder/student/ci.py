@@ -13,11 +13,10 @@ import json
 import os
 import secrets
 import shutil
-import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from autograder.files import atomic
+from autograder.files import Scratch, atomic
 from autograder.grading.key import Key, KeyFileError, load
 from autograder.grading.submission import Unreadable, read_cells
 from autograder.grading.verdict import Status, Verdict, broken, unreadable
@@ -52,7 +51,7 @@ def check_push(notebook: Path, release: Path | None = None, limits: Limits = LIM
     Args:
         release: a folder with the examples and data to use in place of those beside the notebook.
     """
-    with tempfile.TemporaryDirectory() as scratch:
+    with Scratch() as scratch:
         path = notebook
         if release is not None:
             for file in release.iterdir():
