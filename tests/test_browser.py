@@ -27,9 +27,10 @@ from traitlets.config import Config
 from autograder.authoring.course import find_course
 from autograder.grading.key import load
 from autograder.grading.verdict import broken
-from autograder.nbgrader.autograde import install, timestamp, timestamp_note
+from autograder.nbgrader.autograde import install
 from autograder.nbgrader.gradebook import api, record
 from autograder.nbgrader.pages import harmless, markdown2html
+from autograder.nbgrader.timestamps import timestamp, timestamp_note
 from autograder.report.html import student_page
 
 RUNS = "document.body.appendChild(document.createElement('hr')).id='ran'"

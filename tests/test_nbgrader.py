@@ -402,10 +402,30 @@ def test_what_is_recorded_is_written_again_only_when_something_of_it_changed(sma
     assert recorded().startswith("gradebook: 1 of 2 recorded")
     with warnings.catch_warnings(action="ignore"), api(small).gradebook as gradebook:
         assert gradebook.find_submission(NAME, "ada").score == 90 and gradebook.find_submission(NAME, "bob").score == 50
-        gradebook.update_or_create_assignment(NAME, duedate=datetime(2026, 1, 1))  # a penalty may be due now
-    assert recorded() == "gradebook: 2 recorded ·"
     (small.root / "gradebook.db").unlink()
     assert recorded() == "gradebook: 2 recorded ·"
+
+
+def test_another_due_date_penalty_or_extension_counts_when_the_class_is_recorded_again(small):
+    def penalties():
+        done = grade(small)
+        assert done.returncode == 0, done.stderr
+        with warnings.catch_warnings(action="ignore"), api(small).gradebook as gradebook:
+            rows = {row.student.id: row.notebooks[0].late_submission_penalty for row in gradebook.assignment_submissions(NAME)}
+        return rows["ada"], rows["bob"], re.search("gradebook: ([^,·]*)", done.stdout).group(1).strip()
+
+    hand_in(small, "ada")
+    (hand_in(small, "bob") / "timestamp.txt").write_text("2026-01-02 00:00:00 UTC")
+    assert penalties() == (None, None, "2 recorded")
+    with warnings.catch_warnings(action="ignore"), api(small).gradebook as gradebook:
+        gradebook.update_or_create_assignment(NAME, duedate=datetime(2026, 1, 1))
+    assert penalties() == (None, None, "0 of 2 recorded")
+    with open(small.root / "nbgrader_config.py", "a") as file:
+        file.write("c.LateSubmissionPlugin.penalty_method = 'zero'\n")
+    assert penalties() == (None, 90, "1 of 2 recorded")
+    with warnings.catch_warnings(action="ignore"), api(small).gradebook as gradebook:
+        gradebook.update_or_create_submission(NAME, "bob", extension=timedelta(days=2))
+    assert penalties() == (None, None, "1 of 2 recorded")
 
 
 def test_late_penalties_and_due_dates_are_nbgraders_own(small):

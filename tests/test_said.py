@@ -21,7 +21,7 @@ from autograder.grading.judge import RULED_OUT, judge
 from autograder.grading.key import load
 from autograder.grading.submission import RunCell, Submission, merge
 from autograder.inside.protocol import Failure, Outcome, Use
-from autograder.nbgrader.autograde import graded_notebook
+from autograder.nbgrader.notebook import graded_notebook
 from autograder.report import classroom, classroom50, gradescope, html, junit, summary, terminal
 from autograder.report import json as as_json
 from autograder.report.csv import grade_table

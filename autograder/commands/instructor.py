@@ -67,8 +67,7 @@ def grade(
     verdicts = grade_class(job, submissions, jobs, json_file, reports, student, table)
     out.print(f"results: {short_path(json_file)}\nreports: {short_path(reports)}/STUDENT.html\n", soft_wrap=True)
     if gradebook:
-        with err.status("Recording in nbgrader's gradebook …"):
-            record_class(course, assignment, submissions, verdicts)
+        record_class(course, assignment, submissions, verdicts)
     if any(question.status == Status.UNGRADED for verdict in verdicts for question in verdict.questions):
         raise typer.Exit(1)
 
@@ -190,14 +189,26 @@ def record_class(course: Course, assignment: str, submissions: Path, verdicts: l
     """Write what is new to nbgrader's gradebook, and say how much that was."""
     from autograder.nbgrader.gradebook import RecordError, record  # lazy: nbgrader takes a second to import
 
-    logger = logging.getLogger("autograder.nbgrader")
-    logger.setLevel(logging.ERROR)
-    try:
-        new = record(course, assignment, submissions, verdicts, logger)
-    except RecordError as error:
-        fail(error, 1)
+    with progress_bar() as progress:
+        task = progress.add_task("recording in nbgrader's gradebook", total=len(verdicts))
+        try:
+            new = record(course, assignment, submissions, verdicts, _shown_log(), lambda: progress.advance(task))
+        except RecordError as error:
+            progress.stop()
+            fail(error, 1)
     out.print(f"gradebook: {new} of {len(verdicts)} recorded, the others unchanged" if new < len(verdicts) else
               f"gradebook: {new} recorded", "· `nbgrader formgrader` shows them")
+
+
+def _shown_log() -> logging.Logger:
+    """nbgrader's log, of which warnings are shown, a line each."""
+    class Lines(logging.Handler):
+        def emit(self, record: logging.LogRecord):
+            err.print(Text(record.getMessage(), style="yellow"), soft_wrap=True)
+
+    logger = logging.Logger("autograder.nbgrader", logging.WARNING)
+    logger.addHandler(Lines())
+    return logger
 
 
 def doctor():

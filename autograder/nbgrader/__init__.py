@@ -28,6 +28,8 @@ def configure(c, file: str | Path) -> None:
         _require_build(course, sys.argv)
     except CourseError as error:
         sys.exit(f"autograder: {error}")
+    if str(course.root) not in sys.path:
+        sys.path.append(str(course.root))  # plugins that are named in the settings lie there, wherever a command is started
     c.CourseDirectory.root = str(course.root)
     c.CourseDirectory.source_directory = "build/source"  # generated: nbgrader hands out whatever else lies beside a notebook
     c.CourseDirectory.release_directory = "assignments"
@@ -35,9 +37,7 @@ def configure(c, file: str | Path) -> None:
     c.GenerateAssignment.preprocessors = [
         *(f"nbgrader.preprocessors.{name}" for name in ("ClearSolutions", "ClearOutput", "CheckCellMetadata", "ComputeChecksums",
                                                         "SaveCells")), "autograder.nbgrader.release.DropChecksums"]
-    c.Autograde.autograde_preprocessors = [
-        "autograder.nbgrader.autograde.RecordScores", "nbgrader.preprocessors.AssignLatePenalties",
-        "nbgrader.preprocessors.CheckCellMetadata"]
+    c.Autograde.autograde_preprocessors = []  # those a course adds see a graded notebook before it is written
     # In formgrader's and the feedback's pages: what nbconvert makes of Markdown runs nothing (its own `sanitize_html` is not
     # looked at by nbgrader's templates).
     c.HTMLExporter.filters = {"markdown2html": "autograder.nbgrader.pages.markdown2html"}
