@@ -1,6 +1,7 @@
 """What leaves the course: complete, runnable, and without anything hidden."""
 
 import fcntl
+import importlib.metadata
 import io
 import json
 import os
@@ -18,17 +19,19 @@ import numpy as np
 import pytest
 import yaml
 from conftest import ASSIGNMENTS, ROOT, TINY_LESSON, TINY_QUESTIONS, write_tiny
+from packaging.requirements import Requirement
+from packaging.version import Version
 from test_ci import NAME, RIGHT, RUNNER, Reported, answered, breaks, obeyed
 
 from autograder.authoring.build import build
 from autograder.authoring.course import CourseError, find_course
 from autograder.commands import delivery
-from autograder.delivery import export, gradescope, leaks
-from autograder.delivery.wheel import student_wheel
+from autograder.delivery import export, gradescope, leaks, wheel
 from autograder.grading.key import load
 from autograder.grading.verdict import broken
+from autograder.grading.versions import TENSORFLOW, release
 
-WHEEL = "autograder-0.1.0-py3-none-any.whl"
+WHEEL = f"autograder-{wheel.version_of(wheel._sources())}-py3-none-any.whl"
 
 
 @pytest.fixture(scope="session")
@@ -39,7 +42,7 @@ def wheels(tmp_path_factory) -> Path:
         shared = shared.parent
     with open(shared / "wheel.lock", "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        student_wheel(shared / "wheel")
+        wheel.student_wheel(shared / "wheel")
     return shared / "wheel"
 
 
@@ -74,7 +77,7 @@ def workflow(template) -> dict:
 def test_the_template_is_complete(template):
     files = sorted(str(path.relative_to(template)) for path in template.rglob("*") if path.is_file())
     assert files == [".devcontainer/devcontainer.json", ".github/workflows/classroom.yml", ".gitignore", "README.md", WHEEL,
-                     "doubling.ipynb", "examples.npz", "requirements.txt"]
+                     "constraints.txt", "doubling.ipynb", "examples.npz", "requirements.txt"]
     assert json.loads((template / ".devcontainer/devcontainer.json").read_text())["image"] == "python:3.12"
     text = "\n".join(path.read_text() for path in template.rglob("*") if path.suffix not in (".whl", ".npz") and path.is_file())
     assert "<<" not in text and "<%" not in text and "20 of the assignment's 100 points" in text
@@ -140,6 +143,32 @@ def test_exporting_again_updates_a_repository_and_leaves_the_rest(built_tiny, te
     export.export_classroom(built_tiny, NAME, template)
     assert (template / "notes.md").read_text() == "mine" and (template / "README.md").read_text() != "old"
     assert (template / WHEEL).read_bytes() == before
+    (template / WHEEL).rename(template / "autograder-0.2.0+earlier-py3-none-any.whl")
+    export.export_classroom(built_tiny, NAME, template)
+    assert [path.name for path in template.glob("*.whl")] == [WHEEL]
+
+
+def test_other_content_is_another_version_and_pip_would_install_it(tmp_path, monkeypatch):
+    before = wheel.version_of(wheel._sources())
+    shutil.copytree(ROOT / "autograder", tmp_path / "autograder")
+    for name in ("pyproject.toml", "requirements.txt", "LICENSE"):
+        shutil.copy(ROOT / name, tmp_path)
+    monkeypatch.setattr(wheel, "ROOT", tmp_path)
+    assert wheel.version_of(wheel._sources()) == before and Version(before).local
+    with open(tmp_path / "autograder/report/junit.py", "a") as file:
+        file.write("# mended\n")
+    assert Version(wheel.version_of(wheel._sources())) != Version(before)
+    (tmp_path / "autograder/nbgrader/pages.py").write_text("")  # students get none of it
+    assert wheel.version_of(wheel._sources()) != before
+
+
+def test_what_students_install_is_what_the_examples_were_computed_with(template):
+    pins = [Requirement(line) for line in (template / "constraints.txt").read_text().splitlines()]
+    here = {pin.name: str(pin.specifier) for pin in pins if pin.marker is None or pin.marker.evaluate()}
+    for name in ("keras", "numpy", "ipython"):
+        assert here[name] == f"=={importlib.metadata.version(name)}"
+    assert {str(pin.specifier) for pin in pins if pin.name.startswith("tensorflow")} == {f"=={release(*TENSORFLOW)}"}  # on every platform
+    assert not {"pytest", "ruff", "nbgrader", "psycopg"} & set(here)
 
 
 def test_names_that_the_reporter_cannot_tell_apart_are_refused(tmp_path):
@@ -151,15 +180,15 @@ def test_names_that_the_reporter_cannot_tell_apart_are_refused(tmp_path):
 
 
 def test_the_wheel_is_the_package_alone_with_what_students_need(wheels):
-    with zipfile.ZipFile(next(wheels.glob(f"*/{WHEEL}"))) as wheel:
-        names = wheel.namelist()
-        metadata = wheel.read(next(name for name in names if name.endswith("METADATA"))).decode()
-    assert {name.split("/")[0] for name in names} == {"autograder", "autograder-0.1.0.dist-info"}
+    with zipfile.ZipFile(next(wheels.glob(f"*/{WHEEL}"))) as archive:
+        names = archive.namelist()
+        metadata = archive.read(next(name for name in names if name.endswith("METADATA"))).decode()
+    assert {name.split("/")[0] for name in names} == {"autograder", f"{WHEEL.removesuffix('-py3-none-any.whl')}.dist-info"}
     for name in ("autograder/student/check.py", "autograder/inside/worker.py", "autograder/report/student.html.jinja",
                  "autograder/delivery/templates/classroom/classroom.yml.jinja"):
         assert name in names
     assert not any(name.startswith("autograder/nbgrader/") for name in names)
-    needs = re.findall(r"^Requires-Dist: ([\w-]+)", metadata, re.MULTILINE)
+    needs = re.findall(r"^Requires-Dist: ([\w-]+)(?!.*extra ==)", metadata, re.MULTILINE)
     assert {"tensorflow-cpu", "keras", "numpy", "ipykernel"} <= set(needs) and not {"nbgrader", "pytest", "ruff", "scipy"} & set(needs)
 
 
@@ -283,7 +312,7 @@ def test_a_link_in_a_template_is_refused(built_tiny, template):
 def test_the_bundle_is_laid_out_as_the_runner_unpacks_it(built_tiny, tmp_path):
     export.export_classroom50(built_tiny, NAME, tmp_path / "bundle")
     with tarfile.open(tmp_path / "bundle/a0-doubling.tar.gz") as archive:
-        assert sorted(archive.getnames()) == [f"a0-doubling/{name}" for name in (WHEEL, "autograder.py", "release/examples.npz")]
+        assert sorted(archive.getnames()) == [f"a0-doubling/{name}" for name in (WHEEL, "autograder.py", "constraints.txt", "release/examples.npz")]
         archive.extractall(tmp_path / "unpacked", filter="data")
     for path in (tmp_path / "unpacked").rglob("*"):
         if path.is_file():
@@ -307,7 +336,7 @@ def test_the_bundles_autograder_leaves_a_valid_result(built_tiny, tmp_path):
     script = tmp_path / "bundle/a0-doubling/autograder.py"
     text = script.read_text()
     assert text.count('"pip", "install", "--quiet"') == 1
-    script.write_text(text.replace('"pip", "install", "--quiet"', '"pip", "--version", "--quiet"'))
+    script.write_text(text.replace('"pip", "install", "--quiet"', '"pip", "install", "--dry-run", "--no-deps", "--no-index", "--quiet"'))
     environment = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), **RUNNER}
     done = subprocess.run([sys.executable, str(script)], cwd=checkout, env=environment, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
@@ -384,7 +413,7 @@ def test_every_command_has_help_and_says_what_it_did(built_tiny, tmp_path, monke
     delivery.classroom50(NAME, tmp_path / "bundle", None)
     delivery.gradescope(NAME, tmp_path / "zips")
     said = capsys.readouterr().out
-    assert "8 files, nothing hidden" in said and "runtime.json" in said and "hidden key" in said
+    assert "9 files, nothing hidden" in said and "runtime.json" in said and "hidden key" in said
     listed = subprocess.run([sys.executable, "-m", "autograder", "export", "--help"], capture_output=True, text=True, check=True).stdout
     for command in ("classroom", "classroom50", "gradescope", "canvas", "moodle", "csv", "junit"):
         assert re.search(rf"\b{command}\b", listed)

@@ -18,13 +18,14 @@ import jinja2
 from autograder.authoring.course import Course, CourseError
 from autograder.authoring.lesson import notebook_name
 from autograder.delivery import leaks
-from autograder.delivery.wheel import student_wheel
+from autograder.delivery.wheel import constraints, student_wheel
 from autograder.files import atomic
 from autograder.grading.key import load
 from autograder.report.classroom import encoded, not_run
 from autograder.student.check import EXAMPLES, visible_part
 
 PYTHON = "3.12"  # newer ones have no TensorFlow
+CONSTRAINTS = "constraints.txt"
 EXECUTABLE = {"setup.sh", "run_autograder"}
 SLUG = re.compile(r"[a-z0-9][a-z0-9-]{1,38}")  # what Classroom 50 accepts as an assignment's name
 LARGEST_BUNDLE = 10 * 2**20  # bytes; Classroom 50 fetches no more
@@ -61,6 +62,7 @@ def export_classroom(course: Course, assignment: str, folder: Path) -> list[str]
         wheel.name: wheel.read_bytes(),
         "README.md": fill("README.md"),
         "requirements.txt": fill("requirements.txt"),
+        CONSTRAINTS: constraints().encode(),
         ".gitignore": fill("gitignore"),
         ".github/workflows/classroom.yml": fill("classroom.yml"),
         ".devcontainer/devcontainer.json": fill("devcontainer.json")}
@@ -85,7 +87,7 @@ def export_classroom50(course: Course, assignment: str, folder: Path, slug: str 
     notebook = course.notebook(assignment).name
     del release[notebook]  # only the student's own counts
     fill = _templates("classroom50", assignment=assignment, notebook=notebook, wheel=wheel.name, python=PYTHON)
-    inside = {"autograder.py": fill("autograder.py"), wheel.name: wheel.read_bytes()}
+    inside = {"autograder.py": fill("autograder.py"), wheel.name: wheel.read_bytes(), CONSTRAINTS: constraints().encode()}
     inside |= {f"release/{name}": content for name, content in release.items()}
     archive = _tar(slug, inside)
     if len(archive) > LARGEST_BUNDLE:
@@ -106,7 +108,7 @@ def export_gradescope(course: Course, assignment: str, folder: Path) -> Path:
     fill = _templates("gradescope", assignment=assignment)
     release = course.release(assignment).relative_to(course.root).as_posix()
     files = {"setup.sh": fill("setup.sh"), "run_autograder": fill("run_autograder"), wheel.name: wheel.read_bytes(),
-             "course/course.toml": (course.root / "course.toml").read_bytes(),
+             CONSTRAINTS: constraints().encode(), "course/course.toml": (course.root / "course.toml").read_bytes(),
              f"course/{key.relative_to(course.root).as_posix()}": key.read_bytes()}
     files |= {f"course/{release}/{name}": content for name, content in _release(course, assignment).items()}
     path = folder / f"{assignment}.zip"
@@ -148,6 +150,9 @@ def _publish(files: dict[str, bytes], folder: Path, secrets: leaks.Secrets) -> l
     for name, content in files.items():
         with atomic(folder / name, mode=0o755 if name in EXECUTABLE else 0o644) as file:
             file.write(content)
+        if name.endswith(".whl"):
+            for earlier in set((folder / name).parent.glob("autograder-*.whl")) - {folder / name}:
+                earlier.unlink()  # of an earlier export
     return sorted(files)
 
 
