@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import json
 from pathlib import Path
 from typing import Annotated
@@ -16,11 +17,13 @@ from autograder.delivery.collect import read_roster
 from autograder.delivery.export import export_classroom, export_classroom50, export_gradescope
 from autograder.delivery.gradescope import grade_container
 from autograder.files import atomic
+from autograder.grading.submission import printable
 from autograder.report.csv import grade_table
 from autograder.report.junit import junit as junit_xml
 from autograder.report.lms import Filled, LmsError
 from autograder.report.lms import canvas as fill_canvas
 from autograder.report.lms import moodle as fill_moodle
+from autograder.report.lms import table as fill_table
 
 out = Console(highlight=False, soft_wrap=True)
 export = typer.Typer(no_args_is_help=True, help="Hand assignments out to GitHub and Gradescope, and grades to grade books.")
@@ -63,16 +66,32 @@ def canvas(results: Results, template: Exported, to: Filled_in,
            column: Annotated[str | None, typer.Option(help="The assignment's title or number in Canvas.")] = None,
            scale: Scale = False):
     """Fill in a grade book exported from Canvas."""
-    _write_filled(fill_canvas(_text(template), _results(results), column, scale), to)
+    text, encoding = _exported(template)
+    _write_filled(fill_canvas(text, _results(results), column, scale), to, encoding)
 
 
 @export.command()
 def moodle(results: Results, template: Exported, to: Filled_in,
            column: Annotated[str | None, typer.Option(help="The header of the grades (Grade).")] = None,
            identity: Annotated[str | None, typer.Option(help="The header of the students' names as submitted.")] = None,
+           unlocked: Annotated[str | None, typer.Option(help="Moodle's word for a grade that can be changed (Yes).")] = None,
+           comments: Annotated[str | None, typer.Option(help="The header of the feedback comments (Feedback comments).")] = None,
            scale: Scale = False):
-    """Fill in a grading worksheet exported from Moodle."""
-    _write_filled(fill_moodle(_text(template), _results(results), column, scale, identity), to)
+    """Fill in a grading worksheet exported from Moodle, with each student's hints as feedback."""
+    text, encoding = _exported(template)
+    _write_filled(fill_moodle(text, _results(results), column, scale, identity, unlocked, comments), to, encoding)
+
+
+@export.command()
+def table(results: Results, template: Exported, to: Filled_in,
+          column: Annotated[str, typer.Option(help="The header of the grades.")],
+          identity: Annotated[str, typer.Option(help="The header of the students' names as submitted.")],
+          maximum: Annotated[str, typer.Option(help="Points at most in that column, when its header does not say [100].")] = "",
+          comments: Annotated[str | None, typer.Option(help="The header of a column for each student's hints.")] = None,
+          scale: Scale = False):
+    """Fill in any table: Brightspace, Blackboard, Sakai, a spreadsheet of your own."""
+    text, encoding = _exported(template)
+    _write_filled(fill_table(text, _results(results), column, identity, maximum, scale, comments), to, encoding)
 
 
 @export.command()
@@ -126,11 +145,14 @@ def _course(assignment: str):
     return course
 
 
-def _text(path: Path) -> str:
+def _exported(path: Path) -> tuple[str, str]:
+    """A file's text and its encoding: UTF-16 when it is marked so, as Blackboard's is, else UTF-8."""
     try:
-        return path.read_bytes().decode("utf-8")
-    except FileNotFoundError:
-        raise LmsError(f"expected a file at {path}; found none") from None
+        content = path.read_bytes()
+        encoding = "utf-16" if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) else "utf-8"
+        return content.decode(encoding), encoding
+    except OSError as error:
+        raise LmsError(f"expected the exported file at {path}; {error.strerror}") from None
     except UnicodeDecodeError:
         raise LmsError(f"{path}: expected UTF-8 text, as it was exported; a spreadsheet may have saved it anew") from None
 
@@ -144,19 +166,22 @@ def _results(path: Path) -> dict:
         raise CourseError(f"expected results that `autograder grade` wrote in {path} ({type(error).__name__})") from None
 
 
-def _write(path: Path, text: str) -> None:
+def _write(path: Path, text: str, encoding: str = "utf-8") -> None:
     with atomic(path) as file:
-        file.write(text.encode())
+        file.write(text.encode(encoding))
 
 
-def _write_filled(filled: Filled, path: Path) -> None:
-    _write(path, filled.text)
-    out.print(f"{escape(str(path))}: {len(filled.filled)} grade{'s' * (len(filled.filled) != 1)} in the column "
-              f"{escape(filled.column)}")
+def _write_filled(filled: Filled, path: Path, encoding: str) -> None:
+    _write(path, filled.text, encoding)
+    hints = f", hints in {filled.comments}" if filled.comments else ""
+    out.print(escape(f"{path}: {len(filled.filled)} grade{'s' * (len(filled.filled) != 1)} in the column {filled.column}{hints}"))
+    if not filled.maximum:
+        out.print("[yellow]the file does not say how many points there are at most: compare it with the assignment's")
     for names, what in ((filled.changed, "had another grade before"),
+                        (filled.commented, "had a comment of another kind before, which was kept"),
                         (filled.without_row, "graded here, without a row of their own there"),
                         (filled.without_score, "could not be graded, left as they were"),
                         (filled.closed, "excused, not assigned or locked there, left as they were"),
                         (filled.without_result, "without a result here, left as they were")):
         if names:
-            out.print(f"[yellow]{len(names)} {what}: {escape('; '.join(names))}")
+            out.print(f"[yellow]{len(names)} {what}: {escape(printable('; '.join(names)))}")
