@@ -13,9 +13,10 @@ from rich.markup import escape
 
 from autograder.authoring.course import CourseError, find_course
 from autograder.delivery.collect import collect as collect_repositories
-from autograder.delivery.collect import read_roster
+from autograder.delivery.download import Download, is_download
 from autograder.delivery.export import export_classroom, export_classroom50, export_gradescope
 from autograder.delivery.gradescope import grade_container
+from autograder.delivery.roster import read_roster
 from autograder.files import atomic
 from autograder.grading.submission import printable
 from autograder.report.csv import grade_table
@@ -75,7 +76,7 @@ def moodle(results: Results, template: Exported, to: Filled_in,
            column: Annotated[str | None, typer.Option(help="The header of the grades (Grade).")] = None,
            identity: Annotated[str | None, typer.Option(help="The header of the students' names as submitted.")] = None,
            unlocked: Annotated[str | None, typer.Option(help="Moodle's word for a grade that can be changed (Yes).")] = None,
-           comments: Annotated[str | None, typer.Option(help="The header of the feedback comments (Feedback comments).")] = None,
+           comments: Annotated[str | None, typer.Option(help="The header of the students' hints (Feedback comments).")] = None,
            scale: Scale = False):
     """Fill in a grading worksheet exported from Moodle, with each student's hints as feedback."""
     text, encoding = _exported(template)
@@ -108,28 +109,39 @@ def junit(results: Results, to: Annotated[Path, typer.Option(help="Where to writ
     out.print(str(to))
 
 
-def collect(folder: Annotated[Path, typer.Argument(help="Holds the cloned repositories.")],
-            roster: Annotated[Path | None, typer.Option(help="CSV with github_username and identifier.")] = None,
+def collect(source: Annotated[Path, typer.Argument(help="A folder of clones, or the zip of submissions from Canvas or Moodle.")],
+            roster: Annotated[Path | None, typer.Option(
+                help="CSV with identifier and github_username, team, canvas_id or moodle_id.")] = None,
             assignment: Annotated[list[str] | None, typer.Option(help="Look for this one only; may be repeated.")] = None,
             to: Annotated[Path, typer.Option(help="Where submissions go.")] = Path("submitted")):
-    """Turn cloned student repositories into submissions for `autograder grade`."""
-    if not folder.is_dir():
-        raise CourseError(f"expected a directory of cloned repositories at {folder}; found none")
+    """Turn cloned repositories, or a download from Canvas or Moodle, into submissions for `autograder grade`."""
     course = find_course()
-    course.require(assignment or [])
-    found, absent = collect_repositories(folder, course, to, read_roster(roster) if roster else None, assignment)
+    asked = course.require(assignment) if assignment else []
+    if not source.exists():
+        raise CourseError(f"expected cloned repositories or a download at {source}; found nothing")
+    if is_download(source):
+        if len(asked) > 1:
+            raise CourseError(f"expected one assignment, as {source} has. Received: {', '.join(asked)}")
+        with Download(source) as download:
+            people = read_roster(roster, download.system) if roster else None
+            found, absent = download.collect(course, to, people, *asked)
+    else:
+        people = read_roster(roster) if roster else None
+        found, absent = collect_repositories(source, course, to, people, asked or None)
+    what = ("student", "students") if is_download(source) else ("repository", "repositories")
     taken = [item for item in found if not item.problem]
     for item in taken:
-        commit = f"{item.commit.hash[:10]} of {item.commit.time:%Y-%m-%d %H:%M} UTC" if item.commit else "no commit"
-        out.print(escape(f"{item.repository} -> {to / item.student / item.assignment}  {commit}"))
+        commit = f"{item.commit.hash[:10]} of {item.commit.time:%Y-%m-%d %H:%M} UTC" if item.commit else ""
+        out.print(escape(printable(f"{item.source} -> {to / item.student / item.assignment}  {commit}").strip()))
     for item in found:
-        if item.problem:
-            out.print(f"[yellow]{escape(item.repository)}: not taken: {escape(item.problem)}")
+        if said := f"not taken: {item.problem}" if item.problem else item.note:
+            out.print(f"[yellow]{escape(printable(f'{item.source}: {said}'))}")
     for student in absent:
-        out.print(f"[yellow]{escape(student)}: no repository")
-    repositories = len({item.repository for item in found})
-    out.print(f"{len(taken)} submission{'s' * (len(taken) != 1)} from {repositories} "
-              f"{'repository' if repositories == 1 else 'repositories'}")
+        out.print(f"[yellow]{escape(student)}: nothing there")
+    for student in people.without if people else ():
+        out.print(f"[yellow]{escape(student)}: no account in the roster")
+    sources = len({item.source for item in found})
+    out.print(f"{len(taken)} submission{'s' * (len(taken) != 1)} from {sources} {what[sources != 1]}")
     if len(taken) < len(found):
         raise typer.Exit(1)
 

@@ -209,7 +209,7 @@ def _expect_points(table: _Table, place: int) -> None:
     cells = [row[place + 1].strip() for row in table.whole] if place + 1 < len(table.header) else []
     if other := [cell for cell in cells if _number(cell) is None]:
         raise LmsError(f"expected the maximum right of {table.header[place]}, as Moodle writes it; found {other[0][:80]!r}. "
-                       "A scale, or a column taken away? Let the assignment be graded in points, and download the worksheet again.")
+                       "A scale, or a column taken away? Let it be graded in points, and download the worksheet again.")
     if not cells:
         raise LmsError(f"expected the maximum right of {table.header[place]}, as Moodle writes it; found nothing there. "
                        "Download the worksheet again.")
