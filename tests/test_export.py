@@ -63,7 +63,7 @@ def own_tiny(built_tiny, tmp_path_factory):
 
 @pytest.fixture
 def template(built_tiny, tmp_path):
-    export.export_classroom(built_tiny, NAME, tmp_path / "template")
+    export.export_repository(built_tiny, NAME, tmp_path / "template")
     return tmp_path / "template"
 
 
@@ -86,7 +86,10 @@ def test_the_template_is_complete(template):
 
 def test_the_workflow_is_githubs_and_hands_every_question_to_the_reporter(template, built_tiny):
     flow = workflow(template)
-    assert flow["name"] == "Autograding Tests" and flow[True] == ["push", "repository_dispatch"]  # YAML 1.1 reads `on` as true
+    # YAML 1.1 reads `on` as true. Branches only: a tag is a push, too.
+    assert flow["name"] == "Autograding Tests" and flow[True] == {"push": {"branches": ["**"]}, "repository_dispatch": None}
+    assert flow["concurrency"]["cancel-in-progress"] is True and "github.ref" in flow["concurrency"]["group"]
+    assert "!github.event.repository.is_template" in flow["jobs"]["run-autograding-tests"]["if"]
     assert flow["permissions"] == {"checks": "write", "actions": "read", "contents": "read"}
     assert list(flow["jobs"]) == ["run-autograding-tests"]
     steps = flow["jobs"]["run-autograding-tests"]["steps"]
@@ -101,6 +104,30 @@ def test_the_workflow_is_githubs_and_hands_every_question_to_the_reporter(templa
     assert all(step.get("if") == "${{ !cancelled() }}" for step in steps[steps.index(check) + 1:])
     # What students write gets into no step by text: only outputs, which reach the environment, are filled in.
     assert not any("${{" in step["run"] for step in steps if "run" in step)
+
+
+def test_gitlabs_pipeline_runs_the_same_steps_and_shows_the_same_cases(built_tiny, template, tmp_path):
+    files = export.export_repository(built_tiny, NAME, tmp_path / "gitlab", "gitlab")
+    assert set(files) == set(export.export_repository(built_tiny, NAME, template)) - {".github/workflows/classroom.yml"} | {".gitlab-ci.yml"}
+    pipeline = yaml.safe_load((tmp_path / "gitlab/.gitlab-ci.yml").read_text())
+    steps = workflow(template)["jobs"]["run-autograding-tests"]["steps"]
+    assert pipeline["check"]["script"] == [step["run"] for step in steps if "run" in step]
+    (kept,) = (step["with"]["path"] for step in steps if "upload-artifact" in step.get("uses", ""))
+    artifacts = pipeline["check"]["artifacts"]
+    assert artifacts["paths"] == [kept] and artifacts["when"] == "always" and artifacts["reports"] == {"junit": f"{kept}junit.xml"}
+    assert pipeline["workflow"]["rules"] == [{"if": "$CI_COMMIT_BRANCH"}] and pipeline["check"]["interruptible"] is True
+    ignored = (tmp_path / "gitlab/.gitignore").read_text().splitlines()
+    assert kept in ignored and pipeline["check"]["cache"]["paths"][0].split("/")[0] + "/" in ignored
+    assert "GitHub" not in (tmp_path / "gitlab/README.md").read_text() and "Actions" not in (tmp_path / "gitlab/README.md").read_text()
+
+
+def test_a_repository_for_classroom_50_has_no_workflow_beside_that_of_classroom_50(built_tiny, template):
+    (template / ".github/workflows/lint.yml").write_text("name: the teacher's own\n")
+    files = export.export_repository(built_tiny, NAME, template, "classroom50")
+    assert not [name for name in files if "workflow" in name or "gitlab" in name]
+    assert [path.name for path in (template / ".github/workflows").iterdir()] == ["lint.yml"]
+    text = (template / "README.md").read_text()
+    assert "Classroom 50" in text and "classroom.yml" not in text and "\n\n\n" not in text
 
 
 def test_a_clone_passes_its_own_steps(built_tiny, template, tmp_path):
@@ -140,11 +167,11 @@ def test_exporting_again_updates_a_repository_and_leaves_the_rest(built_tiny, te
     (template / "notes.md").write_text("mine")
     (template / "README.md").write_text("old")
     before = (template / WHEEL).read_bytes()
-    export.export_classroom(built_tiny, NAME, template)
+    export.export_repository(built_tiny, NAME, template)
     assert (template / "notes.md").read_text() == "mine" and (template / "README.md").read_text() != "old"
     assert (template / WHEEL).read_bytes() == before
     (template / WHEEL).rename(template / "autograder-0.2.0+earlier-py3-none-any.whl")
-    export.export_classroom(built_tiny, NAME, template)
+    export.export_repository(built_tiny, NAME, template)
     assert [path.name for path in template.glob("*.whl")] == [WHEEL]
 
 
@@ -176,7 +203,7 @@ def test_names_that_the_reporter_cannot_tell_apart_are_refused(tmp_path):
     course = write_tiny(tmp_path, swap(TINY_LESSON), swap(TINY_QUESTIONS))
     build(course, NAME)
     with pytest.raises(export.ExportError, match="double, DOUBLE"):
-        export.export_classroom(course, NAME, tmp_path / "template")
+        export.export_repository(course, NAME, tmp_path / "template")
 
 
 def test_the_wheel_is_the_package_alone_with_what_students_need(wheels):
@@ -185,7 +212,7 @@ def test_the_wheel_is_the_package_alone_with_what_students_need(wheels):
         metadata = archive.read(next(name for name in names if name.endswith("METADATA"))).decode()
     assert {name.split("/")[0] for name in names} == {"autograder", f"{WHEEL.removesuffix('-py3-none-any.whl')}.dist-info"}
     for name in ("autograder/student/check.py", "autograder/inside/worker.py", "autograder/report/student.html.jinja",
-                 "autograder/delivery/templates/classroom/classroom.yml.jinja"):
+                 "autograder/delivery/templates/repository/classroom.yml.jinja"):
         assert name in names
     assert not any(name.startswith("autograder/nbgrader/") for name in names)
     needs = re.findall(r"^Requires-Dist: ([\w-]+)(?!.*extra ==)", metadata, re.MULTILINE)
@@ -197,7 +224,7 @@ def test_the_wheel_is_the_package_alone_with_what_students_need(wheels):
 
 @pytest.mark.parametrize("assignment", ASSIGNMENTS)
 def test_the_real_assignments_give_nothing_away(course, assignment, tmp_path):
-    export.export_classroom(course, assignment, tmp_path / "template")
+    export.export_repository(course, assignment, tmp_path / "template")
     export.export_classroom50(course, assignment, tmp_path / "bundle")
     secrets = leaks.secrets(course, assignment)
     assert len(secrets.texts) > 200 and len(secrets.arrays) > 10
@@ -248,7 +275,7 @@ def test_what_is_planted_is_found_and_nothing_is_written(own_tiny, tmp_path, mon
             archive.writestr("autograder/extra.py", text)
         monkeypatch.setattr(export, "student_wheel", lambda cache: spoilt)
     with pytest.raises(leaks.LeakError, match=what) as caught:
-        export.export_classroom(course, NAME, tmp_path / "template")
+        export.export_repository(course, NAME, tmp_path / "template")
     assert not (tmp_path / "template").exists() and "\n" not in str(caught.value)
     if where != "notebook" and where != "output":  # a bundle takes the notebook from the student
         with pytest.raises(leaks.LeakError, match=what):
@@ -276,7 +303,7 @@ def test_a_repository_is_searched_with_its_history(built_tiny, template, trace):
     git("init", "--quiet")
     git("add", "--all")
     git("commit", "--message", "Start")
-    export.export_classroom(built_tiny, NAME, template)  # nothing there yet
+    export.export_repository(built_tiny, NAME, template)  # nothing there yet
     if trace == "message":
         git("commit", "--allow-empty", "--message", f"Start\n\n{SOLUTION}")
     else:
@@ -297,13 +324,13 @@ def test_a_repository_is_searched_with_its_history(built_tiny, template, trace):
             git("gc", "--quiet")
     assert not (template / "draft.py").exists()
     with pytest.raises(leaks.LeakError, match="git (blob|commit)"):
-        export.export_classroom(built_tiny, NAME, template)
+        export.export_repository(built_tiny, NAME, template)
 
 
 def test_a_link_in_a_template_is_refused(built_tiny, template):
     (template / "solution.py").symlink_to(built_tiny.solution(NAME) / "lesson.py")
     with pytest.raises(leaks.LeakError, match="solution.py: a link"):
-        export.export_classroom(built_tiny, NAME, template)
+        export.export_repository(built_tiny, NAME, template)
 
 
 # ---------------------------------------------------------------------------------------------------- Classroom 50
@@ -410,10 +437,11 @@ def test_gradescope_gets_a_zero_for_a_broken_notebook_and_no_result_for_a_broken
 def test_every_command_has_help_and_says_what_it_did(built_tiny, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(built_tiny.root)
     delivery.classroom(NAME, tmp_path / "template")
+    delivery.gitlab(NAME, tmp_path / "gitlab")
     delivery.classroom50(NAME, tmp_path / "bundle", None)
     delivery.gradescope(NAME, tmp_path / "zips")
     said = capsys.readouterr().out
     assert "9 files, nothing hidden" in said and "runtime.json" in said and "hidden key" in said
     listed = subprocess.run([sys.executable, "-m", "autograder", "export", "--help"], capture_output=True, text=True, check=True).stdout
-    for command in ("classroom", "classroom50", "gradescope", "canvas", "moodle", "csv", "junit"):
+    for command in ("classroom", "gitlab", "classroom50", "gradescope", "canvas", "moodle", "table", "csv", "junit"):
         assert re.search(rf"\b{command}\b", listed)

@@ -14,7 +14,7 @@ from rich.markup import escape
 from autograder.authoring.course import CourseError, find_course
 from autograder.delivery.collect import collect as collect_repositories
 from autograder.delivery.download import Download, is_download
-from autograder.delivery.export import export_classroom, export_classroom50, export_gradescope
+from autograder.delivery.export import export_classroom50, export_gradescope, export_repository
 from autograder.delivery.gradescope import grade_container
 from autograder.delivery.roster import read_roster
 from autograder.files import atomic
@@ -27,9 +27,10 @@ from autograder.report.lms import moodle as fill_moodle
 from autograder.report.lms import table as fill_table
 
 out = Console(highlight=False, soft_wrap=True)
-export = typer.Typer(no_args_is_help=True, help="Hand assignments out to GitHub and Gradescope, and grades to grade books.")
+export = typer.Typer(no_args_is_help=True, help="Hand assignments out to GitHub, GitLab and Gradescope, and grades to grade books.")
 
 Assignment = Annotated[str, typer.Argument(help="Id such as a4_cross_entropy.")]
+Repository = Annotated[Path, typer.Option("--to", help="The student repository: a new folder, or a clone to update.")]
 Results = Annotated[Path, typer.Argument(help="What `autograder grade` wrote: build/results/ASSIGNMENT.json.")]
 Exported = Annotated[Path, typer.Option("--template", help="The file as the learning management system exported it.")]
 Filled_in = Annotated[Path, typer.Option("--to", help="Where to write the filled-in file.")]
@@ -38,10 +39,18 @@ Scale = Annotated[bool, typer.Option(help="Convert points when the maximum there
 
 @export.command()
 def classroom(assignment: Assignment,
-              to: Annotated[Path, typer.Option(help="The student repository: a new folder, or a clone to bring up to date.")]):
+              to: Repository,
+              workflow: Annotated[bool, typer.Option(help="Check each push; Classroom 50 has a workflow of its own.")] = True):
     """A complete student repository with a GitHub workflow that checks each push."""
-    files = export_classroom(_course(assignment), assignment, to)
+    files = export_repository(_course(assignment), assignment, to, "github" if workflow else "classroom50")
     out.print(f"{to}: {len(files)} files, nothing hidden in them. Next: git init, commit, push, mark it as a template.")
+
+
+@export.command()
+def gitlab(assignment: Assignment, to: Repository):
+    """A complete student repository with a GitLab pipeline that checks each push."""
+    files = export_repository(_course(assignment), assignment, to, "gitlab")
+    out.print(f"{to}: {len(files)} files, nothing hidden in them. Next: git init, commit, push; students fork it or import it.")
 
 
 @export.command()

@@ -1,4 +1,4 @@
-"""What leaves the course as a folder: a student repository for GitHub, a bundle for Classroom 50, an autograder for Gradescope.
+"""What leaves the course as a folder: a student repository, a bundle for Classroom 50, an autograder for Gradescope.
 
 Whatever students can read is searched for hidden things first (`leaks`); a folder that would leak is not written.
 """
@@ -25,6 +25,8 @@ from autograder.report.classroom import encoded, not_run
 from autograder.student.check import EXAMPLES, visible_part
 
 PYTHON = "3.12"  # newer ones have no TensorFlow
+WORKFLOWS = {"github": ".github/workflows/classroom.yml", "gitlab": ".gitlab-ci.yml"}
+OURS = b"# Checks the notebook at every push"  # how they begin
 CONSTRAINTS = "constraints.txt"
 EXECUTABLE = {"setup.sh", "run_autograder"}
 SLUG = re.compile(r"[a-z0-9][a-z0-9-]{1,38}")  # what Classroom 50 accepts as an assignment's name
@@ -35,11 +37,12 @@ class ExportError(CourseError):
     """The assignment does not fit what it should be exported to; the message is one line."""
 
 
-def export_classroom(course: Course, assignment: str, folder: Path) -> list[str]:
-    """Write a student repository: notebook, examples, data, checks, workflow.
+def export_repository(course: Course, assignment: str, folder: Path, ci: str = "github") -> list[str]:
+    """Write a student repository: notebook, examples, data, checks, and what runs them at each push.
 
     Args:
         folder: new, or the repository to bring up to date; files that are not ours stay in it.
+        ci: "github"; "gitlab"; or "classroom50", whose own workflow takes the place of ours.
     Returns:
         The names of the files.
     Raises:
@@ -53,8 +56,9 @@ def export_classroom(course: Course, assignment: str, folder: Path) -> list[str]
                           f"Received: {', '.join(questions)}")
     sources = course.data_file("README.md")
     licensed = sources.is_file() and any(course.data_file(name).is_file() for name in release)
-    notebook = course.notebook(assignment).name
-    fill = _templates("classroom", assignment=assignment, notebook=notebook, questions=questions, wheel=wheel.name, python=PYTHON,
+    notebook, workflow = course.notebook(assignment).name, WORKFLOWS.get(ci, "")
+    fill = _templates("repository", assignment=assignment, notebook=notebook, questions=questions, wheel=wheel.name,
+                      python=PYTHON, ci=ci, workflow=workflow,
                       title=notebook_name(assignment).replace("_", " ").capitalize(), not_run=encoded(not_run()),
                       visible=visible_part(whole).max_score, total=whole.max_score,
                       data=sorted(set(release) - {notebook, EXAMPLES}), sources=licensed)
@@ -64,11 +68,16 @@ def export_classroom(course: Course, assignment: str, folder: Path) -> list[str]
         "requirements.txt": fill("requirements.txt"),
         CONSTRAINTS: constraints().encode(),
         ".gitignore": fill("gitignore"),
-        ".github/workflows/classroom.yml": fill("classroom.yml"),
         ".devcontainer/devcontainer.json": fill("devcontainer.json")}
+    if workflow:
+        files[workflow] = fill(Path(workflow).name.removeprefix("."))
     if licensed:
         files["DATA.md"] = sources.read_bytes()  # the licences of data sets ask for it
-    return _publish(files, folder, leaks.secrets(course, assignment))
+    written = _publish(files, folder, leaks.secrets(course, assignment))
+    for other in set(WORKFLOWS.values()) - {workflow}:
+        if (path := folder / other).is_file() and path.read_bytes().startswith(OURS):
+            path.unlink()  # of an earlier export: everything would be checked twice
+    return written
 
 
 def export_classroom50(course: Course, assignment: str, folder: Path, slug: str | None = None) -> list[str]:
