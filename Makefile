@@ -48,10 +48,12 @@ endif
 	@{ $(INSTALL) --require-hashes --requirement requirements.lock && \
 	   $(INSTALL) --no-build-isolation --no-deps --editable . && touch $@; } | { $(SHOWN); } && test -e $@
 
-# The newest release of everything that requirements.txt allows, for every Python and platform at once.
+# The newest release of everything that pyproject.toml allows, for every Python and platform at once: with hashes all that the course's
+# own tests and instructors need, and of that what running needs, by names alone, for whoever installs a wheel.
+COMPILE := pip compile --quiet --universal --fork-strategy fewest --no-emit-index-url --python-version 3.11 --custom-compile-command "make lock"
 lock: build/uv/bin/uv
-	$< pip compile --quiet --upgrade --universal --fork-strategy fewest --generate-hashes --no-emit-index-url \
-	    --python-version 3.11 --custom-compile-command "make lock" requirements.txt --output-file requirements.lock
+	$< $(COMPILE) --upgrade --generate-hashes --all-extras pyproject.toml --output-file requirements.lock
+	$< $(COMPILE) --no-annotate --constraint requirements.lock requirements.txt --output-file constraints.txt
 
 matrix: build/uv/bin/uv .venv/installed
 	$(BIN)/python benchmarks/matrix.py $(MATRIX)

@@ -6,7 +6,7 @@ load the grader. A sandbox holds this file, `data`, `plots` and `inside`, and no
 
 import importlib
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 __all__ = ["Question", "check", "data", "grade", "load_lesson", "plots", "probes"]
 
 _HOME = {"Question": "authoring.question", "load_lesson": "authoring.lesson", "check": "student.check", "grade": "grading.grade"}

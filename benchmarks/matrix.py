@@ -2,7 +2,7 @@
 
     python benchmarks/matrix.py [ASSIGNMENT …] [--sets latest …] [--python 3.13] [--no-corpora]
 
-A set is `lowest` (of each library in requirements.txt the oldest that it allows), `locked` (requirements.lock), `latest` (the
+A set is `lowest` (of each library in pyproject.toml the oldest that it allows), `locked` (requirements.lock), `latest` (the
 newest releases), or `pre-release` (with release candidates). For each
 
 - a virtual environment is made in `build/matrix/SET` with uv; what cannot be installed is a line of the table;
@@ -37,10 +37,11 @@ from autograder.inside import wire
 
 ROOT = Path(__file__).resolve().parents[1]
 PLACE = ROOT / "build" / "matrix"
+NEEDED = ("--requirement", "pyproject.toml", "--all-extras")
 SETS = {"locked": ("--require-hashes", "--requirement", "requirements.lock"),
-        "lowest": ("--resolution", "lowest-direct", "--requirement", "requirements.txt"),
-        "latest": ("--requirement", "requirements.txt"),
-        "pre-release": ("--prerelease", "allow", "--requirement", "requirements.txt")}
+        "lowest": ("--resolution", "lowest-direct", *NEEDED),
+        "latest": NEEDED,
+        "pre-release": ("--prerelease", "allow", *NEEDED)}
 SHOWN = ("tensorflow", "keras", "numpy")
 SHARE = 0.1  # of a question's tolerance, which a key may differ from the locked one
 PROCESSES = 2  # of pytest

@@ -1,5 +1,6 @@
 """From cloned repositories to submissions: the right student, the right file, and nothing that a repository could smuggle in."""
 
+import hashlib
 import json
 import os
 import subprocess
@@ -11,7 +12,8 @@ from conftest import TINY_LESSON, TINY_QUESTIONS, write_tiny
 
 from autograder.commands.main import main
 from autograder.delivery import collect as collecting
-from autograder.delivery.collect import RosterError, collect, read_commit, read_roster, whose
+from autograder.delivery.collect import collect, read_commit, whose
+from autograder.delivery.roster import Roster, RosterError, read_roster
 from autograder.grading.batch import find_submissions
 
 NAME = "a0_doubling"
@@ -56,7 +58,7 @@ def test_repositories_become_submissions_that_grade_finds(course, roster, tmp_pa
     assert (place / "doubling.ipynb").read_text() == '{"cells": [1]}'
     head = subprocess.run(["git", "rev-parse", "HEAD"], cwd=ada, capture_output=True, text=True).stdout.strip()
     assert json.loads((place / "collected.json").read_text()) == {
-        "repository": "a0-doubling-adal", "commit": head, "time": "2026-11-23T02:00:00+00:00"}
+        "repository": "a0-doubling-adal", "note": "", "commit": head, "time": "2026-11-23T02:00:00+00:00"}
     assert (place / "timestamp.txt").read_text() == "2026-11-23 02:00:00 UTC\n"
     handed_in, without = find_submissions(tmp_path / "submitted", NAME)
     assert [student for student, _ in handed_in] == ["lovelace, ada", "turing"] and without == []
@@ -79,14 +81,14 @@ def test_collecting_again_takes_the_new_commit_and_never_what_came_another_way(c
     ("a0-doubling-ada", "ada"), ("a0_doubling-ada-lovelace", "ada-lovelace"), ("doubling-ada", "ada"), ("cs101-a0-doubling-Ada", "Ada"),
     ("ada", "ada"), ("a0-doubling-", "a0-doubling-"), ("undoubling-ada", "undoubling-ada")])
 def test_without_a_roster_the_name_tells(course, name, student):
-    assert whose(name, course, None) == student
+    assert whose(name, course, None) == (student,)
 
 
 @pytest.mark.parametrize("name, student", [
     ("machine", "bob"), ("a0-doubling-machine", "bob"), ("a0-doubling-turing-machine", "turing"), ("a0-doubling-TURING-MACHINE", "turing"),
     ("adal", "lovelace, ada"), ("a0-doublingadal", None), ("a0-doubling-adal-old", None), ("nobody", None)])
 def test_with_a_roster_the_longest_user_name_counts(course, roster, name, student):
-    assert whose(name, course, roster) == student
+    assert whose(name, course, roster) == ((student,) if student else ())
 
 
 def test_two_repositories_of_one_student_are_left_to_a_person(course, roster, tmp_path):
@@ -99,7 +101,7 @@ def test_two_repositories_of_one_student_are_left_to_a_person(course, roster, tm
 
 @pytest.mark.parametrize("trick, words", [
     ("link", "it is a link"), ("absolute link", "it is a link"), ("directory", "not a regular file"), ("fifo", "not a regular file"), ("huge", "more than"),
-    ("repository link", "it is a link"), ("none", "no notebook of this course")])
+    ("repository link", "it is a link"), ("none", "name it with --assignment")])
 def test_only_a_regular_file_of_sane_size_is_taken(course, tmp_path, monkeypatch, trick, words):
     secret = tmp_path / "secret.ipynb"
     secret.write_text("the answers")
@@ -157,6 +159,64 @@ def test_a_folder_that_is_no_clone_has_no_commit(course, tmp_path):
     assert not (tmp_path / "submitted/ada" / NAME / "timestamp.txt").exists()
 
 
+def git(folder: Path, *arguments: str) -> None:
+    subprocess.run(["git", "-c", "user.name=A", "-c", "user.email=a@b", *arguments], cwd=folder, check=True, capture_output=True)
+
+
+@pytest.mark.parametrize("change, note", [
+    (lambda clone: None, ""),
+    (lambda clone: (clone / "doubling.ipynb").write_bytes(b'{"cells":\r\n []}'), ""),  # as Windows checks it out
+    (lambda clone: (clone / "doubling.ipynb").write_text("{}"), "changed after the commit"),
+    (lambda clone: git(clone, "rm", "--cached", "--quiet", "doubling.ipynb") or git(clone, "commit", "--message", "x"), "not in the commit"),
+    (lambda clone: (clone / ".git").rename(clone.parent.parent / "kept") and (clone / ".git").write_text("gitdir: ../../kept"), "as in a worktree")])
+def test_a_notebook_that_is_not_the_commits_is_said(course, tmp_path, change, note):
+    clone = repository(tmp_path / "clones/ada", '{"cells":\n []}')
+    change(clone)
+    (found,), _ = collect(tmp_path / "clones", course, tmp_path / "submitted")
+    assert not found.problem and note in found.note and bool(note) == bool(found.note)
+
+
+def test_a_pointer_of_git_lfs_is_not_taken_and_what_it_stands_for_is(course, tmp_path):
+    content = b'{"cells": []}'
+    pointer = f"version https://git-lfs.github.com/spec/v1\noid sha256:{hashlib.sha256(content).hexdigest()}\nsize {len(content)}\n"
+    clone = repository(tmp_path / "clones/ada", pointer)
+    (found,), _ = collect(tmp_path / "clones", course, tmp_path / "submitted")
+    assert "git lfs pull" in found.problem and not (tmp_path / "submitted").exists()
+    (clone / "doubling.ipynb").write_bytes(content)
+    (found,), _ = collect(tmp_path / "clones", course, tmp_path / "submitted")
+    assert not found.problem and not found.note
+
+
+def test_a_teams_repository_is_the_submission_of_each_member(course, tmp_path):
+    (tmp_path / "roster.csv").write_text("identifier,github_username,group_name\nada,adal,Team Rocket\nbob,,Team Rocket\ncy,cy,\n")
+    repository(tmp_path / "clones/a0-doubling-team-rocket")
+    found, absent = collect(tmp_path / "clones", course, tmp_path / "submitted", read_roster(tmp_path / "roster.csv"))
+    assert [(item.student, item.problem) for item in found] == [("ada", ""), ("bob", "")] and absent == ["cy"]
+    assert (tmp_path / "submitted/bob" / NAME / "doubling.ipynb").is_file()
+    repository(tmp_path / "clones/a0-doubling-adal")
+    with pytest.raises(RosterError, match="ada has a0-doubling-adal and a0-doubling-team-rocket"):
+        collect(tmp_path / "clones", course, tmp_path / "submitted", read_roster(tmp_path / "roster.csv"))
+
+
+def test_the_assignment_is_told_by_the_files_or_else_by_the_repositorys_name(course, tmp_path):
+    repository(tmp_path / "clones/a1-halving-ada", name="my work.ipynb")
+    (repository(tmp_path / "clones/bob", name="README.md") / "week 1").mkdir()
+    (tmp_path / "clones/bob/week 1/doubling.ipynb").write_text("{}")
+    found, _ = collect(tmp_path / "clones", course, tmp_path / "submitted")
+    assert [(item.student, item.assignment) for item in found] == [("ada", "a1_halving"), ("bob", NAME)]
+    assert (tmp_path / "submitted/ada/a1_halving/my work.ipynb").is_file()
+
+
+def test_a_folder_that_leads_elsewhere_is_not_followed(course, tmp_path, monkeypatch):
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere/doubling.ipynb").write_text("the answers")
+    clone = repository(tmp_path / "clones/a0-doubling-ada", name="README.md")
+    (clone / "work").symlink_to(tmp_path / "elsewhere")
+    monkeypatch.setattr(collecting, "find_notebook", lambda folder, name: (folder / "work/doubling.ipynb", ()))
+    (found,), _ = collect(tmp_path / "clones", course, tmp_path / "submitted")
+    assert found.problem == "work is a link" and not (tmp_path / "submitted").exists()
+
+
 @pytest.mark.parametrize("text, words", [
     ("", "expected a header"), ("name,mail\na,b\n", "Received: name, mail"), ("github_username,identifier\na,../../etc\n", "directory"),
     ("github_username,identifier\na,.hidden\n", "directory"), ("github_username,identifier\na,x\nA,y\n", "a is there twice"),
@@ -169,7 +229,7 @@ def test_a_roster_that_could_mix_up_students_is_refused(tmp_path, text, words):
 
 def test_a_roster_with_a_byte_order_mark_or_names_alone_is_read(tmp_path):
     (tmp_path / "roster.csv").write_text("\ufeffUsername\r\nAda\r\n", encoding="utf-8")
-    assert read_roster(tmp_path / "roster.csv") == {"ada": "Ada"}
+    assert read_roster(tmp_path / "roster.csv") == Roster({"ada": ("Ada",)})
 
 
 def test_the_command_lists_what_it_took_and_what_not(course, tmp_path, monkeypatch, capsys):
@@ -184,4 +244,4 @@ def test_the_command_lists_what_it_took_and_what_not(course, tmp_path, monkeypat
     said = capsys.readouterr().out
     assert end.value.code == 1 and "1 submission from 2 repositories" in said
     assert "of 2026-11-23 02:00 UTC" in said and "[red]stranger: not taken: its owner is not in the roster" in said
-    assert "turing: no repository" in said and "bob: no repository" in said
+    assert "turing: nothing there" in said and "bob: nothing there" in said and "nobody: no account in the roster" in said

@@ -1,6 +1,7 @@
 """What leaves the course: complete, runnable, and without anything hidden."""
 
 import fcntl
+import importlib.metadata
 import io
 import json
 import os
@@ -18,17 +19,19 @@ import numpy as np
 import pytest
 import yaml
 from conftest import ASSIGNMENTS, ROOT, TINY_LESSON, TINY_QUESTIONS, write_tiny
+from packaging.requirements import Requirement
+from packaging.version import Version
 from test_ci import NAME, RIGHT, RUNNER, Reported, answered, breaks, obeyed
 
 from autograder.authoring.build import build
 from autograder.authoring.course import CourseError, find_course
 from autograder.commands import delivery
-from autograder.delivery import export, gradescope, leaks
-from autograder.delivery.wheel import student_wheel
+from autograder.delivery import export, gradescope, leaks, wheel
 from autograder.grading.key import load
 from autograder.grading.verdict import broken
+from autograder.grading.versions import TENSORFLOW, release
 
-WHEEL = "autograder-0.1.0-py3-none-any.whl"
+WHEEL = f"autograder-{wheel.version_of(wheel._sources())}-py3-none-any.whl"
 
 
 @pytest.fixture(scope="session")
@@ -39,7 +42,7 @@ def wheels(tmp_path_factory) -> Path:
         shared = shared.parent
     with open(shared / "wheel.lock", "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        student_wheel(shared / "wheel")
+        wheel.student_wheel(shared / "wheel")
     return shared / "wheel"
 
 
@@ -60,7 +63,7 @@ def own_tiny(built_tiny, tmp_path_factory):
 
 @pytest.fixture
 def template(built_tiny, tmp_path):
-    export.export_classroom(built_tiny, NAME, tmp_path / "template")
+    export.export_repository(built_tiny, NAME, tmp_path / "template")
     return tmp_path / "template"
 
 
@@ -74,7 +77,7 @@ def workflow(template) -> dict:
 def test_the_template_is_complete(template):
     files = sorted(str(path.relative_to(template)) for path in template.rglob("*") if path.is_file())
     assert files == [".devcontainer/devcontainer.json", ".github/workflows/classroom.yml", ".gitignore", "README.md", WHEEL,
-                     "doubling.ipynb", "examples.npz", "requirements.txt"]
+                     "constraints.txt", "doubling.ipynb", "examples.npz", "requirements.txt"]
     assert json.loads((template / ".devcontainer/devcontainer.json").read_text())["image"] == "python:3.12"
     text = "\n".join(path.read_text() for path in template.rglob("*") if path.suffix not in (".whl", ".npz") and path.is_file())
     assert "<<" not in text and "<%" not in text and "20 of the assignment's 100 points" in text
@@ -83,7 +86,10 @@ def test_the_template_is_complete(template):
 
 def test_the_workflow_is_githubs_and_hands_every_question_to_the_reporter(template, built_tiny):
     flow = workflow(template)
-    assert flow["name"] == "Autograding Tests" and flow[True] == ["push", "repository_dispatch"]  # YAML 1.1 reads `on` as true
+    # YAML 1.1 reads `on` as true. Branches only: a tag is a push, too.
+    assert flow["name"] == "Autograding Tests" and flow[True] == {"push": {"branches": ["**"]}, "repository_dispatch": None}
+    assert flow["concurrency"]["cancel-in-progress"] is True and "github.ref" in flow["concurrency"]["group"]
+    assert "!github.event.repository.is_template" in flow["jobs"]["run-autograding-tests"]["if"]
     assert flow["permissions"] == {"checks": "write", "actions": "read", "contents": "read"}
     assert list(flow["jobs"]) == ["run-autograding-tests"]
     steps = flow["jobs"]["run-autograding-tests"]["steps"]
@@ -98,6 +104,30 @@ def test_the_workflow_is_githubs_and_hands_every_question_to_the_reporter(templa
     assert all(step.get("if") == "${{ !cancelled() }}" for step in steps[steps.index(check) + 1:])
     # What students write gets into no step by text: only outputs, which reach the environment, are filled in.
     assert not any("${{" in step["run"] for step in steps if "run" in step)
+
+
+def test_gitlabs_pipeline_runs_the_same_steps_and_shows_the_same_cases(built_tiny, template, tmp_path):
+    files = export.export_repository(built_tiny, NAME, tmp_path / "gitlab", "gitlab")
+    assert set(files) == set(export.export_repository(built_tiny, NAME, template)) - {".github/workflows/classroom.yml"} | {".gitlab-ci.yml"}
+    pipeline = yaml.safe_load((tmp_path / "gitlab/.gitlab-ci.yml").read_text())
+    steps = workflow(template)["jobs"]["run-autograding-tests"]["steps"]
+    assert pipeline["check"]["script"] == [step["run"] for step in steps if "run" in step]
+    (kept,) = (step["with"]["path"] for step in steps if "upload-artifact" in step.get("uses", ""))
+    artifacts = pipeline["check"]["artifacts"]
+    assert artifacts["paths"] == [kept] and artifacts["when"] == "always" and artifacts["reports"] == {"junit": f"{kept}junit.xml"}
+    assert pipeline["workflow"]["rules"] == [{"if": "$CI_COMMIT_BRANCH"}] and pipeline["check"]["interruptible"] is True
+    ignored = (tmp_path / "gitlab/.gitignore").read_text().splitlines()
+    assert kept in ignored and pipeline["check"]["cache"]["paths"][0].split("/")[0] + "/" in ignored
+    assert "GitHub" not in (tmp_path / "gitlab/README.md").read_text() and "Actions" not in (tmp_path / "gitlab/README.md").read_text()
+
+
+def test_a_repository_for_classroom_50_has_no_workflow_beside_that_of_classroom_50(built_tiny, template):
+    (template / ".github/workflows/lint.yml").write_text("name: the teacher's own\n")
+    files = export.export_repository(built_tiny, NAME, template, "classroom50")
+    assert not [name for name in files if "workflow" in name or "gitlab" in name]
+    assert [path.name for path in (template / ".github/workflows").iterdir()] == ["lint.yml"]
+    text = (template / "README.md").read_text()
+    assert "Classroom 50" in text and "classroom.yml" not in text and "\n\n\n" not in text
 
 
 def test_a_clone_passes_its_own_steps(built_tiny, template, tmp_path):
@@ -137,9 +167,35 @@ def test_exporting_again_updates_a_repository_and_leaves_the_rest(built_tiny, te
     (template / "notes.md").write_text("mine")
     (template / "README.md").write_text("old")
     before = (template / WHEEL).read_bytes()
-    export.export_classroom(built_tiny, NAME, template)
+    export.export_repository(built_tiny, NAME, template)
     assert (template / "notes.md").read_text() == "mine" and (template / "README.md").read_text() != "old"
     assert (template / WHEEL).read_bytes() == before
+    (template / WHEEL).rename(template / "autograder-0.2.0+earlier-py3-none-any.whl")
+    export.export_repository(built_tiny, NAME, template)
+    assert [path.name for path in template.glob("*.whl")] == [WHEEL]
+
+
+def test_other_content_is_another_version_and_pip_would_install_it(tmp_path, monkeypatch):
+    before = wheel.version_of(wheel._sources())
+    shutil.copytree(ROOT / "autograder", tmp_path / "autograder")
+    for name in ("pyproject.toml", "requirements.txt", "LICENSE"):
+        shutil.copy(ROOT / name, tmp_path)
+    monkeypatch.setattr(wheel, "ROOT", tmp_path)
+    assert wheel.version_of(wheel._sources()) == before and Version(before).local
+    with open(tmp_path / "autograder/report/junit.py", "a") as file:
+        file.write("# mended\n")
+    assert Version(wheel.version_of(wheel._sources())) != Version(before)
+    (tmp_path / "autograder/nbgrader/pages.py").write_text("")  # students get none of it
+    assert wheel.version_of(wheel._sources()) != before
+
+
+def test_what_students_install_is_what_the_examples_were_computed_with(template):
+    pins = [Requirement(line) for line in (template / "constraints.txt").read_text().splitlines()]
+    here = {pin.name: str(pin.specifier) for pin in pins if pin.marker is None or pin.marker.evaluate()}
+    for name in ("keras", "numpy", "ipython"):
+        assert here[name] == f"=={importlib.metadata.version(name)}"
+    assert {str(pin.specifier) for pin in pins if pin.name.startswith("tensorflow")} == {f"=={release(*TENSORFLOW)}"}  # on every platform
+    assert not {"pytest", "ruff", "nbgrader", "psycopg"} & set(here)
 
 
 def test_names_that_the_reporter_cannot_tell_apart_are_refused(tmp_path):
@@ -147,19 +203,19 @@ def test_names_that_the_reporter_cannot_tell_apart_are_refused(tmp_path):
     course = write_tiny(tmp_path, swap(TINY_LESSON), swap(TINY_QUESTIONS))
     build(course, NAME)
     with pytest.raises(export.ExportError, match="double, DOUBLE"):
-        export.export_classroom(course, NAME, tmp_path / "template")
+        export.export_repository(course, NAME, tmp_path / "template")
 
 
 def test_the_wheel_is_the_package_alone_with_what_students_need(wheels):
-    with zipfile.ZipFile(next(wheels.glob(f"*/{WHEEL}"))) as wheel:
-        names = wheel.namelist()
-        metadata = wheel.read(next(name for name in names if name.endswith("METADATA"))).decode()
-    assert {name.split("/")[0] for name in names} == {"autograder", "autograder-0.1.0.dist-info"}
+    with zipfile.ZipFile(next(wheels.glob(f"*/{WHEEL}"))) as archive:
+        names = archive.namelist()
+        metadata = archive.read(next(name for name in names if name.endswith("METADATA"))).decode()
+    assert {name.split("/")[0] for name in names} == {"autograder", f"{WHEEL.removesuffix('-py3-none-any.whl')}.dist-info"}
     for name in ("autograder/student/check.py", "autograder/inside/worker.py", "autograder/report/student.html.jinja",
-                 "autograder/delivery/templates/classroom/classroom.yml.jinja"):
+                 "autograder/delivery/templates/repository/classroom.yml.jinja"):
         assert name in names
     assert not any(name.startswith("autograder/nbgrader/") for name in names)
-    needs = re.findall(r"^Requires-Dist: ([\w-]+)", metadata, re.MULTILINE)
+    needs = re.findall(r"^Requires-Dist: ([\w-]+)(?!.*extra ==)", metadata, re.MULTILINE)
     assert {"tensorflow-cpu", "keras", "numpy", "ipykernel"} <= set(needs) and not {"nbgrader", "pytest", "ruff", "scipy"} & set(needs)
 
 
@@ -168,7 +224,7 @@ def test_the_wheel_is_the_package_alone_with_what_students_need(wheels):
 
 @pytest.mark.parametrize("assignment", ASSIGNMENTS)
 def test_the_real_assignments_give_nothing_away(course, assignment, tmp_path):
-    export.export_classroom(course, assignment, tmp_path / "template")
+    export.export_repository(course, assignment, tmp_path / "template")
     export.export_classroom50(course, assignment, tmp_path / "bundle")
     secrets = leaks.secrets(course, assignment)
     assert len(secrets.texts) > 200 and len(secrets.arrays) > 10
@@ -219,7 +275,7 @@ def test_what_is_planted_is_found_and_nothing_is_written(own_tiny, tmp_path, mon
             archive.writestr("autograder/extra.py", text)
         monkeypatch.setattr(export, "student_wheel", lambda cache: spoilt)
     with pytest.raises(leaks.LeakError, match=what) as caught:
-        export.export_classroom(course, NAME, tmp_path / "template")
+        export.export_repository(course, NAME, tmp_path / "template")
     assert not (tmp_path / "template").exists() and "\n" not in str(caught.value)
     if where != "notebook" and where != "output":  # a bundle takes the notebook from the student
         with pytest.raises(leaks.LeakError, match=what):
@@ -247,7 +303,7 @@ def test_a_repository_is_searched_with_its_history(built_tiny, template, trace):
     git("init", "--quiet")
     git("add", "--all")
     git("commit", "--message", "Start")
-    export.export_classroom(built_tiny, NAME, template)  # nothing there yet
+    export.export_repository(built_tiny, NAME, template)  # nothing there yet
     if trace == "message":
         git("commit", "--allow-empty", "--message", f"Start\n\n{SOLUTION}")
     else:
@@ -268,13 +324,13 @@ def test_a_repository_is_searched_with_its_history(built_tiny, template, trace):
             git("gc", "--quiet")
     assert not (template / "draft.py").exists()
     with pytest.raises(leaks.LeakError, match="git (blob|commit)"):
-        export.export_classroom(built_tiny, NAME, template)
+        export.export_repository(built_tiny, NAME, template)
 
 
 def test_a_link_in_a_template_is_refused(built_tiny, template):
     (template / "solution.py").symlink_to(built_tiny.solution(NAME) / "lesson.py")
     with pytest.raises(leaks.LeakError, match="solution.py: a link"):
-        export.export_classroom(built_tiny, NAME, template)
+        export.export_repository(built_tiny, NAME, template)
 
 
 # ---------------------------------------------------------------------------------------------------- Classroom 50
@@ -283,7 +339,7 @@ def test_a_link_in_a_template_is_refused(built_tiny, template):
 def test_the_bundle_is_laid_out_as_the_runner_unpacks_it(built_tiny, tmp_path):
     export.export_classroom50(built_tiny, NAME, tmp_path / "bundle")
     with tarfile.open(tmp_path / "bundle/a0-doubling.tar.gz") as archive:
-        assert sorted(archive.getnames()) == [f"a0-doubling/{name}" for name in (WHEEL, "autograder.py", "release/examples.npz")]
+        assert sorted(archive.getnames()) == [f"a0-doubling/{name}" for name in (WHEEL, "autograder.py", "constraints.txt", "release/examples.npz")]
         archive.extractall(tmp_path / "unpacked", filter="data")
     for path in (tmp_path / "unpacked").rglob("*"):
         if path.is_file():
@@ -307,7 +363,7 @@ def test_the_bundles_autograder_leaves_a_valid_result(built_tiny, tmp_path):
     script = tmp_path / "bundle/a0-doubling/autograder.py"
     text = script.read_text()
     assert text.count('"pip", "install", "--quiet"') == 1
-    script.write_text(text.replace('"pip", "install", "--quiet"', '"pip", "--version", "--quiet"'))
+    script.write_text(text.replace('"pip", "install", "--quiet"', '"pip", "install", "--dry-run", "--no-deps", "--no-index", "--quiet"'))
     environment = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), **RUNNER}
     done = subprocess.run([sys.executable, str(script)], cwd=checkout, env=environment, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
@@ -381,10 +437,11 @@ def test_gradescope_gets_a_zero_for_a_broken_notebook_and_no_result_for_a_broken
 def test_every_command_has_help_and_says_what_it_did(built_tiny, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(built_tiny.root)
     delivery.classroom(NAME, tmp_path / "template")
+    delivery.gitlab(NAME, tmp_path / "gitlab")
     delivery.classroom50(NAME, tmp_path / "bundle", None)
     delivery.gradescope(NAME, tmp_path / "zips")
     said = capsys.readouterr().out
-    assert "8 files, nothing hidden" in said and "runtime.json" in said and "hidden key" in said
+    assert "9 files, nothing hidden" in said and "runtime.json" in said and "hidden key" in said
     listed = subprocess.run([sys.executable, "-m", "autograder", "export", "--help"], capture_output=True, text=True, check=True).stdout
-    for command in ("classroom", "classroom50", "gradescope", "canvas", "moodle", "csv", "junit"):
+    for command in ("classroom", "gitlab", "classroom50", "gradescope", "canvas", "moodle", "table", "csv", "junit"):
         assert re.search(rf"\b{command}\b", listed)

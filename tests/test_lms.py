@@ -4,12 +4,13 @@ import csv
 import io
 import json
 import sys
+import unicodedata
 
 import pytest
 
 from autograder.commands.main import main
 from autograder.report.csv import cell, grade_table
-from autograder.report.lms import LmsError, canvas, moodle
+from autograder.report.lms import LmsError, canvas, moodle, table
 
 NAME = "a4_cross_entropy"
 
@@ -100,16 +101,93 @@ def test_moodle_gets_grades_and_keeps_what_it_checks_them_by():
     filled = moodle(MOODLE, results(**{"Participant 17": 92, "alan@uni.edu": 80, "Eve": 3}))
     before, after = rows(MOODLE), rows(filled.text)
     assert after[1] == [*before[1][:4], "92", *before[1][5:]] and after[2:] == before[2:] and after[0] == before[0]
+    assert filled.commented == ("Participant 17",)  # a person's "so, so" is worth more than ours
     assert filled.closed == ("alan@uni.edu",) and filled.without_row == ("Eve",)
     assert filled.without_result == ("Participant 19, Grace Hopper",)
 
 
-def test_moodle_in_another_language_needs_its_headers_named():
-    german = MOODLE.replace("Identifier", "ID").replace("Grade,", "Bewertung,").replace('"Maximum Grade"', "Bestwertung")
+GERMAN = ('\ufeffID,"Vollständiger Name",E-Mail-Adresse,Status,Bewertung,Bestwertung,"Bewertung kann geändert werden","Zuletzt geändert (Abgabe)",'
+          '"Zuletzt geändert (Bewertung)","Feedback als Kommentar"\n'
+          '"Teilnehmer/in17","Zoë Lovelace",ada@uni.edu,"Zur Bewertung abgegeben",,"100,00",Ja,"Montag, 23. November 2026, 03:00",-,\n'
+          '"Teilnehmer/in18","Alan Turing",alan@uni.edu,"Keine Abgabe","55,00","100,00",Nein,-,-,\n')
+
+
+def test_moodles_guards_hold_in_any_language_or_it_says_which_option_they_need():
     with pytest.raises(LmsError, match="--column and --identity"):
-        moodle(german, results(x=1))
-    filled = moodle(german, results(**{"Participant 17": 92}), "Bewertung", identity="ID")
-    assert rows(filled.text)[1][4] == "92"
+        moodle(GERMAN, results(x=1))
+    with pytest.raises(LmsError, match="Received: Ja, Nein. Name its word for yes with --unlocked WORD"):
+        moodle(GERMAN, results(**{"17": 92}), "Bewertung", identity="ID")
+    said = {"column": "Bewertung", "identity": "ID", "unlocked": "ja", "comments": "Feedback als Kommentar"}
+    filled = moodle(GERMAN, results(**{"17": 92, "18": 80}), **said)
+    assert rows(filled.text)[1][4] == "92" and filled.closed == ("18",) and rows(filled.text)[2] == rows(GERMAN)[2]
+    assert filled.text.startswith("\ufeffID,") and filled.comments == "Feedback als Kommentar"
+    with pytest.raises(LmsError, match="--scale"):
+        moodle(GERMAN.replace("100,00", "10,00"), results(**{"17": 92}), **said)
+    assert rows(moodle(GERMAN.replace("100,00", "10,00"), results(**{"17": 92}), scale=True, **said).text)[1][4] == "9,2"
+
+
+@pytest.mark.parametrize("worksheet, options", [(MOODLE, {}), (GERMAN, {"column": "Bewertung", "identity": "ID", "unlocked": "Ja"})])
+def test_moodles_scales_and_a_column_that_is_gone_stop_it(worksheet, options):
+    for maximum in ('"Poor,Fair,Good"', '""'):
+        with pytest.raises(LmsError, match="A scale, or a column taken away"):
+            moodle(worksheet.replace('"100,00"', maximum).replace("100.00", maximum), results(**{"17": 92}), **options)
+    part = "\n".join(line.split(",Status")[0] for line in worksheet.splitlines())
+    with pytest.raises(LmsError, match="expected a Moodle worksheet"):
+        moodle(part, results(**{"17": 92}), **options)
+
+
+def test_moodles_state_of_marking_is_no_lock():
+    marked = "\n".join(",".join([*line[:6], ("Workflow" if not i else "Released"), *line[6:]])
+                       for i, line in enumerate(line.split(",", 8) for line in MOODLE.replace("Monday, ", "Monday ").splitlines()))
+    assert moodle(marked, results(**{"17": 92, "18": 1})).closed == ("18",)
+
+
+def test_hints_become_comments_that_are_text_and_replace_only_their_own():
+    made = results(**{"19": 16})
+    made["submissions"][0]["questions"][0]["message"] = "Your columns sum to 1.<script>alert(1)</script>\n=1+1"
+    first = moodle(MOODLE, made)
+    assert rows(first.text)[3][9] == ("<p><em>Automatic feedback</em></p><p><strong>softmax</strong> 16 of 100: "
+                                      "Your columns sum to 1.&lt;script&gt;alert(1)&lt;/script&gt; =1+1</p>")
+    made["submissions"][0] |= {"error": "not <JSON>", "questions": []}
+    again = moodle(first.text, made)
+    assert rows(again.text)[3][9] == "<p><em>Automatic feedback</em></p><p>not &lt;JSON&gt;</p>" and not again.commented
+
+
+def test_a_name_is_the_same_however_its_accents_are_written():
+    decomposed = unicodedata.normalize("NFD", "zoë")
+    assert decomposed != "zoë"
+    assert canvas(CANVAS.replace("alan,A", "zoë,A"), results(**{decomposed: 5})).filled == (decomposed,)
+    assert canvas(CANVAS.replace("alan,A", f"{decomposed},A"), results(zoë=5)).filled == ("zoë",)
+
+
+BRIGHTSPACE = ('OrgDefinedId,Username,Last Name,First Name,Softmax Points Grade <Numeric MaxPoints:100 Weight:10>,End-of-Line Indicator\n'
+               '#1001,#ada,Lovelace,Ada,,#\n#1002,#turing,Turing,Alan,12,#\n')
+BLACKBOARD = ('"Last Name"\t"First Name"\t"Username"\t"Student ID"\t"Availability"\t"Softmax [Total Pts: 100 Score] |12345"\n'
+              '"Lovelace"\t"Ada"\t"ada"\t"1001"\t"Yes"\t"Needs Grading"\n')
+SAKAI = 'Student ID,Name,Softmax [100],* Softmax [100]\nada,"Lovelace, Ada",,\nturing,"Turing, Alan",12,\n'
+
+
+@pytest.mark.parametrize("exported, column, identity, row", [
+    (BRIGHTSPACE, "Softmax Points Grade <Numeric MaxPoints:100 Weight:10>", "Username", ["#1001", "#ada", "Lovelace", "Ada", "92", "#"]),
+    (BLACKBOARD, "Softmax [Total Pts: 100 Score] |12345", "username", ["Lovelace", "Ada", "ada", "1001", "Yes", "92"]),
+    (SAKAI, "Softmax [100]", "Student ID", ["ada", "Lovelace, Ada", "92", ""])])
+def test_any_table_is_filled_by_the_names_of_two_columns(exported, column, identity, row):
+    filled = table(exported, results(ada=92, eve=1), column, identity)
+    separator = "\t" if "\t" in exported else ","
+    after, before = rows(filled.text, separator), rows(exported, separator)
+    assert after[1] == row and after[0] == before[0] and after[2:] == before[2:]
+    assert filled.without_row == ("eve",) and filled.maximum
+    with pytest.raises(LmsError, match="--scale"):
+        table(exported.replace("100", "50"), results(ada=92), column.replace("100", "50"), identity)
+
+
+def test_a_table_of_ones_own_needs_its_columns_and_may_say_its_maximum():
+    own = "name,softmax\nada,\n"
+    assert not table(own, results(ada=92), "softmax", "name").maximum
+    assert rows(table(own, results(ada=92), "softmax", "name", maximum="10", scale=True).text)[1][1] == "9.2"
+    for column, identity, option in (("points", "name", "--column"), ("softmax", "login", "--identity")):
+        with pytest.raises(LmsError, match=f"expected one column \\w+ \\({option}\\); found 0. Received: name, softmax"):
+            table(own, results(ada=92), column, identity)
 
 
 def test_moodle_would_skip_a_grade_above_its_maximum():
@@ -154,8 +232,13 @@ def test_the_commands_write_files_and_list_who_was_left_out(tmp_path, monkeypatc
     assert "1 graded here, without a row of their own there: mallory" in said and "4 without a result" in said
     assert rows((tmp_path / "out.csv").read_text())[3][7] == "92"
     for arguments, words in ((("moodle", "results.json", "--template", "latin.csv", "--to", "o"), "expected UTF-8"),
-                             (("csv", "canvas.csv", "--to", "o"), "expected results"), (("canvas", "results.json", "--template", "x", "--to", "o"), "found none")):
+                             (("csv", "canvas.csv", "--to", "o"), "expected results"), (("canvas", "results.json", "--template", "x", "--to", "o"), "No such file")):
         status, _, complaint = run(*arguments)
         assert status == 2 and words in complaint and len(complaint.strip().splitlines()) == 1
+    (tmp_path / "blackboard.xls").write_bytes(BLACKBOARD.encode("utf-16"))
+    status, said, _ = run("table", "results.json", "--template", "blackboard.xls", "--to", "filled.xls", "--identity", "Student ID",
+                          "--column", "Softmax [Total Pts: 100 Score] |12345")
+    assert status == 0 and "0 grades in the column Softmax [Total Pts: 100 Score] |12345" in said
+    assert (tmp_path / "filled.xls").read_bytes().decode("utf-16").startswith("Last Name\tFirst Name")
     assert run("csv", "results.json", "--to", "table.csv")[0] == 0 and run("junit", "results.json", "--to", "j.xml")[0] == 0
     assert (tmp_path / "table.csv").read_bytes().startswith(b"\xef\xbb\xbfstudent,")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import json
 from pathlib import Path
 from typing import Annotated
@@ -12,20 +13,24 @@ from rich.markup import escape
 
 from autograder.authoring.course import CourseError, find_course
 from autograder.delivery.collect import collect as collect_repositories
-from autograder.delivery.collect import read_roster
-from autograder.delivery.export import export_classroom, export_classroom50, export_gradescope
+from autograder.delivery.download import Download, is_download
+from autograder.delivery.export import export_classroom50, export_gradescope, export_repository
 from autograder.delivery.gradescope import grade_container
+from autograder.delivery.roster import read_roster
 from autograder.files import atomic
+from autograder.grading.submission import printable
 from autograder.report.csv import grade_table
 from autograder.report.junit import junit as junit_xml
 from autograder.report.lms import Filled, LmsError
 from autograder.report.lms import canvas as fill_canvas
 from autograder.report.lms import moodle as fill_moodle
+from autograder.report.lms import table as fill_table
 
 out = Console(highlight=False, soft_wrap=True)
-export = typer.Typer(no_args_is_help=True, help="Hand assignments out to GitHub and Gradescope, and grades to grade books.")
+export = typer.Typer(no_args_is_help=True, help="Hand assignments out to GitHub, GitLab and Gradescope, and grades to grade books.")
 
 Assignment = Annotated[str, typer.Argument(help="Id such as a4_cross_entropy.")]
+Repository = Annotated[Path, typer.Option("--to", help="The student repository: a new folder, or a clone to update.")]
 Results = Annotated[Path, typer.Argument(help="What `autograder grade` wrote: build/results/ASSIGNMENT.json.")]
 Exported = Annotated[Path, typer.Option("--template", help="The file as the learning management system exported it.")]
 Filled_in = Annotated[Path, typer.Option("--to", help="Where to write the filled-in file.")]
@@ -34,10 +39,18 @@ Scale = Annotated[bool, typer.Option(help="Convert points when the maximum there
 
 @export.command()
 def classroom(assignment: Assignment,
-              to: Annotated[Path, typer.Option(help="The student repository: a new folder, or a clone to bring up to date.")]):
+              to: Repository,
+              workflow: Annotated[bool, typer.Option(help="Check each push; Classroom 50 has a workflow of its own.")] = True):
     """A complete student repository with a GitHub workflow that checks each push."""
-    files = export_classroom(_course(assignment), assignment, to)
+    files = export_repository(_course(assignment), assignment, to, "github" if workflow else "classroom50")
     out.print(f"{to}: {len(files)} files, nothing hidden in them. Next: git init, commit, push, mark it as a template.")
+
+
+@export.command()
+def gitlab(assignment: Assignment, to: Repository):
+    """A complete student repository with a GitLab pipeline that checks each push."""
+    files = export_repository(_course(assignment), assignment, to, "gitlab")
+    out.print(f"{to}: {len(files)} files, nothing hidden in them. Next: git init, commit, push; students fork it or import it.")
 
 
 @export.command()
@@ -63,16 +76,32 @@ def canvas(results: Results, template: Exported, to: Filled_in,
            column: Annotated[str | None, typer.Option(help="The assignment's title or number in Canvas.")] = None,
            scale: Scale = False):
     """Fill in a grade book exported from Canvas."""
-    _write_filled(fill_canvas(_text(template), _results(results), column, scale), to)
+    text, encoding = _exported(template)
+    _write_filled(fill_canvas(text, _results(results), column, scale), to, encoding)
 
 
 @export.command()
 def moodle(results: Results, template: Exported, to: Filled_in,
            column: Annotated[str | None, typer.Option(help="The header of the grades (Grade).")] = None,
            identity: Annotated[str | None, typer.Option(help="The header of the students' names as submitted.")] = None,
+           unlocked: Annotated[str | None, typer.Option(help="Moodle's word for a grade that can be changed (Yes).")] = None,
+           comments: Annotated[str | None, typer.Option(help="The header of the students' hints (Feedback comments).")] = None,
            scale: Scale = False):
-    """Fill in a grading worksheet exported from Moodle."""
-    _write_filled(fill_moodle(_text(template), _results(results), column, scale, identity), to)
+    """Fill in a grading worksheet exported from Moodle, with each student's hints as feedback."""
+    text, encoding = _exported(template)
+    _write_filled(fill_moodle(text, _results(results), column, scale, identity, unlocked, comments), to, encoding)
+
+
+@export.command()
+def table(results: Results, template: Exported, to: Filled_in,
+          column: Annotated[str, typer.Option(help="The header of the grades.")],
+          identity: Annotated[str, typer.Option(help="The header of the students' names as submitted.")],
+          maximum: Annotated[str, typer.Option(help="Points at most in that column, when its header does not say [100].")] = "",
+          comments: Annotated[str | None, typer.Option(help="The header of a column for each student's hints.")] = None,
+          scale: Scale = False):
+    """Fill in any table: Brightspace, Blackboard, Sakai, a spreadsheet of your own."""
+    text, encoding = _exported(template)
+    _write_filled(fill_table(text, _results(results), column, identity, maximum, scale, comments), to, encoding)
 
 
 @export.command()
@@ -89,28 +118,39 @@ def junit(results: Results, to: Annotated[Path, typer.Option(help="Where to writ
     out.print(str(to))
 
 
-def collect(folder: Annotated[Path, typer.Argument(help="Holds the cloned repositories.")],
-            roster: Annotated[Path | None, typer.Option(help="CSV with github_username and identifier.")] = None,
+def collect(source: Annotated[Path, typer.Argument(help="A folder of clones, or the zip of submissions from Canvas or Moodle.")],
+            roster: Annotated[Path | None, typer.Option(
+                help="CSV with identifier and github_username, team, canvas_id or moodle_id.")] = None,
             assignment: Annotated[list[str] | None, typer.Option(help="Look for this one only; may be repeated.")] = None,
             to: Annotated[Path, typer.Option(help="Where submissions go.")] = Path("submitted")):
-    """Turn cloned student repositories into submissions for `autograder grade`."""
-    if not folder.is_dir():
-        raise CourseError(f"expected a directory of cloned repositories at {folder}; found none")
+    """Turn cloned repositories, or a download from Canvas or Moodle, into submissions for `autograder grade`."""
     course = find_course()
-    course.require(assignment or [])
-    found, absent = collect_repositories(folder, course, to, read_roster(roster) if roster else None, assignment)
+    asked = course.require(assignment) if assignment else []
+    if not source.exists():
+        raise CourseError(f"expected cloned repositories or a download at {source}; found nothing")
+    if is_download(source):
+        if len(asked) > 1:
+            raise CourseError(f"expected one assignment, as {source} has. Received: {', '.join(asked)}")
+        with Download(source) as download:
+            people = read_roster(roster, download.system) if roster else None
+            found, absent = download.collect(course, to, people, *asked)
+    else:
+        people = read_roster(roster) if roster else None
+        found, absent = collect_repositories(source, course, to, people, asked or None)
+    what = ("student", "students") if is_download(source) else ("repository", "repositories")
     taken = [item for item in found if not item.problem]
     for item in taken:
-        commit = f"{item.commit.hash[:10]} of {item.commit.time:%Y-%m-%d %H:%M} UTC" if item.commit else "no commit"
-        out.print(escape(f"{item.repository} -> {to / item.student / item.assignment}  {commit}"))
+        commit = f"{item.commit.hash[:10]} of {item.commit.time:%Y-%m-%d %H:%M} UTC" if item.commit else ""
+        out.print(escape(printable(f"{item.source} -> {to / item.student / item.assignment}  {commit}").strip()))
     for item in found:
-        if item.problem:
-            out.print(f"[yellow]{escape(item.repository)}: not taken: {escape(item.problem)}")
+        if said := f"not taken: {item.problem}" if item.problem else item.note:
+            out.print(f"[yellow]{escape(printable(f'{item.source}: {said}'))}")
     for student in absent:
-        out.print(f"[yellow]{escape(student)}: no repository")
-    repositories = len({item.repository for item in found})
-    out.print(f"{len(taken)} submission{'s' * (len(taken) != 1)} from {repositories} "
-              f"{'repository' if repositories == 1 else 'repositories'}")
+        out.print(f"[yellow]{escape(student)}: nothing there")
+    for student in people.without if people else ():
+        out.print(f"[yellow]{escape(student)}: no account in the roster")
+    sources = len({item.source for item in found})
+    out.print(f"{len(taken)} submission{'s' * (len(taken) != 1)} from {sources} {what[sources != 1]}")
     if len(taken) < len(found):
         raise typer.Exit(1)
 
@@ -126,11 +166,14 @@ def _course(assignment: str):
     return course
 
 
-def _text(path: Path) -> str:
+def _exported(path: Path) -> tuple[str, str]:
+    """A file's text and its encoding: UTF-16 when it is marked so, as Blackboard's is, else UTF-8."""
     try:
-        return path.read_bytes().decode("utf-8")
-    except FileNotFoundError:
-        raise LmsError(f"expected a file at {path}; found none") from None
+        content = path.read_bytes()
+        encoding = "utf-16" if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) else "utf-8"
+        return content.decode(encoding), encoding
+    except OSError as error:
+        raise LmsError(f"expected the exported file at {path}; {error.strerror}") from None
     except UnicodeDecodeError:
         raise LmsError(f"{path}: expected UTF-8 text, as it was exported; a spreadsheet may have saved it anew") from None
 
@@ -144,19 +187,22 @@ def _results(path: Path) -> dict:
         raise CourseError(f"expected results that `autograder grade` wrote in {path} ({type(error).__name__})") from None
 
 
-def _write(path: Path, text: str) -> None:
+def _write(path: Path, text: str, encoding: str = "utf-8") -> None:
     with atomic(path) as file:
-        file.write(text.encode())
+        file.write(text.encode(encoding))
 
 
-def _write_filled(filled: Filled, path: Path) -> None:
-    _write(path, filled.text)
-    out.print(f"{escape(str(path))}: {len(filled.filled)} grade{'s' * (len(filled.filled) != 1)} in the column "
-              f"{escape(filled.column)}")
+def _write_filled(filled: Filled, path: Path, encoding: str) -> None:
+    _write(path, filled.text, encoding)
+    hints = f", hints in {filled.comments}" if filled.comments else ""
+    out.print(escape(f"{path}: {len(filled.filled)} grade{'s' * (len(filled.filled) != 1)} in the column {filled.column}{hints}"))
+    if not filled.maximum:
+        out.print("[yellow]the file does not say how many points there are at most: compare it with the assignment's")
     for names, what in ((filled.changed, "had another grade before"),
+                        (filled.commented, "had a comment of another kind before, which was kept"),
                         (filled.without_row, "graded here, without a row of their own there"),
                         (filled.without_score, "could not be graded, left as they were"),
                         (filled.closed, "excused, not assigned or locked there, left as they were"),
                         (filled.without_result, "without a result here, left as they were")):
         if names:
-            out.print(f"[yellow]{len(names)} {what}: {escape('; '.join(names))}")
+            out.print(f"[yellow]{len(names)} {what}: {escape(printable('; '.join(names)))}")

@@ -7,6 +7,7 @@ import logging
 import os
 import shutil
 from collections.abc import Callable, Iterator, Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated
 
@@ -55,6 +56,9 @@ def grade(
     """Grade every submission of an assignment with the hidden key."""
     course = find_course()
     course.require([assignment])
+    if gradebook and find_spec("nbgrader") is None:
+        raise CourseError("expected nbgrader, whose gradebook the results are recorded in; it is not installed. "
+                          "`pip install '.[instructor]'` in the kit's clone, or pass --no-gradebook.")
     if not submissions.is_dir():
         raise CourseError(f"expected a directory of submissions at {submissions}; found none. Name it with --submissions DIR.")
     answer_key = hidden_key(course, assignment)

@@ -15,8 +15,11 @@ os.environ.setdefault("TF_NUM_INTEROP_THREADS", "1")
 # nbformat's validator looks for this optional module, which takes most of a second to import, to check IRIs; notebooks have none.
 sys.modules.setdefault("rfc3987_syntax", None)
 
+from typing import Annotated
+
 import typer
 
+import autograder
 from autograder.authoring.course import CourseError
 from autograder.authoring.question import DeclarationError
 from autograder.commands import author, delivery, demo, instructor, student
@@ -26,12 +29,25 @@ from autograder.grading.submission import Unreadable
 from autograder.sandbox.isolation import IsolationError
 from autograder.sandbox.sandbox import SandboxError
 
-app = typer.Typer(add_completion=False, no_args_is_help=True, rich_markup_mode="rich", pretty_exceptions_enable=False,
-                  help="Build, check and grade the assignments of a Keras/TensorFlow course.")
+app = typer.Typer(add_completion=False, no_args_is_help=True, rich_markup_mode="rich", pretty_exceptions_enable=False)
 for command in (author.build, student.check, instructor.grade, author.audit, instructor.doctor, demo.demo, student.ci,
                 delivery.collect):
     app.command()(command)
 app.add_typer(delivery.export, name="export")
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        print("autograder", autograder.__version__)
+        raise typer.Exit()
+
+
+@app.callback()
+def options(_: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True,
+                                            help="Show which release this is.")] = False):
+    """Build, check and grade the assignments of a Keras/TensorFlow course."""
+
+
 app.command(name="gradescope", hidden=True)(delivery.gradescope_run)
 
 

@@ -1,13 +1,14 @@
-"""From cloned student repositories to submissions: whose repository it is, which notebook in it counts, and of which commit.
+"""What students handed in elsewhere becomes submissions: whose it is, and which notebook counts.
 
-A repository is a stranger's. Of it one regular file is read, by content, and git is asked for nothing but the commit.
+A repository and a download are a stranger's. Of a student's files one is taken: a regular file of sane size, by content. Git is
+asked for nothing but the commit.
 """
 
 from __future__ import annotations
 
 import contextlib
-import csv
 import datetime
+import hashlib
 import json
 import os
 import re
@@ -17,8 +18,9 @@ import threading
 from dataclasses import dataclass
 from pathlib import Path
 
-from autograder.authoring.course import Course, CourseError
+from autograder.authoring.course import Course
 from autograder.authoring.lesson import notebook_name
+from autograder.delivery.roster import Roster, RosterError
 from autograder.files import atomic, read_regular
 from autograder.grading.submission import MAX_BYTES, Unreadable, find_notebook
 
@@ -26,13 +28,7 @@ NOTE = "collected.json"  # beside a collected notebook: where it came from
 MAX_COMMIT = 2**20  # bytes
 GIT_SECONDS = 20
 TIMESTAMP = "timestamp.txt"  # nbgrader's, for late penalties
-USERNAME = ("github_username", "username", "login", "github")
-IDENTIFIER = ("identifier", "student_id", "student", "id", "email")
-SAFE = re.compile(r"[^/\\\0]+")
-
-
-class RosterError(CourseError):
-    """The list of students cannot be used; the message is one line."""
+LFS_POINTER = b"version https://git-lfs.github.com/spec/"
 
 
 @dataclass(frozen=True)
@@ -45,56 +41,30 @@ class Commit:
 
 @dataclass(frozen=True)
 class Collected:
-    """What became of one repository for one assignment; `problem` says why nothing was taken."""
+    """What became of a student's files for one assignment.
 
-    repository: str
+    Attributes:
+        source: the repository's name, or what a download calls the student.
+        note: what is odd about them, although a notebook was taken.
+        problem: why nothing was taken.
+    """
+
+    source: str
     student: str
     assignment: str
     commit: Commit | None = None
+    note: str = ""
     problem: str = ""
 
 
-def read_roster(path: Path) -> dict[str, str]:
-    """GitHub user names (in small letters) and the names their submissions get.
-
-    The file is CSV with a column of user names (`github_username`, `username`, `login` or `github`), and one of names
-    (`identifier`, `student_id`, `student`, `id` or `email`) where these differ.
-
-    Raises:
-        RosterError: no such columns, somebody twice, or a name that cannot be a directory's.
-    """
-    try:
-        with open(path, encoding="utf-8-sig", newline="") as file:
-            rows = list(csv.DictReader(file))
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise RosterError(f"{path}: expected a CSV file; it cannot be read ({type(error).__name__})") from None
-    columns = {(name or "").strip().lower(): name for name in (rows[0] if rows else {})}
-    user = next((columns[name] for name in USERNAME if name in columns), None)
-    if user is None:
-        raise RosterError(f"{path}: expected a header with one of {', '.join(USERNAME)}. "
-                          f"Received: {', '.join(columns) or 'nothing'}")
-    name = next((columns[name] for name in IDENTIFIER if name in columns), user)
-    roster: dict[str, str] = {}
-    for row in rows:
-        login, student = (row[user] or "").strip().lower(), (row[name] or "").strip()
-        if not login:
-            continue  # not linked to an account yet
-        student = student or login
-        if not SAFE.fullmatch(student) or student.startswith(".") or not student.isprintable():
-            raise RosterError(f"{path}: expected names that can be a directory's. Received: {student!r}")
-        if login in roster or student in roster.values():
-            raise RosterError(f"{path}: expected everyone once; {login if login in roster else student} is there twice")
-        roster[login] = student
-    return roster
-
-
-def collect(folder: Path, course: Course, target: Path, roster: dict[str, str] | None = None,
+def collect(folder: Path, course: Course, target: Path, roster: Roster | None = None,
             assignments: list[str] | None = None) -> tuple[list[Collected], list[str]]:
     """Copy the notebooks of cloned repositories to `target/STUDENT/ASSIGNMENT`.
 
     Args:
-        folder: holds a repository for each student, named by the user name, with an assignment's name in front or not.
-        assignments: those to look for; by default every one whose notebook a repository holds under its own name.
+        folder: holds a repository for each student or team, named by the account, with an assignment's name in front or not.
+        assignments: those to look for; by default every one whose notebook a repository holds under its own name, else the one
+            that the repository's name tells.
     Returns:
         What became of each repository, and the students of the roster who have none.
     """
@@ -104,72 +74,114 @@ def collect(folder: Path, course: Course, target: Path, roster: dict[str, str] |
     for path in sorted(folder.iterdir()):
         if path.name.startswith(".") or not (path.is_dir() or path.is_symlink()):
             continue
-        student = whose(path.name, course, roster)
+        students = whose(path.name, course, roster)
         if path.is_symlink():
-            found.append(Collected(path.name, student or "", "", problem="it is a link"))
-        elif student is None:
+            found.append(Collected(path.name, ", ".join(students), "", problem="it is a link"))
+        elif not students:
             found.append(Collected(path.name, "", "", problem="its owner is not in the roster"))
         else:
-            met.add(student)
-            there = assignments or [assignment for assignment in course.assignments
-                                    if os.path.lexists(path / f"{notebook_name(assignment)}.ipynb")]
+            met.update(students)
+            there = assignments or _assignments(path, course)
             if not there:
-                found.append(Collected(path.name, student, "", problem="it holds no notebook of this course under its own name"))
-            for assignment in there:
+                found.append(Collected(path.name, ", ".join(students), "",
+                                       problem="neither its name nor its files tell the assignment: name it with --assignment"))
+            for student, assignment in ((student, assignment) for student in students for assignment in there):
                 if (other := plan.setdefault((student, assignment), path)) != path:
                     raise RosterError(f"expected one repository for each student and assignment; {student} has {other.name} and "
                                       f"{path.name} for {assignment}. Move one of them away.")
     found += [_collect_one(path, student, assignment, target) for (student, assignment), path in plan.items()]
-    return found, sorted(set((roster or {}).values()) - met)
+    everyone = {student for members in roster.students.values() for student in members} if roster else set()
+    return found, sorted(everyone - met)
 
 
-def whose(name: str, course: Course, roster: dict[str, str] | None) -> str | None:
-    """The student that a repository's name stands for; None when the roster has nobody who fits.
+def whose(name: str, course: Course, roster: Roster | None) -> tuple[str, ...]:
+    """The students that a repository's name stands for; none when the roster has nobody who fits.
 
-    User names may hold hyphens, as what stands in front of them does: with a roster the longest one that ends the name counts.
+    Accounts may hold hyphens, as what stands in front of them does: with a roster the longest one that ends the name counts.
     """
-    lower = name.lower()
     if roster is not None:
-        fits = [login for login in roster if lower == login or lower.endswith(f"-{login}")]
-        return roster[max(fits, key=len)] if fits else None
+        lower = name.lower()
+        fits = [account for account in roster.students if lower == account or lower.endswith(f"-{account}")]
+        return roster.students[max(fits, key=len)] if fits else ()
+    assignment, rest = _split(name, course)
+    return (rest if assignment else name,)
+
+
+def _split(name: str, course: Course) -> tuple[str | None, str]:
+    """The assignment that a repository's name tells, and what stands behind it."""
+    lower = name.lower()
     for assignment in course.assignments:
         for form in (assignment, notebook_name(assignment)):
             for prefix in {form.lower(), form.lower().replace("_", "-")}:
                 at = lower.find(f"{prefix}-")
                 if (at == 0 or (at > 0 and lower[at - 1] == "-")) and lower[at + len(prefix) + 1:]:
-                    return name[at + len(prefix) + 1:]
-    return name
+                    return assignment, name[at + len(prefix) + 1:]
+    return None, name
+
+
+def _assignments(path: Path, course: Course) -> list[str]:
+    """The assignments whose notebooks a repository holds, here or one folder down; else the one it is called after."""
+    folders = [path, *(Path(entry) for entry in os.scandir(path) if entry.is_dir(follow_symlinks=False))]
+    own = [assignment for assignment in course.assignments
+           if any(os.path.lexists(folder / f"{notebook_name(assignment)}.ipynb") for folder in folders)]
+    named, _ = _split(path.name, course)
+    return own or [named] * (named is not None)
 
 
 def _collect_one(path: Path, student: str, assignment: str, target: Path) -> Collected:
     commit = read_commit(path)
     try:
-        notebook, _ = find_notebook(path, notebook_name(assignment))
-        content = read_regular(notebook, MAX_BYTES)
-        place = _place(target / student / assignment)
+        name, content = take(path, assignment)
+        note = _beside_the_commit(path, name, content, commit)
+        store({name.name: content}, target / student / assignment, {"repository": path.name, "note": note}, commit)
     except (Unreadable, OSError) as error:
-        return Collected(path.name, student, assignment, commit, str(error))
-    note = {"repository": path.name, "commit": commit and commit.hash, "time": commit and commit.time.isoformat()}
-    files = {notebook.name: content, NOTE: json.dumps(note, indent=1).encode() + b"\n"}
+        return Collected(path.name, student, assignment, commit, problem=str(error))
+    return Collected(path.name, student, assignment, commit, note)
+
+
+def take(folder: Path, assignment: str) -> tuple[Path, bytes]:
+    """The notebook that counts of a stranger's files: its path below `folder`, and its content.
+
+    Raises:
+        Unreadable: there is none, or it is no file to grade.
+        OSError: it is no regular file, or too large.
+    """
+    notebook, _ = find_notebook(folder, notebook_name(assignment))
+    name = notebook.relative_to(folder)
+    if link := next((parent for parent in name.parents if (folder / parent).is_symlink()), None):
+        raise Unreadable(f"{link} is a link")
+    content = read_regular(notebook, MAX_BYTES)
+    if content.startswith(LFS_POINTER):
+        raise Unreadable("the notebook is a pointer of Git LFS, not the file: run `git lfs pull` in the clone, and collect again")
+    return name, content
+
+
+def store(files: dict[str, bytes], place: Path, note: dict, commit: Commit | None = None) -> None:
+    """Write a submission, with a note of where it came from, in the place of what was collected before.
+
+    Raises:
+        Unreadable: there is one that came another way.
+    """
+    if place.is_symlink() or (place.exists() and any(place.iterdir()) and not (place / NOTE).is_file()):
+        raise Unreadable(f"{place} is there already and was not collected: move it away first")
+    if place.exists():
+        shutil.rmtree(place)
     if commit:
-        files[TIMESTAMP] = f"{commit.time:%Y-%m-%d %H:%M:%S} UTC\n".encode()
-    for name, data in files.items():
+        note |= {"commit": commit.hash, "time": commit.time.isoformat()}
+        files |= {TIMESTAMP: f"{commit.time:%Y-%m-%d %H:%M:%S} UTC\n".encode()}
+    for name, data in (files | {NOTE: json.dumps(note, indent=1).encode() + b"\n"}).items():
         with atomic(place / name) as file:
             file.write(data)
-    return Collected(path.name, student, assignment, commit)
+
+
+# ---------------------------------------------------------------------------------------------------- git
 
 
 def read_commit(repository: Path) -> Commit | None:
     """The commit a clone stands at, or None when it is no clone or has none."""
-    git = repository / ".git"
-    if git.is_symlink() or not git.is_dir():
-        return None
-    # Its configuration may be the student's: nothing is fetched, and `cat-file` starts no program that it names.
-    command = ["git", "-c", "protocol.allow=never", "-c", "core.fsmonitor=false", f"--git-dir={git}", "cat-file"]
-    environment = {"PATH": os.environ.get("PATH", os.defpath), "GIT_NO_LAZY_FETCH": "1", "GIT_TERMINAL_PROMPT": "0"}
+    said = _git_says(repository, "HEAD")
+    head, _, body = said.partition(b"\n")
     try:
-        said = _first_bytes([*command, "--batch"], b"HEAD\n", environment)
-        head, _, body = said.partition(b"\n")
         identity, kind, _ = head.decode().split(" ")
         found = re.search(rb"^committer .*> (\d+) [+-]\d{4}$", body.partition(b"\n\n")[0], re.MULTILINE)
         if kind != "commit" or not found:
@@ -177,6 +189,41 @@ def read_commit(repository: Path) -> Commit | None:
         return Commit(identity, datetime.datetime.fromtimestamp(int(found[1]), datetime.UTC))
     except (OSError, ValueError, OverflowError):
         return None
+
+
+def _beside_the_commit(repository: Path, name: Path, content: bytes, commit: Commit | None) -> str:
+    """What to say when a file is not as in the commit, so that its time says nothing; "" when it is."""
+    if commit is None:
+        odd = (repository / ".git").is_file()
+        return "its commit is not known: .git is a file, as in a worktree, and may lead anywhere" if odd else ""
+    question = f"{commit.hash}:{name.as_posix()}"
+    said = _git_says(repository, question) if "\n" not in question else b""
+    head, _, body = said.partition(b"\n")
+    identity = head.decode("utf-8", "replace").split(" ")[0]
+    if not re.fullmatch(r"[0-9a-f]{40,64}", identity):
+        return "the notebook is not in the commit"
+    as_committed = {_blob(form, identity) for form in (content, content.replace(b"\r\n", b"\n"))}  # Windows changes line ends
+    pointed_at = body.startswith(LFS_POINTER) and f"oid sha256:{hashlib.sha256(content).hexdigest()}\n".encode() in body
+    return "" if identity in as_committed or pointed_at else "the notebook was changed after the commit"
+
+
+def _blob(content: bytes, like: str) -> str:
+    """The name that git gives a file's content, by the algorithm that made the name `like`."""
+    return hashlib.new("sha1" if len(like) == 40 else "sha256", b"blob %d\0" % len(content) + content).hexdigest()
+
+
+def _git_says(repository: Path, question: str) -> bytes:
+    """What a clone's `git cat-file --batch` answers, as far as it is read; nothing when there is no clone."""
+    git = repository / ".git"
+    if git.is_symlink() or not git.is_dir():
+        return b""
+    # Its configuration may be the student's: nothing is fetched, and `cat-file` starts no program that it names.
+    command = ["git", "-c", "protocol.allow=never", "-c", "core.fsmonitor=false", f"--git-dir={git}", "cat-file", "--batch"]
+    environment = {"PATH": os.environ.get("PATH", os.defpath), "GIT_NO_LAZY_FETCH": "1", "GIT_TERMINAL_PROMPT": "0"}
+    try:
+        return _first_bytes(command, question.encode("utf-8", "replace") + b"\n", environment)
+    except OSError:
+        return b""
 
 
 def _first_bytes(command: list[str], question: bytes, environment: dict[str, str]) -> bytes:
@@ -193,16 +240,3 @@ def _first_bytes(command: list[str], question: bytes, environment: dict[str, str
         finally:
             timer.cancel()
             process.kill()
-
-
-def _place(folder: Path) -> Path:
-    """A submission's directory, emptied when it was collected before.
-
-    Raises:
-        Unreadable: there is one that came another way.
-    """
-    if folder.is_symlink() or (folder.exists() and any(folder.iterdir()) and not (folder / NOTE).is_file()):
-        raise Unreadable(f"{folder} is there already and was not collected from a repository: move it away first")
-    if folder.exists():
-        shutil.rmtree(folder)
-    return folder

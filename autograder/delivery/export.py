@@ -1,4 +1,4 @@
-"""What leaves the course as a folder: a student repository for GitHub, a bundle for Classroom 50, an autograder for Gradescope.
+"""What leaves the course as a folder: a student repository, a bundle for Classroom 50, an autograder for Gradescope.
 
 Whatever students can read is searched for hidden things first (`leaks`); a folder that would leak is not written.
 """
@@ -18,13 +18,16 @@ import jinja2
 from autograder.authoring.course import Course, CourseError
 from autograder.authoring.lesson import notebook_name
 from autograder.delivery import leaks
-from autograder.delivery.wheel import student_wheel
+from autograder.delivery.wheel import constraints, student_wheel
 from autograder.files import atomic
 from autograder.grading.key import load
 from autograder.report.classroom import encoded, not_run
 from autograder.student.check import EXAMPLES, visible_part
 
 PYTHON = "3.12"  # newer ones have no TensorFlow
+WORKFLOWS = {"github": ".github/workflows/classroom.yml", "gitlab": ".gitlab-ci.yml"}
+OURS = b"# Checks the notebook at every push"  # how they begin
+CONSTRAINTS = "constraints.txt"
 EXECUTABLE = {"setup.sh", "run_autograder"}
 SLUG = re.compile(r"[a-z0-9][a-z0-9-]{1,38}")  # what Classroom 50 accepts as an assignment's name
 LARGEST_BUNDLE = 10 * 2**20  # bytes; Classroom 50 fetches no more
@@ -34,11 +37,12 @@ class ExportError(CourseError):
     """The assignment does not fit what it should be exported to; the message is one line."""
 
 
-def export_classroom(course: Course, assignment: str, folder: Path) -> list[str]:
-    """Write a student repository: notebook, examples, data, checks, workflow.
+def export_repository(course: Course, assignment: str, folder: Path, ci: str = "github") -> list[str]:
+    """Write a student repository: notebook, examples, data, checks, and what runs them at each push.
 
     Args:
         folder: new, or the repository to bring up to date; files that are not ours stay in it.
+        ci: "github"; "gitlab"; or "classroom50", whose own workflow takes the place of ours.
     Returns:
         The names of the files.
     Raises:
@@ -52,8 +56,9 @@ def export_classroom(course: Course, assignment: str, folder: Path) -> list[str]
                           f"Received: {', '.join(questions)}")
     sources = course.data_file("README.md")
     licensed = sources.is_file() and any(course.data_file(name).is_file() for name in release)
-    notebook = course.notebook(assignment).name
-    fill = _templates("classroom", assignment=assignment, notebook=notebook, questions=questions, wheel=wheel.name, python=PYTHON,
+    notebook, workflow = course.notebook(assignment).name, WORKFLOWS.get(ci, "")
+    fill = _templates("repository", assignment=assignment, notebook=notebook, questions=questions, wheel=wheel.name,
+                      python=PYTHON, ci=ci, workflow=workflow,
                       title=notebook_name(assignment).replace("_", " ").capitalize(), not_run=encoded(not_run()),
                       visible=visible_part(whole).max_score, total=whole.max_score,
                       data=sorted(set(release) - {notebook, EXAMPLES}), sources=licensed)
@@ -61,12 +66,18 @@ def export_classroom(course: Course, assignment: str, folder: Path) -> list[str]
         wheel.name: wheel.read_bytes(),
         "README.md": fill("README.md"),
         "requirements.txt": fill("requirements.txt"),
+        CONSTRAINTS: constraints().encode(),
         ".gitignore": fill("gitignore"),
-        ".github/workflows/classroom.yml": fill("classroom.yml"),
         ".devcontainer/devcontainer.json": fill("devcontainer.json")}
+    if workflow:
+        files[workflow] = fill(Path(workflow).name.removeprefix("."))
     if licensed:
         files["DATA.md"] = sources.read_bytes()  # the licences of data sets ask for it
-    return _publish(files, folder, leaks.secrets(course, assignment))
+    written = _publish(files, folder, leaks.secrets(course, assignment))
+    for other in set(WORKFLOWS.values()) - {workflow}:
+        if (path := folder / other).is_file() and path.read_bytes().startswith(OURS):
+            path.unlink()  # of an earlier export: everything would be checked twice
+    return written
 
 
 def export_classroom50(course: Course, assignment: str, folder: Path, slug: str | None = None) -> list[str]:
@@ -85,7 +96,7 @@ def export_classroom50(course: Course, assignment: str, folder: Path, slug: str 
     notebook = course.notebook(assignment).name
     del release[notebook]  # only the student's own counts
     fill = _templates("classroom50", assignment=assignment, notebook=notebook, wheel=wheel.name, python=PYTHON)
-    inside = {"autograder.py": fill("autograder.py"), wheel.name: wheel.read_bytes()}
+    inside = {"autograder.py": fill("autograder.py"), wheel.name: wheel.read_bytes(), CONSTRAINTS: constraints().encode()}
     inside |= {f"release/{name}": content for name, content in release.items()}
     archive = _tar(slug, inside)
     if len(archive) > LARGEST_BUNDLE:
@@ -106,7 +117,7 @@ def export_gradescope(course: Course, assignment: str, folder: Path) -> Path:
     fill = _templates("gradescope", assignment=assignment)
     release = course.release(assignment).relative_to(course.root).as_posix()
     files = {"setup.sh": fill("setup.sh"), "run_autograder": fill("run_autograder"), wheel.name: wheel.read_bytes(),
-             "course/course.toml": (course.root / "course.toml").read_bytes(),
+             CONSTRAINTS: constraints().encode(), "course/course.toml": (course.root / "course.toml").read_bytes(),
              f"course/{key.relative_to(course.root).as_posix()}": key.read_bytes()}
     files |= {f"course/{release}/{name}": content for name, content in _release(course, assignment).items()}
     path = folder / f"{assignment}.zip"
@@ -148,6 +159,9 @@ def _publish(files: dict[str, bytes], folder: Path, secrets: leaks.Secrets) -> l
     for name, content in files.items():
         with atomic(folder / name, mode=0o755 if name in EXECUTABLE else 0o644) as file:
             file.write(content)
+        if name.endswith(".whl"):
+            for earlier in set((folder / name).parent.glob("autograder-*.whl")) - {folder / name}:
+                earlier.unlink()  # of an earlier export
     return sorted(files)
 
 

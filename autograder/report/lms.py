@@ -1,23 +1,32 @@
-"""Grades into files that a learning management system exported: Canvas's grade book, Moodle's grading worksheet.
+"""Grades into files that a learning management system exported: Canvas's grade book, Moodle's grading worksheet, any other table.
 
-Only the grade column of rows that are there already is filled in, every other cell stays as it was. A student without a row, a
-row without a result and an assignment without a column are listed: both systems would invent what a file adds.
+Only the grade column of rows that are there already is filled in, and a column of comments where there is one; every other cell
+stays as it was. A student without a row, a row without a result and an assignment without a column are listed: these systems
+would invent what a file adds.
 """
 
 from __future__ import annotations
 
 import csv
+import html
 import io
 import re
+import unicodedata
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 from autograder.authoring.course import CourseError
+from autograder.report.escape import one_line
 
 CANVAS_ASSIGNMENT = re.compile(r"(?P<title>.*\S)\s+\((?P<id>\d+)\)")
 CANVAS_IDENTITY = ("ID", "SIS User ID", "SIS Login ID", "Integration ID")
-MOODLE_IDENTIFIER, MOODLE_GRADE, MOODLE_MAXIMUM, MOODLE_OPEN = "Identifier", "Grade", "Maximum Grade", "Grade can be changed"
+MOODLE_IDENTIFIER, MOODLE_GRADE, MOODLE_FEEDBACK = "Identifier", "Grade", "Feedback comments"
 MOODLE_IDENTITY = (MOODLE_IDENTIFIER, "ID number", "Username", "Email address")
+MOODLE_OPEN, MOODLE_LOCKED = "yes", "no"
+# A maximum in a header: `[100]`, `[Total Pts: 100 Score]`, `<Numeric MaxPoints:100>`.
+IN_BRACKETS = re.compile(r"[\[<][^\]>\d]*(\d+(?:[.,]\d+)?)[^\]>]*[\]>]")
+OURS = "<p><em>Automatic feedback</em></p>"  # how a comment of ours begins; another is somebody's own
 
 
 class LmsError(CourseError):
@@ -29,8 +38,12 @@ class Filled:
     """A filled-in file, and what its reader must know.
 
     Attributes:
+        column: the header of the grades.
+        maximum: whether the file says how many points there are at most, so that it could be compared with ours.
+        comments: the header of the column with the students' hints; "" when there is none.
         filled: students whose grade was written.
         changed: those among them whose row had another grade.
+        commented: those among them whose row had a comment that is not ours; it was kept.
         without_row: students with a result and no row, or more than one row.
         without_result: rows that were left as they were, by the text of their first cells.
         without_score: students whom we could not grade, left as they were.
@@ -39,12 +52,26 @@ class Filled:
 
     text: str
     column: str
+    maximum: bool
+    comments: str
     filled: tuple[str, ...]
     changed: tuple[str, ...]
+    commented: tuple[str, ...]
     without_row: tuple[str, ...]
     without_result: tuple[str, ...]
     without_score: tuple[str, ...]
     closed: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class _Places:
+    """Where a table has what: columns by number, and what a row says."""
+
+    grade: int
+    identity: Callable[[list[str]], set[str]]
+    maximum: Callable[[list[str]], str]
+    closed: Callable[[list[str]], bool] = lambda row: False
+    comments: int | None = None
 
 
 def canvas(exported: str, results: dict[str, Any], column: str | None = None, scale: bool = False) -> Filled:
@@ -68,19 +95,26 @@ def canvas(exported: str, results: dict[str, Any], column: str | None = None, sc
         raise LmsError("expected a row 'Points Possible' under the header, as Canvas exports it; found none")
     if "read only" in first[place]:
         raise LmsError(f"expected a column that can be filled in; Canvas marks {table.header[place]} as read only")
-    students = [row for row in table.rows if row is not first and row[0].strip() and len(row) == len(table.header)]
-    identity = [table.header.index(name) for name in CANVAS_IDENTITY if name in table.header]
-    closed = lambda row: row[place].strip().upper() in ("EX", "N/A")  # noqa: E731
-    return _fill(table, students, identity, place, results, lambda row: first[place], closed, scale)
+    students = [row for row in table.whole if row is not first and row[0].strip()]
+    known = [table.header.index(name) for name in CANVAS_IDENTITY if name in table.header]
+    return _fill(table, students, results, scale, _Places(
+        place, lambda row: {row[i] for i in known}, lambda row: first[place],
+        lambda row: row[place].strip().upper() in ("EX", "N/A")))
 
 
-def moodle(exported: str, results: dict[str, Any], column: str | None = None, scale: bool = False,
-           identity: str | None = None) -> Filled:
+def moodle(exported: str, results: dict[str, Any], column: str | None = None, scale: bool = False, identity: str | None = None,
+           unlocked: str | None = None, comments: str | None = None) -> Filled:
     """Fill in a grading worksheet that Moodle exported for one assignment.
 
+    Moodle translates every header, and yes and no. In any language the maximum stands right of the grade, and after it, or after
+    a state of marking, whether the grade can be changed.
+
     Args:
-        column: the header of the grades, which Moodle translates.
-        identity: the header of the column that holds our students' names; by default every one known that is there.
+        column: the header of the grades.
+        identity: the header of the column that holds our students' names; by default every one known that is there. The first
+            column is also known by its number: "Participant 17" is 17.
+        unlocked: what Moodle says of a grade that can be changed.
+        comments: the header of the column for the students' hints.
 
     The other arguments, and what it raises, are those of `canvas`.
     """
@@ -90,20 +124,48 @@ def moodle(exported: str, results: dict[str, Any], column: str | None = None, sc
     if grade not in table.header or not names or names[0] not in table.header:
         raise LmsError(f"expected a Moodle worksheet with a column {grade} and a column {identity or MOODLE_IDENTIFIER}; in "
                        f"another language name them with --column and --identity. Received: {_listed(table.header)}")
-    place = table.header.index(grade)
-    at = {name: table.header.index(name) for name in (MOODLE_MAXIMUM, MOODLE_OPEN) if name in table.header}
-    closed = lambda row: MOODLE_OPEN in at and row[at[MOODLE_OPEN]].strip().lower() == "no"  # noqa: E731
-    maximum = lambda row: row[at[MOODLE_MAXIMUM]] if MOODLE_MAXIMUM in at else ""  # noqa: E731
-    students = [row for row in table.rows if len(row) == len(table.header)]
-    return _fill(table, students, [table.header.index(name) for name in names], place, results, maximum, closed, scale)
+    place, known = table.place(grade, "--column"), [table.header.index(name) for name in names]
+    _expect_points(table, place)
+    lock, word = _moodle_lock(table, place, unlocked)
+
+    def people(row: list[str]) -> set[str]:
+        number = re.fullmatch(r"\D*[^\W\d_]\D*?(\d+)", row[0].strip())
+        return {row[i] for i in known} | ({number[1]} if number else set())
+
+    return _fill(table, table.whole, results, scale, _Places(
+        place, people, lambda row: row[place + 1], lambda row: _key(row[lock]) != word,
+        table.place(comments, "--comments") if comments else
+        table.header.index(MOODLE_FEEDBACK) if MOODLE_FEEDBACK in table.header else None))
 
 
-def _fill(table, rows, identity: list[int], place: int, results, maximum, closed, scale: bool) -> Filled:
+def table(exported: str, results: dict[str, Any], column: str, identity: str, maximum: str = "", scale: bool = False,
+          comments: str | None = None) -> Filled:
+    """Fill in a table of any origin: a column of grades, found by a column of names.
+
+    Args:
+        column: the header of the grades.
+        identity: the header of the column that holds our students' names; a "#" in front of a name does not count.
+        maximum: points at most in the column of grades; by default what its header says in brackets.
+        comments: the header of a column for the students' hints, if any.
+
+    The other arguments, and what it raises, are those of `canvas`.
+    """
+    found = _Table(exported)
+    place, known = found.place(column, "--column"), found.place(identity, "--identity")
+    said = IN_BRACKETS.search(found.header[place])
+    most = maximum or (said[1] if said else "")
+    return _fill(found, found.whole, results, scale, _Places(
+        place, lambda row: {row[known]}, lambda row: most,
+        comments=found.place(comments, "--comments") if comments else None))
+
+
+def _fill(table: _Table, rows: list[list[str]], results: dict[str, Any], scale: bool, places: _Places) -> Filled:
     of: dict[str, list[list[str]]] = {}
     for row in rows:
-        for key in {_key(row[i]) for i in identity} - {""}:
+        for key in set(map(_key, places.identity(row))) - {""}:
             of.setdefault(key, []).append(row)
-    filled, changed, without_row, without_score, locked, met = [], [], [], [], [], []
+    filled, changed, commented, without_row, without_score, locked, met = [], [], [], [], [], [], []
+    column = table.header[places.grade]
     for submission in results["submissions"]:
         student, found = submission["student"], of.get(_key(submission["student"]), [])
         if len(found) != 1 or any(found[0] is row for row in met):
@@ -111,18 +173,58 @@ def _fill(table, rows, identity: list[int], place: int, results, maximum, closed
             continue
         row = found[0]
         met.append(row)
-        if closed(row):
+        if places.closed(row):
             locked.append(student)
         elif submission["score"] is None:
             without_score.append(student)
         else:
-            text = _points(submission["score"], submission["max_score"], maximum(row), table.header[place], scale)
-            if row[place].strip() and _number(row[place]) != _number(text):
+            text = _points(submission["score"], submission["max_score"], places.maximum(row), column, scale)
+            if row[places.grade].strip() and _number(row[places.grade]) != _number(text):
                 changed.append(student)
-            row[place] = text
+            row[places.grade] = text
             filled.append(student)
+            if places.comments is not None:
+                if row[places.comments].strip() and not row[places.comments].startswith(OURS):
+                    commented.append(student)
+                else:
+                    row[places.comments] = _hints(submission)
     left = [", ".join(cell.strip() for cell in row[:2]) for row in rows if not any(row is other for other in met)]
-    return Filled(table.text(), table.header[place], *map(tuple, (filled, changed, without_row, left, without_score, locked)))
+    return Filled(table.text(), column, bool(rows) and all(_number(places.maximum(row)) is not None for row in rows),
+                  "" if places.comments is None else table.header[places.comments],
+                  *map(tuple, (filled, changed, commented, without_row, left, without_score, locked)))
+
+
+def _hints(submission: dict[str, Any]) -> str:
+    """What a student reads about each question, as HTML: messages may quote what a stranger wrote."""
+    lines = [f"<p>{html.escape(one_line(submission['error']))}</p>"] if submission["error"] else []
+    for question in submission["questions"]:
+        score = "" if question["score"] is None else f" {question['score']} of {question['max_score']}"
+        message = html.escape(one_line(question["message"]))
+        lines.append(f"<p><strong>{html.escape(question['name'])}</strong>{score}: {message}</p>")
+    return "".join([OURS, *lines])
+
+
+def _expect_points(table: _Table, place: int) -> None:
+    """Is right of Moodle's grades a maximum?"""
+    cells = [row[place + 1].strip() for row in table.whole] if place + 1 < len(table.header) else []
+    if other := [cell for cell in cells if _number(cell) is None]:
+        raise LmsError(f"expected the maximum right of {table.header[place]}, as Moodle writes it; found {other[0][:80]!r}. "
+                       "A scale, or a column taken away? Let it be graded in points, and download the worksheet again.")
+    if not cells:
+        raise LmsError(f"expected the maximum right of {table.header[place]}, as Moodle writes it; found nothing there. "
+                       "Download the worksheet again.")
+
+
+def _moodle_lock(table: _Table, place: int, unlocked: str | None) -> tuple[int, str]:
+    """The column that says whether a grade can be changed, and its word for yes."""
+    columns = {i: {_key(row[i]) for row in table.whole} for i in (place + 2, place + 3) if i < len(table.header)}
+    word = _key(unlocked or MOODLE_OPEN)
+    for i, words in columns.items():
+        if word in words if unlocked else words <= {MOODLE_OPEN, MOODLE_LOCKED}:
+            return i, word
+    found = sorted({row[place + 2].strip() for row in table.whole}) if columns else []
+    raise LmsError(f"expected {unlocked or 'Yes or No'} some columns right of {table.header[place]}, where Moodle says "
+                   f"whether a grade can be changed. Received: {_listed(found[:5])}. Name its word for yes with --unlocked WORD.")
 
 
 def _canvas_column(header: list[str], assignment: str, wanted: str | None) -> int:
@@ -138,11 +240,11 @@ def _canvas_column(header: list[str], assignment: str, wanted: str | None) -> in
     return places[0]
 
 
-def _points(score: int, ours: int, theirs: str, column: str, scale: bool) -> str:
+def _points(score: float, ours: float, theirs: str, column: str, scale: bool) -> str:
     maximum = _number(theirs)
     if maximum is None or maximum == ours:
-        return str(score)
-    if not scale:
+        maximum = ours
+    elif not scale:
         raise LmsError(f"expected {column} to have {ours} points; it has {theirs.strip()}. Change it there, or pass --scale")
     text = f"{score / ours * maximum:.2f}".rstrip("0").rstrip(".")
     return text.replace(".", ",") if "," in theirs else text
@@ -156,7 +258,8 @@ def _number(text: str) -> float | None:
 
 
 def _key(text: str) -> str:
-    return text.strip().casefold()
+    """What spellings of a name have in common: macOS takes letters apart from their accents, Brightspace puts "#" in front."""
+    return unicodedata.normalize("NFC", text).strip().removeprefix("#").casefold()
 
 
 def _plain(text: str) -> str:
@@ -183,6 +286,18 @@ class _Table:
         if not rows:
             raise LmsError("expected a CSV file with a header; the file is empty")
         self.header, self.rows = rows[0], rows[1:]
+        self.whole = [row for row in self.rows if len(row) == len(self.header)]
+
+    def place(self, name: str, option: str) -> int:
+        """The number of the column with this header.
+
+        Raises:
+            LmsError: there is none, or there are several.
+        """
+        places = [i for i, header in enumerate(self.header) if _key(header) == _key(name)]
+        if len(places) != 1:
+            raise LmsError(f"expected one column {name} ({option}); found {len(places)}. Received: {_listed(self.header)}")
+        return places[0]
 
     def text(self) -> str:
         return self.mark + "".join(self._line(row) + self.end for row in [self.header, *self.rows])

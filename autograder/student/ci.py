@@ -138,14 +138,14 @@ def log_lines(push: Push) -> list[str]:
 
 def annotations(push: Push) -> list[str]:
     """A GitHub annotation for each question that lost points, at its cell."""
+    if push.verdict.status == "unreadable":  # one reason, not one for each question
+        return [workflow_command("error", push.verdict.error or "", file=str(push.notebook), title="not checked")]
     lines = cell_lines(push.notebook, {question.name for question in push.verdict.questions})
     made: dict[str, list[str]] = {}
-    if not push.verdict.questions:
-        made["error"] = [workflow_command("error", push.verdict.error or "", file=str(push.notebook), title="not checked")]
     for question in push.verdict.questions:
         if question.score == question.max_score:
             continue
-        level = LEVEL.get(question.status, "error") if push.verdict.status == "graded" else "error"
+        level = LEVEL.get(question.status, "error")
         score = "?" if question.score is None else question.score
         made.setdefault(level, []).append(workflow_command(
             level, question.message, file=str(push.notebook), line=lines.get(question.name, 1),

@@ -1,0 +1,178 @@
+"""All submissions of an assignment, as Canvas and Moodle hand them out in one archive, become submissions to grade.
+
+    Canvas   lovelaceada_LATE_101_5001_cross_entropy.ipynb         the student's number in Canvas is 101
+    Moodle   Ada Lovelace_17_assignsubmission_file/cross_entropy.ipynb   "Participant 17" of the grading worksheet
+
+Names and contents are strangers': nothing is unpacked but into a directory of its own, a file at a time, up to a size.
+"""
+
+from __future__ import annotations
+
+import re
+import stat
+import tempfile
+import zipfile
+import zlib
+from collections.abc import Callable
+from pathlib import Path, PurePosixPath
+
+from autograder.authoring.course import Course, CourseError
+from autograder.authoring.lesson import notebook_name
+from autograder.delivery.collect import Collected, store, take
+from autograder.delivery.roster import Roster
+from autograder.files import read_regular
+from autograder.grading.submission import MAX_BYTES, Unreadable
+
+SYSTEMS = {
+    "Moodle": re.compile(r"(?P<who>[^/]+_(?P<id>\d+))_assignsubmission_file(?:_?/|_)(?P<file>.+)", re.DOTALL),
+    "Canvas": re.compile(r"(?P<who>[^/]+?(?P<late>_late)?_(?P<id>\d+))_\d+_(?P<file>[^/]+)", re.DOTALL | re.IGNORECASE)}
+MOST_FILES = 50  # of one student
+DEEPEST = 3  # folders of a student's own
+BROKEN = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, OSError)  # a member cannot be read
+
+Read = Callable[[], bytes]
+
+
+class Skipped(Exception):
+    """A file of a download is not unpacked; the message says why."""
+
+
+class Download:
+    """An archive of submissions, or the folder that a browser unpacked it into. `with`: the archive is open.
+
+    Attributes:
+        system: whose it is, a key of `SYSTEMS`.
+    """
+
+    def __init__(self, path: Path):
+        """Open an archive.
+
+        Raises:
+            CourseError: it is none, or neither Canvas's nor Moodle's.
+        """
+        self.path, self._archive = path, None
+        try:
+            if path.is_dir():
+                files = {file.relative_to(path).as_posix(): _reader(file) for file in path.rglob("*") if not file.is_dir()}
+            else:
+                self._archive = zipfile.ZipFile(path)
+                files = {item.filename: self._member(item) for item in self._archive.infolist() if not item.is_dir()}
+        except (*BROKEN, ValueError) as error:
+            raise CourseError(f"{path}: expected a folder of clones, or the zip of all submissions that Canvas or Moodle makes; "
+                              f"it cannot be read ({error})") from None
+        self.system, self._students = max(((system, _students(files, form)) for system, form in SYSTEMS.items()),
+                                          key=lambda found: len(found[1]))
+        if not self._students:
+            self.__exit__()
+            raise CourseError(f"{path}: expected the submissions as Canvas or Moodle name them, such as ada_101_5001_x.ipynb or "
+                              f"Ada_17_assignsubmission_file/x.ipynb. Received: {', '.join(sorted(files)[:3]) or 'nothing'}")
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        if self._archive:
+            self._archive.close()
+
+    def collect(self, course: Course, target: Path, roster: Roster | None = None,
+                assignment: str | None = None) -> tuple[list[Collected], list[str]]:
+        """Copy each student's notebook to `target/STUDENT/ASSIGNMENT`. Without a roster students are called by their numbers.
+
+        Args:
+            assignment: by default the one whose notebook somebody handed in under its own name.
+        Returns:
+            What became of each student's files, and the students of the roster who have none.
+        Raises:
+            CourseError: the files do not tell the assignment.
+        """
+        assignment = assignment or self._assignment(course)
+        found, met = [], set()
+        for number, (who, files) in sorted(self._students.items()):
+            student, = roster.students.get(number, ("",)) if roster else (number,)
+            if not student:
+                found.append(Collected(who, "", assignment, problem=f"{self.system}'s number {number} is not in the roster"))
+                continue
+            met.add(student)
+            found.append(self._collect_one(who, student, assignment, files, target))
+        everyone = {student for members in roster.students.values() for student in members} if roster else set()
+        return found, sorted(everyone - met)
+
+    def _assignment(self, course: Course) -> str:
+        names = {_own_name(PurePosixPath(file).name) for _, files in self._students.values() for file in files}
+        there = [name for name in course.assignments if f"{notebook_name(name)}.ipynb" in names]
+        if len(there) != 1:
+            raise CourseError(f"{self.path}: expected notebooks of one assignment; found {', '.join(there) or 'none'}. "
+                              "Name it with --assignment")
+        return there[0]
+
+    def _collect_one(self, who: str, student: str, assignment: str, files: dict[str, Read], target: Path) -> Collected:
+        skipped = [f"{len(files) - MOST_FILES} more files"] if len(files) > MOST_FILES else []
+        only = sum(name.lower().endswith(".ipynb") for name in files) == 1
+        with tempfile.TemporaryDirectory() as scratch:
+            for name, read in sorted(files.items())[:MOST_FILES]:
+                try:
+                    place = Path(scratch, _safe(_own_name(name) if only else name))
+                    content = read()
+                    place.parent.mkdir(parents=True, exist_ok=True)
+                    place.write_bytes(content)
+                except (*BROKEN, Skipped) as error:
+                    skipped.append(f"{PurePosixPath(name).name[:60]!r}: {error}")
+            note = f"not unpacked: {'; '.join(skipped[:3])}" if skipped else ""
+            late = re.search("_late_", who, re.IGNORECASE) is not None and self.system == "Canvas"
+            try:
+                name, content = take(Path(scratch), assignment)
+                source = {"download": self.path.name, "as": who, "late": late, "note": note}
+                store({name.name: content}, target / student / assignment, source)
+            except (Unreadable, OSError) as error:
+                return Collected(who, student, assignment, problem=f"{error} {note}".strip())
+        return Collected(who, student, assignment, note="; ".join(filter(None, ["late, says Canvas" if late else "", note])))
+
+    def _member(self, item: zipfile.ZipInfo) -> Read:
+        def read() -> bytes:
+            if stat.S_IFMT(item.external_attr >> 16) not in (0, stat.S_IFREG):
+                raise Skipped("it is not a regular file")
+            if item.flag_bits & 1:
+                raise Skipped("it is encrypted")
+            with self._archive.open(item) as file:
+                content = file.read(MAX_BYTES + 1)  # not the size it says
+            if len(content) > MAX_BYTES:
+                raise Skipped(f"it has more than {MAX_BYTES // 2**20} MB")
+            return content
+        return read
+
+
+def is_download(path: Path) -> bool:
+    """Is this an archive, or a folder whose files are called as those of one?"""
+    return path.is_file() or any(form.fullmatch(f"{entry.name}/x" if entry.is_dir() else entry.name)
+                                 for entry in path.iterdir() for form in SYSTEMS.values())
+
+
+def _students(files: dict[str, Read], form: re.Pattern) -> dict[str, tuple[str, dict[str, Read]]]:
+    """What a download calls each student, and the student's files by their own names; by the student's number."""
+    students: dict[str, tuple[str, dict[str, Read]]] = {}
+    for name, read in files.items():
+        if found := form.fullmatch(name.split("/", 1)[1] if name.startswith("submissions/") else name):
+            students.setdefault(found["id"], (found["who"], {}))[1][found["file"]] = read
+    return students
+
+
+def _reader(path: Path) -> Read:
+    return lambda: read_regular(path, MAX_BYTES)
+
+
+def _own_name(name: str) -> str:
+    """A file's name before Canvas numbered it, because it was handed in again."""
+    return re.sub(r"-\d+(?=\.ipynb$)", "", name)
+
+
+def _safe(name: str) -> PurePosixPath:
+    """A student's file name as a path that stays where it is put.
+
+    Raises:
+        Skipped: it leads elsewhere, or is no name.
+    """
+    path = PurePosixPath(name.replace("\\", "/"))
+    if path.is_absolute() or not path.parts or len(path.parts) > DEEPEST or ".." in path.parts or not name.isprintable() or \
+            any(len(part.encode("utf-8", "replace")) > 200 or ":" in part for part in path.parts):
+        raise Skipped("its name is no path below a folder")
+    return path
