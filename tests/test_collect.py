@@ -100,7 +100,7 @@ def test_two_repositories_of_one_student_are_left_to_a_person(course, roster, tm
 
 
 @pytest.mark.parametrize("trick, words", [
-    ("link", "it is a link"), ("absolute link", "it is a link"), ("directory", "not a regular file"), ("fifo", "not a regular file"), ("huge", "more than"),
+    ("link", "it is a link"), ("absolute link", "it is a link"), ("directory", "doubling.ipynb/"), ("fifo", "not a regular file"), ("huge", "more than"),
     ("repository link", "it is a link"), ("none", "name it with --assignment")])
 def test_only_a_regular_file_of_sane_size_is_taken(course, tmp_path, monkeypatch, trick, words):
     secret = tmp_path / "secret.ipynb"

@@ -1,14 +1,16 @@
 """Notebooks from strangers: what is taken from them, and what never is."""
 
+import io
 import json
 import os
+import zipfile
 
 import nbformat
 import pytest
 
 from autograder.authoring.lesson import read_lesson, student_notebook
 from autograder.authoring.question import load_questions
-from autograder.grading.submission import Unreadable, find_notebook, read_cells, read_submission
+from autograder.grading.submission import Unreadable, find_notebook, read_cells, read_notebook, read_submission
 
 NAME = "a0_doubling"
 ANSWER = "def double(x):\n    return 2 * x"
@@ -147,15 +149,87 @@ def test_links_pipes_and_directories_are_not_followed(tmp_path):
             read_cells(tmp_path / f"{name}.ipynb")
 
 
-def test_a_renamed_notebook_is_found_when_it_is_the_only_one(tmp_path):
-    with pytest.raises(Unreadable, match="Found: none"):
-        find_notebook(tmp_path, "doubling")
-    (tmp_path / "doubling (1).ipynb").touch()
+@pytest.mark.parametrize("files, found", [
+    (["doubling.ipynb", "._doubling.ipynb", "x.ipynb", ".ipynb_checkpoints/doubling.ipynb"], "doubling.ipynb"),
+    (["._doubling.ipynb", "doubling (1).ipynb", "__MACOSX/doubling.ipynb"], "doubling (1).ipynb"), (["Doubling.IPYNB", "x.ipynb"], "Doubling.IPYNB"),
+    (["doubling.ipynb.txt"], "doubling.ipynb.txt"), (["other.ipynb.json"], "other.ipynb.json"), (["doubling.json", "b.json"], "doubling.json"),
+    (["a0_doubling/doubling.ipynb", "examples.npz"], "a0_doubling/doubling.ipynb"), (["doubling.ipynb/doubling.ipynb"], "doubling.ipynb/doubling.ipynb"),
+    (["work.zip", "notes.txt"], "work.zip"), (["in/work.ZIP"], "in/work.ZIP"), (["old/x.ipynb", "new/doubling.ipynb"], "new/doubling.ipynb")])
+def test_a_notebook_is_found_where_the_intent_is_plain_and_what_is_odd_is_noted(tmp_path, files, found):
+    for file in files:
+        (tmp_path / file).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / file).touch()
     path, notes = find_notebook(tmp_path, "doubling")
-    assert path.name == "doubling (1).ipynb" and len(notes) == 1
-    (tmp_path / "doubling (2).ipynb").touch()
-    with pytest.raises(Unreadable, match=r"doubling \(1\).ipynb, doubling \(2\).ipynb"):
+    assert path == tmp_path / found
+    assert notes == (() if found == "doubling.ipynb" else (f"The notebook is {found}; expected doubling.ipynb.",))
+
+
+@pytest.mark.parametrize("files, words", [
+    ([], "Found: none. Hand in"), (["._doubling.ipynb"], "Found: none"), (["doubling.pdf", "src/x.py"], "Found: doubling.pdf, src/. Hand in"),
+    (["doubling (1).ipynb", "doubling (2).ipynb"], "Found: doubling (1).ipynb, doubling (2).ipynb. Hand in the one that counts"),
+    (["a/doubling.ipynb", "b/doubling.ipynb"], "Found: a/doubling.ipynb, b/doubling.ipynb"), (["a/b/doubling.ipynb"], "Found: a/."),
+    (["a.zip", "b.zip"], "Found: a.zip, b.zip"), ([f"{i}.py" for i in range(9)], "3.py, 4.py and 4 more"),
+    (["\x1b[31m\n.py"], "Found: ?[31m?.py")])
+def test_without_a_notebook_the_message_names_what_lies_there(tmp_path, files, words):
+    for file in files:
+        (tmp_path / file).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / file).touch()
+    with pytest.raises(Unreadable) as caught:
         find_notebook(tmp_path, "doubling")
+    assert words in str(caught.value) and "\n" not in str(caught.value)
+
+
+def test_a_copy_beside_the_notebook_is_named(tmp_path, skeleton):
+    (tmp_path / "old").mkdir()
+    for name in ("doubling-Copy1.ipynb", "old/x.ipynb"):
+        (tmp_path / name).touch()
+    others = "eside it lies what was not graded: doubling-Copy1.ipynb, old/x.ipynb."
+    assert merged(tmp_path, skeleton, lambda notebook: None).notes == ("It is as it was handed out, and b" + others,)
+    assert merged(tmp_path, skeleton, lambda notebook: cell(notebook, "double").update(source=ANSWER)).notes == ("B" + others,)
+
+
+def zipped(*members):
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as packed:
+        for name, content in members:
+            packed.writestr(name, content)
+    return file.getvalue()
+
+
+NOTEBOOK = json.dumps({"cells": [{"cell_type": "code", "source": "x = 'é'"}]}, ensure_ascii=False)
+CONFLICT = '{"cells": [\n<<<<<<< HEAD\n 1\n=======\n 2\n>>>>>>> main\n]}'
+
+
+@pytest.mark.parametrize("content, encoding", [
+    (NOTEBOOK.encode("utf-8-sig"), ""), (NOTEBOOK.encode("utf-16"), "UTF-16"), (NOTEBOOK.encode("utf-16-be"), "UTF-16-BE"),
+    (NOTEBOOK.encode("cp1252"), "Windows-1252"), (zipped(("a/x.ipynb", NOTEBOOK), ("__MACOSX/a/._x.ipynb", "x"), ("a/data.npz", "x")), "")])
+def test_a_notebook_in_another_encoding_or_in_a_zip_is_read_for_what_it_is(tmp_path, content, encoding):
+    (tmp_path / "a.ipynb").write_bytes(content)
+    cells, notes = read_notebook(tmp_path / "a.ipynb")
+    assert [cell["source"] for cell in cells] == ["x = 'é'"]
+    assert len(notes) == bool(encoding) and all(f"read as {encoding}: " in note for note in notes)
+
+
+@pytest.mark.parametrize("content, words", [
+    (CONFLICT.encode(), "Git conflict (line 2)"), (b"version https://git-lfs.github.com/spec/v1\noid sha256:4e\nsize 1\n", "`git lfs pull`"),
+    (b"\n<!DOCTYPE html>\n<html>", "a web page"), (b"%PDF-1.7\n", "a PDF"), (NOTEBOOK.encode()[:-2], "damaged, or not all of it has arrived"),
+    (bytes(1000), "the file is empty"), (zipped(("x.ipynb", b"1"), ("y.ipynb", b"2")), "Found: x.ipynb, y.ipynb. Hand in"),
+    (zipped(("x.py", b"1")), "Found: none"), (b"PK\x03\x04rest", "cannot be opened"), (zipped(("x.ipynb", bytes(60 * 2**20))), "at most 50 MB")],
+    ids=["conflict", "lfs", "page", "pdf", "cut", "zeros", "two", "none", "broken", "bomb"])
+def test_what_is_handed_in_for_a_notebook_is_called_what_it_is(tmp_path, content, words):
+    (tmp_path / "a.ipynb").write_bytes(content)
+    with pytest.raises(Unreadable) as caught:
+        read_cells(tmp_path / "a.ipynb")
+    assert words in str(caught.value) and "\n" not in str(caught.value)
+
+
+def test_line_ends_of_windows_change_nothing(tmp_path, skeleton):
+    def change(notebook):
+        for item in notebook["cells"]:
+            item["source"] = [line.replace("\n", "\r\n") for line in item["source"]]
+
+    submission = merged(tmp_path, skeleton, change)
+    assert len(submission.cells) == 1 and submission.notes == ()
 
 
 @pytest.mark.parametrize("content, words", [

@@ -27,7 +27,7 @@ from autograder.report.lms import moodle as fill_moodle
 from autograder.report.lms import table as fill_table
 
 out = Console(highlight=False, soft_wrap=True)
-export = typer.Typer(no_args_is_help=True, help="Hand assignments out to GitHub, GitLab and Gradescope, and grades to grade books.")
+export = typer.Typer(no_args_is_help=True, help="Hand assignments out to GitHub, GitLab and Gradescope, grades to grade books.")
 
 Assignment = Annotated[str, typer.Argument(help="Id such as a4_cross_entropy.")]
 Repository = Annotated[Path, typer.Option("--to", help="The student repository: a new folder, or a clone to update.")]

@@ -7,19 +7,24 @@ but to recognise cells.
 
 from __future__ import annotations
 
+import itertools
 import json
+import os
 import re
-from dataclasses import dataclass
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from autograder.files import NotRegular, read_regular
-from autograder.grading.cells import NotCells, OlderFormat, bounded, parse
+from autograder.grading.cells import MAX_BYTES, NOTEBOOK, NotCells, OlderFormat, bounded, parse
 
 if TYPE_CHECKING:  # nbformat takes a second to import, which `from autograder import check` should not take in every notebook
     import nbformat
 
-MAX_BYTES = 50 * 2**20  # of a notebook file, outputs included
+MOST_ENTRIES = 10_000  # of a directory that are looked at
+MOST_NAMED = 5  # files that one message names
 MAX_SOURCE = 2**20  # characters of one cell
 
 
@@ -52,20 +57,65 @@ class Submission:
 
 
 def find_notebook(folder: Path, name: str) -> tuple[Path, tuple[str, ...]]:
-    """The notebook in a submission's folder: the one called `name`, or the only one there.
+    """The notebook in a submission's folder, and a note when it is not where, or called what, it should be.
+
+    It is the one called `name`; else the only one there, one folder down, or in a zip, in this order. Hidden files are none.
 
     Raises:
         Unreadable: there is none, there are several under other names, or the folder is a link.
     """
     if folder.is_symlink():  # it could lead to another student's work, or to the answers
         raise Unreadable("expected a directory; this is a link. Hand in the files themselves.")
-    if (folder / f"{name}.ipynb").exists():
+    files, folders = _listed(folder)
+    if folder / f"{name}.ipynb" in files:
         return folder / f"{name}.ipynb", ()
-    others = sorted(path for path in folder.glob("*.ipynb"))
-    if len(others) == 1:
-        return others[0], (f"The notebook is called {_clip(others[0].name)}; expected {name}.ipynb.",)
-    found = ", ".join(_clip(path.name) for path in others[:5]) or "none"
-    raise Unreadable(f"expected {name}.ipynb in the submission. Found: {found}. Hand the notebook in under its own name.")
+    further = [file for inner in folders for file in _listed(inner)[0]]
+    for place in ([file for file in files if _is_notebook(file, name)], [file for file in further if _is_notebook(file, name)],
+                  [file for file in (*files, *further) if file.suffix.lower() == ".zip"]):
+        called = [file for file in place if _stem(file) == _stem(Path(name))]
+        if len(called or place) > 1:
+            raise Unreadable(f"expected {name}.ipynb in the submission. Found: {_names(called or place, folder)}. Hand in the "
+                             "one that counts, under this name.")
+        for file in called or place:
+            return file, (f"The notebook is {_names([file], folder)}; expected {name}.ipynb.",)
+    found = _names([*files, *folders], folder, folders) or "none"
+    raise Unreadable(f"expected {name}.ipynb in the submission; there is no notebook. Found: {found}. Hand in the .ipynb file.")
+
+
+def beside(notebook: Path) -> str:
+    """The names of other notebooks in a notebook's directory and one folder down: "" when there are none."""
+    files, folders = _listed(notebook.parent)
+    others = [file for file in (*files, *(file for inner in folders for file in _listed(inner)[0]))
+              if NOTEBOOK.search(file.name) and file != notebook]
+    return _names(others, notebook.parent)
+
+
+def _listed(folder: Path) -> tuple[list[Path], list[Path]]:
+    """The files, links among them, and the directories in a directory, by name, without hidden ones and what macOS adds."""
+    try:
+        with os.scandir(folder) as entries:
+            seen = sorted((entry.name, entry.is_dir(follow_symlinks=False)) for entry in itertools.islice(entries, MOST_ENTRIES)
+                          if not entry.name.startswith((".", "__MACOSX")))
+    except OSError:  # closed to us, or gone
+        seen = []
+    return [folder / name for name, inner in seen if not inner], [folder / name for name, inner in seen if inner]
+
+
+def _is_notebook(file: Path, name: str) -> bool:
+    return bool(NOTEBOOK.search(file.name)) or file.suffix.lower() in (".json", ".txt") and _stem(file) == _stem(Path(name))
+
+
+def _stem(file: Path) -> str:
+    """A file's name without what says that it is a notebook, however its letters are written."""
+    name = NOTEBOOK.sub("", file.name)
+    name = re.sub(r"\.(zip|json|txt)$", "", name, flags=re.IGNORECASE)
+    return unicodedata.normalize("NFC", name).casefold()
+
+
+def _names(paths: list[Path], folder: Path, folders: Sequence[Path] = ()) -> str:
+    """Some of the paths below a folder, as a message names them; those in `folders` end with a slash."""
+    names = [_clip(str(path.relative_to(folder))) + "/" * (path in folders) for path in paths]
+    return ", ".join(names[:MOST_NAMED]) + (f" and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else "")
 
 
 def read_submission(path: Path, skeleton: nbformat.NotebookNode, student: str, notes: tuple[str, ...] = ()) -> Submission:
@@ -74,11 +124,26 @@ def read_submission(path: Path, skeleton: nbformat.NotebookNode, student: str, n
     Raises:
         Unreadable: the file is no notebook.
     """
-    return merge(read_cells(path), skeleton, student, notes)
+    cells, oddities = read_notebook(path)
+    submission = merge(cells, skeleton, student, (*notes, *oddities))
+    if others := beside(path):
+        untouched = not any(cell.question or cell.added for cell in submission.cells)
+        note = f"{'It is as it was handed out, and b' if untouched else 'B'}eside it lies what was not graded: {others}."
+        submission = replace(submission, notes=(*submission.notes, note))
+    return submission
 
 
 def read_cells(path: Path) -> list[dict]:
-    """The cells of a notebook file as plain dictionaries with `cell_type`, `source`, `id`, `grade_id` and `tags`.
+    """The cells that `read_notebook` gives.
+
+    Raises:
+        Unreadable: as there.
+    """
+    return read_notebook(path)[0]
+
+
+def read_notebook(path: Path) -> tuple[list[dict], tuple[str, ...]]:
+    """The cells of a notebook file, as `cells.parse` gives them, and oddities of the file, a line each.
 
     Raises:
         Unreadable: the file is missing, not regular, too large, or no notebook.
@@ -88,15 +153,16 @@ def read_cells(path: Path) -> list[dict]:
     except NotRegular as error:
         raise Unreadable(f"expected a notebook of at most {MAX_BYTES // 2**20} MB; {error}. Hand in the file itself, without its "
                          "outputs.") from None
-    if not raw.strip():
-        raise Unreadable("expected a notebook; the file is empty. Save it in Jupyter and hand it in again.")
+    if not raw.strip(b"\0 \t\r\n"):
+        raise Unreadable("expected a notebook; the file is empty: it was not saved, or has not arrived. Hand it in again.")
     try:
-        return _cells(raw)
+        cells, oddities = _cells(raw)
+        return cells, tuple(oddities)
     except NotCells as error:
         raise Unreadable(str(error)) from None
 
 
-def _cells(raw: bytes) -> list[dict]:
+def _cells(raw: bytes) -> tuple[list[dict], list[str]]:
     try:
         return parse(raw)
     except OlderFormat as error:
@@ -107,7 +173,7 @@ def _cells(raw: bytes) -> list[dict]:
         except Exception as problem:
             raise NotCells(f"expected a notebook of format 4; this one is older and cannot be converted "
                            f"({type(problem).__name__}). Open it in Jupyter and save it again.") from None
-        return bounded([cell for cell in cells if isinstance(cell, dict)])
+        return bounded([cell for cell in cells if isinstance(cell, dict)]), []
 
 
 def merge(cells: list[dict], skeleton: nbformat.NotebookNode, student: str, notes: tuple[str, ...] = ()) -> Submission:

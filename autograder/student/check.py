@@ -23,7 +23,7 @@ from autograder.grading.grade import grade as grade_submission
 from autograder.grading.judge import judge, mend_first
 from autograder.grading.key import Key, KeyFileError, QuestionKey, load
 from autograder.grading.observe import load_observers, observed, without_observers
-from autograder.grading.submission import RunCell, Submission, Unreadable, read_cells
+from autograder.grading.submission import RunCell, Submission, Unreadable, read_notebook
 from autograder.grading.verdict import QuestionVerdict, Status, Verdict
 from autograder.grading.versions import installed, notice
 from autograder.inside import probes, watch
@@ -66,29 +66,32 @@ def check(name: str) -> None:
     _show(_Try(question, verdict, outcomes, total, _parameters(namespace.get(name)), advice))
 
 
-def check_notebook(path: Path, limits: Limits = DEFAULT_LIMITS) -> tuple[Verdict, Key]:
+def check_notebook(path: Path, limits: Limits = DEFAULT_LIMITS, release: Path | None = None) -> tuple[Verdict, Key]:
     """Run a notebook in a process of its own and grade its visible cases.
 
+    Args:
+        release: a folder with the examples and data to use in place of those beside the notebook.
     Raises:
         Unreadable: the file is no notebook.
-        KeyFileError: there is no `examples.npz` beside it.
+        KeyFileError: there is no `examples.npz`.
     """
-    path = Path(path)
+    path, folder = Path(path), release or Path(path).parent
     if not path.is_file():
         raise Unreadable(f"expected a notebook; {path} does not exist")
-    key = visible_part(_examples(path.parent))
+    key = visible_part(_examples(folder))
+    read, notes = read_notebook(path)
     names = {question.name for question in key.questions}
     cells = []
-    for number, cell in enumerate(read_cells(path)):
+    for number, cell in enumerate(read):
         if cell["cell_type"] != "code" or "demo" in cell["tags"] or CHECK_CALL.match(cell["source"]):
             continue
         name = cell["grade_id"] or cell["id"] or f"cell-{number + 1}"
         cells.append(RunCell(name, cell["source"], question=name if name in names else None))
-    files = without_observers(file for file in path.parent.iterdir()
+    files = without_observers(file for file in folder.iterdir()
                               if file.is_file() and file.suffix in (".npz", ".py", ".txt", ".csv"))
     with Sandbox(files, limits, "process") as sandbox:  # the student's own code on the student's own machine
-        submission = Submission(path.stem, tuple(cells), ())
-        verdict = grade_submission(submission, key, sandbox, observers=load_observers(path.parent))
+        submission = Submission(path.stem, tuple(cells), notes)
+        verdict = grade_submission(submission, key, sandbox, observers=load_observers(folder))
     if differ := notice(key.versions, installed()):
         verdict = dataclasses.replace(verdict, notes=(*verdict.notes, differ))
     return verdict, key

@@ -12,13 +12,12 @@ import datetime
 import json
 import os
 import secrets
-import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from autograder.files import Scratch, atomic
+from autograder.files import atomic
 from autograder.grading.key import Key, KeyFileError, load
-from autograder.grading.submission import Unreadable, read_cells
+from autograder.grading.submission import Unreadable, find_notebook, read_cells
 from autograder.grading.verdict import Status, Verdict, broken, unreadable
 from autograder.report import classroom, classroom50
 from autograder.report.escape import log_line, workflow_command
@@ -46,33 +45,27 @@ class Push:
 
 
 def check_push(notebook: Path, release: Path | None = None, limits: Limits = LIMITS) -> Push:
-    """Check a notebook, whatever it is.
+    """Check a notebook, whatever it is; where it is missing, what grading would take for it.
 
     Args:
         release: a folder with the examples and data to use in place of those beside the notebook.
     """
-    with Scratch() as scratch:
-        path = notebook
-        if release is not None:
-            for file in release.iterdir():
-                if file.is_file() and file.suffix != ".ipynb":
-                    shutil.copy(file, scratch)
-            path = Path(scratch, notebook.name)
-            if os.path.lexists(notebook):
-                shutil.copyfile(notebook, path, follow_symlinks=False)  # a link stays one, and is refused as one
-        try:
-            whole = load(path.parent / EXAMPLES)
-        except KeyFileError:
-            error = f"expected {EXAMPLES} as it came with the assignment; it is missing or damaged. Restore it."
-            return Push(notebook, Verdict(notebook.stem, "unreadable", 0, 0.0, error, ()), Key("", notebook.stem, "", (), {}), 0)
-        key = visible_part(whole)
-        try:
-            verdict, _ = check_notebook(path, limits)
-        except Unreadable as error:
-            verdict = unreadable(notebook.stem, key, str(error).replace(str(path), notebook.name))
-        except Exception as error:  # our fault until shown otherwise
-            verdict = broken(notebook.stem, key, f"checking failed ({type(error).__name__}: {error})")
-        return Push(notebook, verdict, key, whole.max_score)
+    try:
+        whole = load((release or notebook.parent) / EXAMPLES)
+    except KeyFileError:
+        error = f"expected {EXAMPLES} as it came with the assignment; it is missing or damaged. Restore it."
+        return Push(notebook, Verdict(notebook.stem, "unreadable", 0, 0.0, error, ()), Key("", notebook.stem, "", (), {}), 0)
+    key, found, notes = visible_part(whole), notebook, ()
+    try:
+        if not notebook.is_file():
+            found, notes = find_notebook(notebook.parent, notebook.stem)
+        verdict, _ = check_notebook(found, limits, release or notebook.parent)
+        verdict = dataclasses.replace(verdict, student=notebook.stem, notes=(*notes, *verdict.notes))
+    except Unreadable as error:
+        verdict = unreadable(notebook.stem, key, str(error))
+    except Exception as error:  # our fault until shown otherwise
+        verdict = broken(notebook.stem, key, f"checking failed ({type(error).__name__}: {error})")
+    return Push(found, verdict, key, whole.max_score)
 
 
 def report(push: Push, folder: Path) -> None:
