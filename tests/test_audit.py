@@ -9,8 +9,8 @@ import pytest
 from conftest import TINY_LESSON, TINY_QUESTIONS, write_tiny
 
 from autograder.authoring import audit, samples
+from autograder.authoring.blame import DeclarationError
 from autograder.authoring.build import build
-from autograder.authoring.question import DeclarationError
 from autograder.grading.batch import Job, find_submissions, grade_all
 from autograder.grading.key import SECRET_FILE, case_rng, load
 from autograder.sandbox.sandbox import Limits

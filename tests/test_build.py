@@ -12,9 +12,10 @@ import pytest
 from conftest import ASSIGNMENTS, ROOT, TINY_LESSON, TINY_QUESTIONS, write_tiny
 
 from autograder import data
+from autograder.authoring.blame import DeclarationError
 from autograder.authoring.build import build, unchanged
 from autograder.authoring.lesson import BEGIN, END, load_lesson, read_lesson, strip_solution
-from autograder.authoring.question import DeclarationError, load_questions
+from autograder.authoring.question import load_questions
 from autograder.commands.author import build_all
 from autograder.grading import cache
 from autograder.grading import key as keys

@@ -6,9 +6,10 @@ import nbformat
 import pytest
 from conftest import TINY_LESSON, TINY_QUESTIONS, write_tiny
 
+from autograder.authoring.blame import DeclarationError
 from autograder.authoring.build import build
 from autograder.authoring.lesson import read_lesson, solved_notebook
-from autograder.authoring.question import DeclarationError, load_questions
+from autograder.authoring.question import load_questions
 from autograder.grading.batch import Job, grade_all
 from autograder.grading.key import load
 from autograder.report.html import student_page

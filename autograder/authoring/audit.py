@@ -15,9 +15,9 @@ from pathlib import Path
 import numpy as np
 
 from autograder.authoring import samples
+from autograder.authoring.blame import DeclarationError
 from autograder.authoring.build import declared, source_digest
 from autograder.authoring.course import Course
-from autograder.authoring.question import DeclarationError
 from autograder.grading.diagnose import same_outcome
 from autograder.grading.judge import RULED_OUT
 from autograder.grading.key import CaseKey, Key, case_rng

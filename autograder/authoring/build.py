@@ -10,23 +10,26 @@ import collections
 import concurrent.futures
 import contextlib
 import dataclasses
+import fnmatch
 import functools
 import gc
 import hashlib
 import hmac
+import importlib.util
 import inspect
 import logging
 import multiprocessing
 import shutil
 import sys
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from types import ModuleType
+from types import MappingProxyType, ModuleType
 
 import nbformat
 import numpy as np
 
+from autograder.authoring.blame import DeclarationError, blamed, sentence, where
 from autograder.authoring.course import Course, data_files
 from autograder.authoring.lesson import (
     Cell,
@@ -38,7 +41,7 @@ from autograder.authoring.lesson import (
     student_notebook,
     written_points,
 )
-from autograder.authoring.question import Case, DeclarationError, Question, load_questions
+from autograder.authoring.question import Case, Question, load_questions
 from autograder.files import atomic
 from autograder.grading import diagnose
 from autograder.grading import key as keys
@@ -47,10 +50,25 @@ from autograder.grading.cache import digest as digest_of
 from autograder.grading.key import CaseKey, Key, QuestionKey
 from autograder.grading.observe import load_observers, sentences, tried
 from autograder.grading.versions import installed
-from autograder.inside import probes, wire
+from autograder.inside import probes, watch, wire
 from autograder.inside.protocol import Failure, Outcome
 
 ROOMS = (".", "authoring", "grading", "inside")  # of this kit, whose code decides what is built
+
+
+@dataclasses.dataclass(frozen=True)
+class Computed:
+    """A case's key, and what its author may have to hear of it.
+
+    Attributes:
+        raised: by misconception, what it raised and where.
+        square: names of arguments with two axes of one size that could be of two; `other`: of those whose axes all differ.
+    """
+
+    key: CaseKey
+    raised: dict[str, str]
+    square: frozenset[str]
+    other: frozenset[str]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -69,7 +87,7 @@ class Started:
     cells: list[Cell]
     questions: list[Question]
     tasks: list[tuple[str, str]]
-    results: Iterator[CaseKey]
+    results: Iterator[Computed]
 
 
 def build(course: Course, assignment: str, run: Callable = map) -> Key:
@@ -103,19 +121,22 @@ def finish(started: Started, say: Callable[[str], None] = lambda text: None) -> 
         DeclarationError: the questions could not be graded fairly; the message lists why.
     """
     course, assignment, cells, questions = started.course, started.assignment, started.cells, started.questions
-    cases = {}
+    computed = {}
     for task, case in zip(started.tasks, started.results):
-        cases[task] = case
+        computed[task] = case
         say(task[0])
     said = sentences(course.solution(assignment))
     question_keys = [
         QuestionKey(question.name, question.points, {item.name: item.hint for item in question.misconceptions},
                     tuple(question.uses), tuple(question.forbid),
-                    tuple(cases[question.name, case.name] for case in question.cases), said)
+                    tuple(computed[question.name, case.name].key for case in question.cases), said)
         for question in questions]
     key = Key(assignment, notebook_name(assignment), started.digest, tuple(question_keys), installed(),
               written_points(cells))
-    if problems := weaknesses(key):
+    raised = {name: {mistake: said for case in question.cases
+                     for mistake, said in computed[name, case.name].raised.items()}
+              for question in questions for name in [question.name]}
+    if problems := [*weaknesses(key, raised), *_squares(questions, computed)]:
         raise DeclarationError(f"{assignment}: " + "; ".join(problems))
 
     _write_release(course, assignment, student_notebook(cells, questions), key.examples())
@@ -186,8 +207,12 @@ def source_digest(folder: Path) -> str:
     return digest.hexdigest()
 
 
-def weaknesses(key: Key) -> list[str]:
-    """Why a key would grade unfairly: misconceptions that cost nothing or cannot be told from one another."""
+def weaknesses(key: Key, raised: Mapping[str, Mapping[str, str]] = MappingProxyType({})) -> list[str]:
+    """Why a key would grade unfairly: misconceptions that cost nothing or cannot be told from one another.
+
+    Args:
+        raised: by question and misconception, what it raised.
+    """
     problems = []
     for question in key.questions:
         for name, variant in diagnose.variants(question):
@@ -196,58 +221,104 @@ def weaknesses(key: Key) -> list[str]:
                     if not diagnose.same_outcome(outcomes[case.name], Outcome(case.expected), case)}
             if not lost:
                 problems.append(f"{question.name}: no case tells the misconception {name} from the reference")
-            elif (found := diagnose.misconception(question, outcomes, lost)) != name:
+            elif (found := diagnose.misconception(question, outcomes, lost)) is None:
+                why = raised.get(question.name, {}).get(name, "it explains too few of the cases")
+                problems.append(f"{question.name}: nobody would be told of the misconception {name}: {why}")
+            elif found != name:
                 problems.append(f"{question.name}: the misconception {name} would be called {found}")
+    return problems
+
+
+def _squares(questions: list[Question], computed: dict[tuple[str, str], Computed]) -> list[str]:
+    """Hidden arguments whose axes no case tells apart: a transposed answer, or a wrong axis, might go unnoticed."""
+    problems = []
+    for question in questions:
+        cases = {case.name: computed[question.name, case.name] for case in question.cases if not case.visible}
+        other = frozenset().union(*(case.other for case in cases.values()))
+        problems += [f"{question.name}.{name}: {argument} has two axes of one size in every hidden case; let them differ in one"
+                     for name, case in cases.items() for argument in sorted(case.square - other)]
     return problems
 
 
 @functools.lru_cache(maxsize=4)
 def declared(folder: Path, digest: str) -> tuple[dict[str, Question], ModuleType | None, ModuleType | None]:
     """An assignment's questions and both halves of its own probes, loaded once a process while its files stay the same."""
-    return {question.name: question for question in load_questions(folder)}, probes.own_probes(folder), load_observers(folder)
+    with blamed(folder):
+        return {question.name: question for question in load_questions(folder)}, probes.own_probes(folder), load_observers(folder)
 
 
-def _case_task(folder: Path, digest: str, secret: bytes, task: tuple[str, str]) -> CaseKey:
+def _case_task(folder: Path, digest: str, secret: bytes, task: tuple[str, str]) -> Computed:
     questions, extra, observers = declared(folder, digest)
     question = questions[task[0]]
     case = next(case for case in question.cases if case.name == task[1])
-    return _case_key(question, case, [questions[name] for name in question.uses], folder.name, secret, extra, observers)
+    return _computed(folder, question, case, questions, secret, extra, observers)
 
 
-def _case_key(question: Question, case: Case, used: list[Question], assignment: str, secret: bytes, extra,
-              observers) -> CaseKey:
-    rng = keys.case_rng(None if case.visible else secret, assignment, question.name, case.name)
-    inputs = case.make(rng)
-    if not isinstance(inputs, (tuple, dict)):
-        raise DeclarationError(f"{question.name}.{case.name}: expected a tuple of arguments or a dictionary. "
-                               f"Received: {type(inputs).__name__}")
-    # Through the wire and back, so that the reference gets exactly what a student's answer will get.
-    inputs = wire.unpack(wire.pack(inputs))
+def _inputs(folder: Path, question: Question, case: Case, secret: bytes | None):
+    """What a case gives an answer, through the wire and back: the reference gets exactly what a student's answer will get."""
+    whose = f"{question.name}.{case.name}"
+
+    def made(secret: bytes | None) -> bytes:
+        with blamed(folder, f"{whose}: "):
+            inputs = case.make(keys.case_rng(secret, folder.name, question.name, case.name))
+        if not isinstance(inputs, (tuple, dict)):
+            raise DeclarationError(f"{whose}: expected a tuple of arguments or a dictionary. Received: {type(inputs).__name__}")
+        try:
+            return wire.pack(inputs)
+        except wire.WireError as error:
+            raise DeclarationError(f"{whose}: expected numbers, text and arrays, and lists, tuples and dictionaries of them, "
+                                   f"as arguments. Received: what cannot be sent ({error})") from None
+
+    inputs = made(secret)
+    if inputs != made(secret):
+        raise DeclarationError(f"{whose}: its arguments are others each time they are made; take every random number from rng")
+    if secret is not None and inputs == made(secret + b", another"):
+        raise DeclarationError(f"{whose}: a hidden case whose arguments are the same in every course is not hidden; make them "
+                               "with rng")
+    return wire.unpack(inputs)
+
+
+def _computed(folder: Path, question: Question, case: Case, questions: dict[str, Question], secret: bytes, extra,
+              observers) -> Computed:
+    whose = f"{question.name}.{case.name}"
+    inputs = _inputs(folder, question, case, None if case.visible else secret)
+    used = [questions[name] for name in question.uses]
     probe = case.probe
     if probe.name == "gradients" and "arguments" not in probe.options:
         names = list(inspect.signature(question.answer).parameters)
         probe = dataclasses.replace(probe, options={**probe.options, "arguments": names})
 
-    def outcome(answer) -> Outcome:
+    def run(answer, inputs=inputs) -> Outcome:
+        # Keras has much to say about wrong layers.
+        with warnings.catch_warnings(action="ignore"), _called(answer, question.name), _without_trial_runs(), _names_again():
+            return tried(answer, probe, inputs, f"{question.name}/{case.name}", extra, observers)
+
+    def outcome(answer, mistake: str = "") -> Outcome:
         try:
-            # Keras has much to say about wrong layers.
-            with warnings.catch_warnings(action="ignore"), _called(answer, question.name), _without_trial_runs(), _names_again():
-                return tried(answer, probe, inputs, f"{question.name}/{case.name}", extra, observers)
+            return run(answer)
         except Exception as error:
+            raised[mistake] = f"{where(error, folder)}it raised {sentence(error)}"
             failure = probes.failure(error)
             # Only our own messages are kept: those of libraries hold counters and addresses that change from run to run.
             kept = dataclasses.replace(failure, line=None, function=None) if failure.sentence else Failure(failure.error)
             return Outcome(failure=kept)
 
-    expected = outcome(question.answer)
+    raised: dict[str, str] = {}
+    beneath = [questions[name].answer for name in _beneath(question, questions)]
+    if case is question.cases[0]:
+        _rules_that_exist(question)
+    with blamed(folder, f"{whose}: the reference raised "), \
+            watch.watching(question.forbid, question.answer, beneath) as (uses, _):
+        expected = run(question.answer)
+    if uses:
+        raise DeclarationError(f"{whose}: the reference uses {uses[0].name}, which the question rules out")
     if expected.observation is None:
-        raise DeclarationError(f"{question.name}.{case.name}: the reference raised {expected.failure.error} "
-                               f"{expected.failure.message}")
+        raise DeclarationError(f"{whose}: of the reference observe.py says that it {expected.failure.message}")
     for name, value in expected.observation.items():
         if isinstance(value, str) or not np.all(np.isfinite(value)):
-            raise DeclarationError(f"{question.name}.{case.name}: the reference's {name} must be finite numbers. "
+            raise DeclarationError(f"{whose}: the reference's {name} must be finite numbers. "
                                    f"Received: {value if isinstance(value, str) else 'NaN or infinity'}")
-    wrong = {item.name: [outcome(variant) for variant in item.variants] for item in question.misconceptions}
+    wrong = {item.name: [outcome(variant, item.name) for variant in item.variants] for item in question.misconceptions}
     follow = {}
     for other in used:
         for item in other.misconceptions:
@@ -255,8 +326,67 @@ def _case_key(question: Question, case: Case, used: list[Question], assignment: 
                 result = outcome(question.answer)
             if not diagnose.same_outcome(result, expected, case):
                 follow[f"{other.name}.{item.name}"] = result
-    return CaseKey(case.name, case.description, case.points, case.visible, probe, inputs, expected.observation, wrong, follow,
-                   case.rtol, case.atol)
+    key = CaseKey(case.name, case.description, case.points, case.visible, probe, inputs, expected.observation, wrong, follow,
+                  case.rtol, case.atol)
+    arrays = {} if case.visible else {name: value for name, value in _arrays(inputs) if value.ndim > 1}
+    square = {name for name, value in arrays.items() if len(set(sizes := [n for n in value.shape if n > 1])) < len(sizes)}
+    could = frozenset(name for name in square if _could_differ(lambda inputs: run(question.answer, inputs), inputs, name))
+    return Computed(key, raised, could, frozenset(arrays) - square)
+
+
+def _rules_that_exist(question: Question) -> None:
+    """Refuse a rule that names nothing: it would rule nothing out. What is not installed here cannot be looked up."""
+    import tensorflow as tf
+    from tensorflow.python.framework import op_def_registry
+
+    watch.prepare(question.forbid)
+    for pattern in question.forbid:
+        name = pattern.removeprefix(watch.OPERATIONS)
+        if pattern.startswith(watch.OPERATIONS):
+            there = op_def_registry.get(name) is not None or fnmatch.filter(dir(tf.raw_ops), name)
+        else:
+            root = pattern.split(".")[0]
+            there = watch.expand(pattern) or importlib.util.find_spec(watch.ROOTS.get(root, root)) is None
+        if not there:
+            raise DeclarationError(f"{question.name}: forbid names {pattern}, and there is no such thing")
+
+
+def _beneath(question: Question, questions: dict[str, Question]) -> set[str]:
+    """The questions that a question's answer may call, and those that theirs may."""
+    return set(question.uses).union(*(_beneath(questions[name], questions) for name in question.uses))
+
+
+def _arrays(inputs, name: str = "") -> Iterator[tuple[str, np.ndarray]]:
+    """Every array that a case gives, with a name that says where it stands."""
+    if isinstance(inputs, np.ndarray):
+        yield name, inputs
+    elif isinstance(inputs, dict):
+        for key, value in inputs.items():
+            yield from _arrays(value, f"{name}.{key}" if name else str(key))
+    elif isinstance(inputs, (list, tuple)):
+        for number, value in enumerate(inputs):
+            yield from _arrays(value, f"{name}[{number}]" if name else f"argument {number + 1}")
+
+
+def _could_differ(run: Callable, inputs, name: str) -> bool:
+    """Would the reference take the array of this name with another size of one of its equal axes?"""
+    changed = wire.unpack(wire.pack(inputs))
+    array = dict(_arrays(changed))[name]
+    axis = next(axis for axis in range(array.ndim) if array.shape[axis] > 1 and array.shape.count(array.shape[axis]) > 1)
+
+    def shorter(value, place: str = ""):
+        if isinstance(value, dict):
+            return {key: shorter(item, f"{place}.{key}" if place else str(key)) for key, item in value.items()}
+        if isinstance(value, (list, tuple)):
+            return type(value)(shorter(item, f"{place}[{i}]" if place else f"argument {i + 1}") for i, item in enumerate(value))
+        return np.delete(value, -1, axis) if place == name else value
+
+    try:
+        observation = run(shorter(changed)).observation
+    except Exception:  # it has to be square
+        return False
+    values = observation.values() if observation is not None else ["nothing"]
+    return all(not isinstance(value, str) and np.all(np.isfinite(value)) for value in values)
 
 
 @contextlib.contextmanager

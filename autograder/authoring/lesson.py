@@ -8,6 +8,7 @@ Cells are prose, setup (plain code: imports and helpers), demos (`tags=["demo"]`
 from __future__ import annotations
 
 import contextlib
+import difflib
 import hashlib
 import importlib
 import linecache
@@ -20,7 +21,8 @@ from types import ModuleType, SimpleNamespace
 import nbformat
 from nbformat import NotebookNode
 
-from autograder.authoring.question import TOTAL, DeclarationError, Question
+from autograder.authoring.blame import DeclarationError, blamed
+from autograder.authoring.question import TOTAL, Question
 
 BEGIN, END = "### BEGIN SOLUTION", "### END SOLUTION"
 STUB = ("# YOUR CODE HERE", "raise NotImplementedError()")  # nbgrader's own, so that both tools write the same stub
@@ -79,7 +81,15 @@ def read_lesson(folder: Path) -> list[Cell]:
     return cells
 
 
-def load_lesson(questions_file: str | Path) -> SimpleNamespace:
+class Lesson(SimpleNamespace):
+    """What a lesson defines, by name."""
+
+    def __getattr__(self, name: str):
+        near = difflib.get_close_matches(name, vars(self), 1)
+        raise AttributeError(f"the lesson defines no {name}" + (f"; {near[0]}?" if near else ""))
+
+
+def load_lesson(questions_file: str | Path) -> Lesson:
     """Run the lesson beside `questions_file`, without its demos, and return everything it defines.
 
     What is returned is a snapshot of the lesson's module: replacing an answer in the module (as `autograder.authoring.build` does
@@ -93,8 +103,9 @@ def load_lesson(questions_file: str | Path) -> SimpleNamespace:
     with _importable(path.parent):
         for cell in read_lesson(path.parent):
             if cell.kind in ("setup", "question"):
-                run_cell(cell.source, f"<{path.parent.name}:{cell.id}>", vars(module))
-    return SimpleNamespace(**{name: value for name, value in vars(module).items() if not name.startswith("__")})
+                with blamed(path.parent):
+                    run_cell(cell.source, f"<{path.parent.name}:{cell.id}>", vars(module))
+    return Lesson(**{name: value for name, value in vars(module).items() if not name.startswith("__")})
 
 
 def public_modules(folder: Path) -> list[Path]:

@@ -27,15 +27,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from autograder.authoring.blame import DeclarationError, blamed
 from autograder.inside import probes
 from autograder.inside.protocol import Probe
 
 TOTAL = 100  # points of every assignment
 VISIBLE_SHARE = 0.2  # of an assignment's points at most: the answers to visible cases can be looked up
-
-
-class DeclarationError(ValueError):
-    """A question is declared in a way that could not be graded fairly."""
 
 
 @dataclass(frozen=True)
@@ -94,8 +91,17 @@ class Question:
     misconceptions: list[Misconception] = field(default_factory=list, init=False)
 
     def __post_init__(self):
+        if not callable(self.answer) or not hasattr(self.answer, "__name__"):
+            raise DeclarationError(f"expected Question(lesson.NAME), a function or a class. Received: {self.answer!r}")
         if self.probe is None:
             self.probe = probes.layer() if inspect.isclass(self.answer) else probes.call()
+        _probe(self.name, self.probe)
+        for name in ("forbid", "uses"):
+            names = getattr(self, name)
+            if not isinstance(names, (tuple, list)) or not all(isinstance(one, str) for one in names):
+                raise DeclarationError(f"{self.name}: {name} must be a tuple of names, as in {name}=(\"…\",). "
+                                       f"Received: {names!r}")
+        _tolerances(self.name, self.rtol, self.atol)
 
     @property
     def name(self) -> str:
@@ -105,11 +111,21 @@ class Question:
     def points(self) -> int:
         return sum(case.points for case in self.cases)
 
-    def case(self, *, points: int, visible: bool = False, probe: Probe | None = None,
+    def case(self, *misplaced, points: int = 0, visible: bool = False, probe: Probe | None = None,
              rtol: float | None = None, atol: float | None = None) -> Callable:
         """Declare a case: decorate `name(rng) -> inputs`, where `rng` is a seeded `numpy.random.Generator`."""
 
+        if misplaced:
+            raise DeclarationError(f"{self.name}: a case names its points: @{self.name}.case(points=4)")
+
         def declare(make: Callable) -> Callable:
+            self._own_name(make)
+            if len(inspect.signature(make).parameters) != 1:
+                raise DeclarationError(f"{self.name}.{make.__name__}: a case is a function of rng: def {make.__name__}(rng)")
+            _probe(f"{self.name}.{make.__name__}", probe or self.probe)
+            _tolerances(f"{self.name}.{make.__name__}", *(it for it in (rtol, atol) if it is not None))
+            if type(visible) is not bool:
+                raise DeclarationError(f"{self.name}.{make.__name__}: visible must be True or False. Received: {visible!r}")
             if type(points) is not int or points < 1:
                 raise DeclarationError(f"{self.name}.{make.__name__}: points must be a whole number above 0. "
                                        f"Received: {points!r}")
@@ -129,9 +145,20 @@ class Question:
         """
         if answer is None:
             return functools.partial(self.misconception, variants=variants)
+        self._own_name(answer)
+        for arguments in variants:
+            try:
+                inspect.signature(answer).bind_partial(**arguments)
+            except TypeError as error:
+                raise DeclarationError(f"{self.name}.{answer.__name__}: variants are keyword arguments of it: {error}") from None
         others = (functools.partial(answer, **arguments) for arguments in variants)
         self.misconceptions.append(Misconception(answer.__name__, _docstring(self, answer), answer, (answer, *others)))
         return answer
+
+    def _own_name(self, thing: Callable) -> None:
+        # Python would put it in the question's place, which the rest of the file goes on to use.
+        if thing.__name__ == self.name:
+            raise DeclarationError(f"{self.name}: a case or a misconception needs a name of its own, not the question's")
 
 
 def load_questions(folder: Path) -> list[Question]:
@@ -147,7 +174,8 @@ def load_questions(folder: Path) -> list[Question]:
     spec = importlib.util.spec_from_file_location(name, path)
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module  # classes declared there must be found by inspect and by Keras
-    spec.loader.exec_module(module)
+    with blamed(path.parent):
+        spec.loader.exec_module(module)
     questions = [value for value in vars(module).values() if isinstance(value, Question)]
     validate(questions, path.parent.name)
     return questions
@@ -172,6 +200,18 @@ def validate(questions: list[Question], assignment: str) -> None:
         problems.append(f"visible cases may hold {TOTAL * VISIBLE_SHARE:.0f} points at most. Received: {visible}")
     if problems:
         raise DeclarationError(f"{assignment}: " + "; ".join(dict.fromkeys(problems)))
+
+
+def _probe(whose: str, probe) -> None:
+    if not isinstance(probe, Probe):
+        raise DeclarationError(f"{whose}: a probe is called, with its options or none, as in probe=probes.call(). "
+                               f"Received: {getattr(probe, '__name__', repr(probe))}")
+
+
+def _tolerances(whose: str, *values) -> None:
+    for value in values:
+        if isinstance(value, bool) or not isinstance(value, (int, float)) or value < 0:
+            raise DeclarationError(f"{whose}: a tolerance must be a number, 0 or above. Received: {value!r}")
 
 
 def _docstring(question: Question, thing: Callable) -> str:

@@ -104,7 +104,7 @@ def edited(notebook: nbformat.NotebookNode, cell_id: str, change) -> nbformat.No
 
 
 def _mishaps(solved, blank, questions: list[Question], key: Path) -> dict[str, str]:
-    first, second, half = questions[0].name, questions[1].name, [question.name for question in questions[len(questions) // 2:]]
+    first, last, half = questions[0].name, questions[-1].name, [question.name for question in questions[len(questions) // 2:]]
     stubs = {cell.id: cell.source for cell in blank.cells}
     half_finished = solved
     for name in half:
@@ -130,7 +130,7 @@ def _mishaps(solved, blank, questions: list[Question], key: Path) -> dict[str, s
         "empty-file": "",
         "no-notebook": None,
         "duplicated-cells": _text(doubled),
-        "second-answer-missing": _text(_without(solved, second)),
+        "last-answer-missing": _text(_without(solved, last)),
     }
 
 

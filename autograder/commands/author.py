@@ -12,8 +12,8 @@ from rich.text import Text
 from autograder.authoring import audit as auditing
 from autograder.authoring import build as building
 from autograder.authoring import samples
+from autograder.authoring.blame import DeclarationError
 from autograder.authoring.course import Course, find_course
-from autograder.authoring.question import DeclarationError
 from autograder.commands.instructor import hidden_key, job_of
 from autograder.commands.screen import INTERRUPTED, fail, out, progress_bar
 from autograder.files import Scratch

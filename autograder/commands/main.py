@@ -20,8 +20,8 @@ from typing import Annotated
 import typer
 
 import autograder
+from autograder.authoring.blame import DeclarationError
 from autograder.authoring.course import CourseError
-from autograder.authoring.question import DeclarationError
 from autograder.commands import author, delivery, demo, instructor, student
 from autograder.commands.screen import fail
 from autograder.grading.key import KeyFileError

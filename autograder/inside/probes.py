@@ -18,6 +18,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import importlib.util
+import inspect
 import itertools
 import random
 import re
@@ -56,6 +57,9 @@ def probe(function: Callable) -> Callable[..., Probe]:
 
     @functools.wraps(function)
     def configure(**options) -> Probe:
+        known = list(inspect.signature(function).parameters)[2:]
+        if unknown := sorted(set(options) - set(known)):
+            raise TypeError(f"{function.__name__} has the options {', '.join(known) or 'none'}. Received: {', '.join(unknown)}")
         return Probe(function.__name__, options)
 
     configure.run = function

@@ -12,7 +12,7 @@ lesson = load_lesson(__file__)
 
 TRUTH_TABLE = [[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]]
 ALWAYS_0, ALWAYS_1, NAND = [0] * 4, [1] * 4, [1, 1, 1, 0]  # what a gate answers to its four rows
-SIGMOIDS = ["tf.sigmoid", "tf.math.sigmoid", "tf.nn.sigmoid", "tf.math.log_sigmoid", "tf.nn.log_sigmoid", "tf.raw_ops.Sigmoid",
+SIGMOIDS = ["tf.sigmoid", "tf.math.sigmoid", "tf.nn.sigmoid", "tf.math.log_sigmoid", "tf.raw_ops.Sigmoid",
             "keras.ops.sigmoid", "keras.ops.log_sigmoid", "keras.activations.sigmoid", "keras.activations.log_sigmoid",
             "keras.layers.Activation", "scipy.special.expit", "scipy.special.log_expit", "scipy.stats.logistic.*"]
 

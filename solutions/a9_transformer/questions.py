@@ -10,7 +10,7 @@ from autograder.inside.protocol import Probe
 lesson = load_lesson(__file__)
 
 NORMALISATIONS = ("keras.layers.*Normalization", "keras.ops.*normalization", "keras.ops.normalize", "tf.nn.batch_normalization",
-                  "tf.nn.fused_batch_norm", "tf.raw_ops.FusedBatchNorm*")
+                  "tf.compat.v1.nn.fused_batch_norm", "tf.raw_ops.FusedBatchNorm*")
 ATTENTION_LAYERS = ("keras.layers.Attention", "keras.layers.AdditiveAttention", "keras.layers.MultiHeadAttention",
                     "keras.layers.GroupQueryAttention", "keras.ops.dot_product_attention", "keras_hub.*")
 
