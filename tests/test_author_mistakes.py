@@ -1,9 +1,10 @@
 """What authors get wrong: each mistake is refused in a sentence that says where it stands and what to do."""
 
 import json
+import re
 
 import pytest
-from conftest import TINY_LESSON, TINY_QUESTIONS, write_tiny
+from conftest import ROOT, TINY_LESSON, TINY_QUESTIONS, write_tiny
 
 from autograder.authoring import samples
 from autograder.authoring.blame import DeclarationError
@@ -103,3 +104,36 @@ def test_an_assignment_may_have_one_question(tmp_path):
     assert len(build(course, NAME).questions) == 1
     made = {sample.student: sample for sample in samples.sample_class(course, NAME)}
     assert "double" not in {cell["id"] for cell in json.loads(made["last-answer-missing"].notebook)["cells"]}
+
+
+def test_the_guides_question_can_be_built(tmp_path):
+    guide = (ROOT / "docs" / "author.md").read_text()
+    question, case, mistake = (block for block in re.findall(r"```python\n(.*?)```", guide, re.S) if "softmax" in block)
+    lesson = TINY_LESSON.split('# %% question="double"')[0] + SOFTMAX
+    questions = f"import tensorflow as tf\nfrom autograder import Question, load_lesson, probes\nlesson = load_lesson(__file__)\n{question}" \
+        f"\n{CASES}\n{case}\n{mistake}"
+    made = build(write_tiny(tmp_path, lesson, questions), NAME).questions[0]
+    assert [case.probe.name for case in made.cases] == ["call", "call", "gradients"] and "every example has its own" in str(made.hints)
+
+
+SOFTMAX = '''
+# %% question="softmax"
+def softmax(z):
+    """Of every row."""
+    ### BEGIN SOLUTION
+    e = tf.exp(z - tf.reduce_max(z, axis=1, keepdims=True))
+    return e / tf.reduce_sum(e, axis=1, keepdims=True)
+    ### END SOLUTION
+'''
+CASES = '''
+@softmax.case(points=20, visible=True)
+def two_rows(rng):
+    """Two rows."""
+    return [[0.0, 1.0, 2.0], [3.0, 3.0, 4.0]],
+
+
+@softmax.case(points=76)
+def more_rows(rng):
+    """More rows."""
+    return rng.normal(size=(4, 3)),
+'''
