@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -205,6 +206,21 @@ def test_the_assignment_is_told_by_the_files_or_else_by_the_repositorys_name(cou
     found, _ = collect(tmp_path / "clones", course, tmp_path / "submitted")
     assert [(item.student, item.assignment) for item in found] == [("ada", "a1_halving"), ("bob", NAME)]
     assert (tmp_path / "submitted/ada/a1_halving/my work.ipynb").is_file()
+
+
+def test_a_notebook_one_folder_down_is_taken_and_copies_come_with_it(course, tmp_path):
+    clone = repository(tmp_path / "clones/ada", name="halving.ipynb")
+    (clone / "week 1").mkdir()
+    for name in ("doubling.ipynb", "doubling-Copy1.ipynb", "halving.ipynb", "._doubling.ipynb"):
+        (clone / "week 1" / name).write_text(name)
+    (clone / "week 1/link-Copy2.ipynb").symlink_to(tmp_path / "roster.csv")
+    found, _ = collect(tmp_path / "clones", course, tmp_path / "submitted")
+    assert [(item.assignment, item.problem) for item in found] == [(NAME, ""), ("a1_halving", "")] and found[0].note == "the notebook is not in the commit"
+    assert sorted(path.name for path in (tmp_path / "submitted/ada" / NAME).glob("*.ipynb")) == ["doubling-Copy1.ipynb", "doubling.ipynb"]
+    assert [path.name for path in (tmp_path / "submitted/ada/a1_halving").glob("*.ipynb")] == ["halving.ipynb"]
+    shutil.rmtree(clone / "week 1")
+    (found,), _ = collect(tmp_path / "clones", course, tmp_path / "again", assignments=[NAME])
+    assert found.problem == "expected doubling.ipynb; found halving.ipynb only, which is another assignment's"
 
 
 def test_a_folder_that_leads_elsewhere_is_not_followed(course, tmp_path, monkeypatch):

@@ -48,7 +48,7 @@ def taken(target: Path) -> dict[str, str]:
 def test_canvas_names_the_student_by_number_and_says_who_was_late(course, tmp_path):
     found, _ = collected(packed(tmp_path / "submissions.zip", CANVAS), course, tmp_path / "submitted")
     assert taken(tmp_path / "submitted") == {f"101/{NAME}/doubling.ipynb": "ada", f"102/{NAME}/doubling.ipynb": "alan",
-                                             f"103/{NAME}/doubling.ipynb": "grace"}
+                                             f"103/{NAME}/doubling.ipynb": "grace", f"103/{NAME}/doubling (1).ipynb": "old"}
     assert [(item.student, item.assignment, item.note) for item in found] == [("101", NAME, "late, says Canvas"), ("102", NAME, ""), ("103", NAME, "")]
     assert json.loads((tmp_path / f"submitted/101/{NAME}/collected.json").read_text()) == {
         "download": "submissions.zip", "as": "lovelaceada_LATE_101", "late": True, "note": ""}
