@@ -14,7 +14,9 @@ from conftest import ROOT, autograder
 from test_ci import NAME, RIGHT, answered
 from test_export import cached, wheels  # noqa: F401
 
+import autograder as autograder_package
 from autograder.authoring.course import find_course
+from autograder.commands import instructor
 from autograder.commands.main import app
 
 STUDENTS = ("check", "ci")  # other tests run them; each starts a worker of its own
@@ -58,6 +60,13 @@ def test_every_command_that_is_shown_exists_with_its_options(page):
         assert not hasattr(found, "commands") or len(words) < 2 or words[1] in found.commands, words
     for words in mentioned(page, "nbgrader"):
         assert words[0].rstrip(",") in NbGraderApp.subcommands, words
+
+
+def test_the_version_is_told_and_a_gradebook_without_nbgrader_is_refused_before_grading(built_tiny, monkeypatch):
+    assert autograder("--version", cwd=built_tiny.root) == (0, f"autograder {autograder_package.__version__}\n", "")
+    monkeypatch.setattr(instructor, "find_spec", lambda name: None)
+    done = autograder("grade", NAME, cwd=built_tiny.root)
+    assert done.returncode == 2 and "pip install '.[instructor]'" in done.stderr and len(done.stderr.strip().splitlines()) == 1
 
 
 @pytest.fixture
