@@ -246,6 +246,11 @@ def test_a_roster_that_could_mix_up_students_is_refused(tmp_path, text, words):
 def test_a_roster_with_a_byte_order_mark_or_names_alone_is_read(tmp_path):
     (tmp_path / "roster.csv").write_text("\ufeffUsername\r\nAda\r\n", encoding="utf-8")
     assert read_roster(tmp_path / "roster.csv") == Roster({"ada": ("Ada",)})
+    (tmp_path / "roster.csv").write_text("identifier;github_username\r\n\"Łuk, Zoë\";zoe\r\n", encoding="utf-8-sig")  # as Excel saves it in Warsaw
+    assert read_roster(tmp_path / "roster.csv") == Roster({"zoe": ("Łuk, Zoë",)})
+    (tmp_path / "roster.csv").write_bytes("identifier;github_username\r\nZoë;zoe\r\n".encode("cp1252"))
+    with pytest.raises(RosterError, match="expected a CSV file in UTF-8"):
+        read_roster(tmp_path / "roster.csv")
 
 
 def test_the_command_lists_what_it_took_and_what_not(course, tmp_path, monkeypatch, capsys):

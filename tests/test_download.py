@@ -136,6 +136,14 @@ def test_more_files_than_anybody_needs_are_left_out(course, tmp_path):
     assert "150 more files" in found[0].problem and not found[1].problem
 
 
+def test_a_students_files_are_unpacked_up_to_a_size_in_all(course, tmp_path, monkeypatch):
+    monkeypatch.setattr(downloading, "MAX_BYTES", 2000)
+    monkeypatch.setattr(downloading, "MOST_BYTES", 3000)
+    files = {f"ada_1_{number}_bomb-{number}.txt": "x" * 9000 for number in range(3)} | {"ada_1_9_doubling.ipynb": "ada", "bob_2_1_doubling.ipynb": "bob"}
+    (ada, bob), _ = collected(packed(tmp_path / "c.zip", files), course, tmp_path / "submitted")
+    assert ada.problem.count("it has more than") == 2 and "the files before it" in ada.problem and not bob.problem
+
+
 @pytest.mark.parametrize("content, words", [(b"", "it cannot be read"), (b"PK\x03\x04 and no more", "it cannot be read"), (b"<html>Log in", "it cannot be read"),
                                             ({"notes.txt": "x", "b/c.ipynb": "y"}, "Received: b/c.ipynb, notes.txt")])
 def test_what_is_no_download_is_one_line(course, tmp_path, content, words):

@@ -15,6 +15,7 @@ import re
 import shutil
 import subprocess
 import threading
+import unicodedata
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -101,7 +102,7 @@ def whose(name: str, course: Course, roster: Roster | None) -> tuple[str, ...]:
     Accounts may hold hyphens, as what stands in front of them does: with a roster the longest one that ends the name counts.
     """
     if roster is not None:
-        lower = name.lower()
+        lower = unicodedata.normalize("NFC", name).lower()
         fits = [account for account in roster.students if lower == account or lower.endswith(f"-{account}")]
         return roster.students[max(fits, key=len)] if fits else ()
     assignment, rest = _split(name, course)

@@ -27,6 +27,7 @@ SYSTEMS = {
     "Moodle": re.compile(r"(?P<who>[^/]+_(?P<id>\d+))_assignsubmission_file(?:_?/|_)(?P<file>.+)", re.DOTALL),
     "Canvas": re.compile(r"(?P<who>[^/]+?(?P<late>_late)?_(?P<id>\d+))_\d+_(?P<file>[^/]+)", re.DOTALL | re.IGNORECASE)}
 MOST_FILES = 50  # of one student
+MOST_BYTES = 2 * MAX_BYTES  # of one student, once unpacked
 DEEPEST = 3  # folders of a student's own
 BROKEN = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, OSError)  # a member cannot be read
 
@@ -153,10 +154,15 @@ def _unpack(files: dict[str, Read], folder: Path) -> list[str]:
     """Write a student's files below an empty directory; why some of them are not there."""
     skipped = [f"{len(files) - MOST_FILES} more files"] if len(files) > MOST_FILES else []
     only = sum(name.lower().endswith(".ipynb") for name in files) == 1
+    left = MOST_BYTES
     for name, read in sorted(files.items())[:MOST_FILES]:
         try:
             place = folder / _safe(_own_name(name) if only else name)
+            if left <= 0:
+                raise Skipped(f"the files before it have more than {MOST_BYTES // 2**20} MB")
+            left -= MAX_BYTES  # what reading it may take, should it not come to an end
             content = read()
+            left += MAX_BYTES - len(content)
             place.parent.mkdir(parents=True, exist_ok=True)
             place.write_bytes(content)
         except (*BROKEN, Skipped) as error:
