@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -207,6 +208,21 @@ def test_the_assignment_is_told_by_the_files_or_else_by_the_repositorys_name(cou
     assert (tmp_path / "submitted/ada/a1_halving/my work.ipynb").is_file()
 
 
+def test_a_notebook_one_folder_down_is_taken_and_copies_come_with_it(course, tmp_path):
+    clone = repository(tmp_path / "clones/ada", name="halving.ipynb")
+    (clone / "week 1").mkdir()
+    for name in ("doubling.ipynb", "doubling-Copy1.ipynb", "halving.ipynb", "._doubling.ipynb"):
+        (clone / "week 1" / name).write_text(name)
+    (clone / "week 1/link-Copy2.ipynb").symlink_to(tmp_path / "roster.csv")
+    found, _ = collect(tmp_path / "clones", course, tmp_path / "submitted")
+    assert [(item.assignment, item.problem) for item in found] == [(NAME, ""), ("a1_halving", "")] and found[0].note == "the notebook is not in the commit"
+    assert sorted(path.name for path in (tmp_path / "submitted/ada" / NAME).glob("*.ipynb")) == ["doubling-Copy1.ipynb", "doubling.ipynb"]
+    assert [path.name for path in (tmp_path / "submitted/ada/a1_halving").glob("*.ipynb")] == ["halving.ipynb"]
+    shutil.rmtree(clone / "week 1")
+    (found,), _ = collect(tmp_path / "clones", course, tmp_path / "again", assignments=[NAME])
+    assert found.problem == "expected doubling.ipynb; found halving.ipynb only, which is another assignment's"
+
+
 def test_a_folder_that_leads_elsewhere_is_not_followed(course, tmp_path, monkeypatch):
     (tmp_path / "elsewhere").mkdir()
     (tmp_path / "elsewhere/doubling.ipynb").write_text("the answers")
@@ -230,6 +246,11 @@ def test_a_roster_that_could_mix_up_students_is_refused(tmp_path, text, words):
 def test_a_roster_with_a_byte_order_mark_or_names_alone_is_read(tmp_path):
     (tmp_path / "roster.csv").write_text("\ufeffUsername\r\nAda\r\n", encoding="utf-8")
     assert read_roster(tmp_path / "roster.csv") == Roster({"ada": ("Ada",)})
+    (tmp_path / "roster.csv").write_text("identifier;github_username\r\n\"Łuk, Zoë\";zoe\r\n", encoding="utf-8-sig")  # as Excel saves it in Warsaw
+    assert read_roster(tmp_path / "roster.csv") == Roster({"zoe": ("Łuk, Zoë",)})
+    (tmp_path / "roster.csv").write_bytes("identifier;github_username\r\nZoë;zoe\r\n".encode("cp1252"))
+    with pytest.raises(RosterError, match="expected a CSV file in UTF-8"):
+        read_roster(tmp_path / "roster.csv")
 
 
 def test_the_command_lists_what_it_took_and_what_not(course, tmp_path, monkeypatch, capsys):

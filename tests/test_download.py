@@ -48,7 +48,7 @@ def taken(target: Path) -> dict[str, str]:
 def test_canvas_names_the_student_by_number_and_says_who_was_late(course, tmp_path):
     found, _ = collected(packed(tmp_path / "submissions.zip", CANVAS), course, tmp_path / "submitted")
     assert taken(tmp_path / "submitted") == {f"101/{NAME}/doubling.ipynb": "ada", f"102/{NAME}/doubling.ipynb": "alan",
-                                             f"103/{NAME}/doubling.ipynb": "grace"}
+                                             f"103/{NAME}/doubling.ipynb": "grace", f"103/{NAME}/doubling (1).ipynb": "old"}
     assert [(item.student, item.assignment, item.note) for item in found] == [("101", NAME, "late, says Canvas"), ("102", NAME, ""), ("103", NAME, "")]
     assert json.loads((tmp_path / f"submitted/101/{NAME}/collected.json").read_text()) == {
         "download": "submissions.zip", "as": "lovelaceada_LATE_101", "late": True, "note": ""}
@@ -134,6 +134,14 @@ def test_more_files_than_anybody_needs_are_left_out(course, tmp_path):
     files = {f"ada_1_{number}_{number}.txt": "x" for number in range(200)} | {"bob_2_1_doubling.ipynb": "bob"}
     found, _ = collected(packed(tmp_path / "c.zip", files), course, tmp_path / "submitted")
     assert "150 more files" in found[0].problem and not found[1].problem
+
+
+def test_a_students_files_are_unpacked_up_to_a_size_in_all(course, tmp_path, monkeypatch):
+    monkeypatch.setattr(downloading, "MAX_BYTES", 2000)
+    monkeypatch.setattr(downloading, "MOST_BYTES", 3000)
+    files = {f"ada_1_{number}_bomb-{number}.txt": "x" * 9000 for number in range(3)} | {"ada_1_9_doubling.ipynb": "ada", "bob_2_1_doubling.ipynb": "bob"}
+    (ada, bob), _ = collected(packed(tmp_path / "c.zip", files), course, tmp_path / "submitted")
+    assert ada.problem.count("it has more than") == 2 and "the files before it" in ada.problem and not bob.problem
 
 
 @pytest.mark.parametrize("content, words", [(b"", "it cannot be read"), (b"PK\x03\x04 and no more", "it cannot be read"), (b"<html>Log in", "it cannot be read"),

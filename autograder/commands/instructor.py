@@ -201,7 +201,7 @@ def record_class(course: Course, assignment: str, submissions: Path, verdicts: l
             progress.stop()
             fail(error, 1)
     out.print(f"gradebook: {new} of {len(verdicts)} recorded, the others unchanged" if new < len(verdicts) else
-              f"gradebook: {new} recorded", "· `nbgrader formgrader` shows them")
+              f"gradebook: {new} recorded", "· `jupyter lab`, Nbgrader, Formgrader shows them")
 
 
 def _shown_log() -> logging.Logger:

@@ -1,7 +1,7 @@
 """What students handed in elsewhere becomes submissions: whose it is, and which notebook counts.
 
-A repository and a download are a stranger's. Of a student's files one is taken: a regular file of sane size, by content. Git is
-asked for nothing but the commit.
+A repository and a download are a stranger's. Of a student's files the notebook is taken, with copies beside it: regular files of
+sane size, by content. Git is asked for nothing but the commit.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import re
 import shutil
 import subprocess
 import threading
+import unicodedata
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,6 +27,7 @@ from autograder.grading.submission import MAX_BYTES, Unreadable, find_notebook
 
 NOTE = "collected.json"  # beside a collected notebook: where it came from
 MAX_COMMIT = 2**20  # bytes
+MOST_COPIES = 5
 GIT_SECONDS = 20
 TIMESTAMP = "timestamp.txt"  # nbgrader's, for late penalties
 LFS_POINTER = b"version https://git-lfs.github.com/spec/"
@@ -89,7 +91,7 @@ def collect(folder: Path, course: Course, target: Path, roster: Roster | None = 
                 if (other := plan.setdefault((student, assignment), path)) != path:
                     raise RosterError(f"expected one repository for each student and assignment; {student} has {other.name} and "
                                       f"{path.name} for {assignment}. Move one of them away.")
-    found += [_collect_one(path, student, assignment, target) for (student, assignment), path in plan.items()]
+    found += [_collect_one(path, course, student, assignment, target) for (student, assignment), path in plan.items()]
     everyone = {student for members in roster.students.values() for student in members} if roster else set()
     return found, sorted(everyone - met)
 
@@ -100,7 +102,7 @@ def whose(name: str, course: Course, roster: Roster | None) -> tuple[str, ...]:
     Accounts may hold hyphens, as what stands in front of them does: with a roster the longest one that ends the name counts.
     """
     if roster is not None:
-        lower = name.lower()
+        lower = unicodedata.normalize("NFC", name).lower()
         fits = [account for account in roster.students if lower == account or lower.endswith(f"-{account}")]
         return roster.students[max(fits, key=len)] if fits else ()
     assignment, rest = _split(name, course)
@@ -121,26 +123,34 @@ def _split(name: str, course: Course) -> tuple[str | None, str]:
 
 def _assignments(path: Path, course: Course) -> list[str]:
     """The assignments whose notebooks a repository holds, here or one folder down; else the one it is called after."""
-    folders = [path, *(Path(entry) for entry in os.scandir(path) if entry.is_dir(follow_symlinks=False))]
-    own = [assignment for assignment in course.assignments
-           if any(os.path.lexists(folder / f"{notebook_name(assignment)}.ipynb") for folder in folders)]
+    own = [assignment for assignment in course.assignments if _folders(path, assignment)]
     named, _ = _split(path.name, course)
     return own or [named] * (named is not None)
 
 
-def _collect_one(path: Path, student: str, assignment: str, target: Path) -> Collected:
+def _folders(path: Path, assignment: str) -> list[Path]:
+    """Where in a repository the assignment's notebook lies under its own name: at the top, or one folder down."""
+    inner = sorted(Path(entry) for entry in os.scandir(path) if entry.is_dir(follow_symlinks=False))
+    return [folder for folder in (path, *inner) if os.path.lexists(folder / f"{notebook_name(assignment)}.ipynb")]
+
+
+def _collect_one(path: Path, course: Course, student: str, assignment: str, target: Path) -> Collected:
     commit = read_commit(path)
     try:
-        name, content = take(path, assignment)
-        note = _beside_the_commit(path, name, content, commit)
-        store({name.name: content}, target / student / assignment, {"repository": path.name, "note": note}, commit)
+        folder = (*_folders(path, assignment)[:1], path)[0]  # a repository may hold other assignments, too
+        name, files = take(folder, course, assignment)
+        name = folder.relative_to(path) / name
+        note = _beside_the_commit(path, name, files[name.name], commit)
+        store(files, target / student / assignment, {"repository": path.name, "note": note}, commit)
     except (Unreadable, OSError) as error:
         return Collected(path.name, student, assignment, commit, problem=str(error))
     return Collected(path.name, student, assignment, commit, note)
 
 
-def take(folder: Path, assignment: str) -> tuple[Path, bytes]:
-    """The notebook that counts of a stranger's files: its path below `folder`, and its content.
+def take(folder: Path, course: Course, assignment: str) -> tuple[Path, dict[str, bytes]]:
+    """The notebook that counts of a stranger's files: its path below `folder`, and its content by its name.
+
+    Copies in the same place come with it: grading names them, because one may be what was meant.
 
     Raises:
         Unreadable: there is none, or it is no file to grade.
@@ -150,10 +160,17 @@ def take(folder: Path, assignment: str) -> tuple[Path, bytes]:
     name = notebook.relative_to(folder)
     if link := next((parent for parent in name.parents if (folder / parent).is_symlink()), None):
         raise Unreadable(f"{link} is a link")
-    content = read_regular(notebook, MAX_BYTES)
-    if content.startswith(LFS_POINTER):
+    others = {f"{notebook_name(other)}.ipynb" for other in course.assignments if other != assignment}
+    if name.name in others:
+        raise Unreadable(f"expected {notebook_name(assignment)}.ipynb; found {name} only, which is another assignment's")
+    files = {name.name: read_regular(notebook, MAX_BYTES)}
+    if files[name.name].startswith(LFS_POINTER):
         raise Unreadable("the notebook is a pointer of Git LFS, not the file: run `git lfs pull` in the clone, and collect again")
-    return name, content
+    copies = sorted(path for path in notebook.parent.glob("[!.]*.ipynb") if path != notebook and path.name not in others)
+    for path in copies[:MOST_COPIES]:
+        with contextlib.suppress(OSError):
+            files[path.name] = read_regular(path, MAX_BYTES)
+    return name, files
 
 
 def store(files: dict[str, bytes], place: Path, note: dict, commit: Commit | None = None) -> None:

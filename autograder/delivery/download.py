@@ -27,6 +27,7 @@ SYSTEMS = {
     "Moodle": re.compile(r"(?P<who>[^/]+_(?P<id>\d+))_assignsubmission_file(?:_?/|_)(?P<file>.+)", re.DOTALL),
     "Canvas": re.compile(r"(?P<who>[^/]+?(?P<late>_late)?_(?P<id>\d+))_\d+_(?P<file>[^/]+)", re.DOTALL | re.IGNORECASE)}
 MOST_FILES = 50  # of one student
+MOST_BYTES = 2 * MAX_BYTES  # of one student, once unpacked
 DEEPEST = 3  # folders of a student's own
 BROKEN = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, OSError)  # a member cannot be read
 
@@ -60,9 +61,9 @@ class Download:
         except (*BROKEN, ValueError) as error:
             raise CourseError(f"{path}: expected a folder of clones, or the zip of all submissions that Canvas or Moodle makes; "
                               f"it cannot be read ({error})") from None
-        self.system, self._students = max(((system, _students(files, form)) for system, form in SYSTEMS.items()),
-                                          key=lambda found: len(found[1]))
-        if not self._students:
+        self.system, self._numbers, self._files = max(((system, *_students(files, form)) for system, form in SYSTEMS.items()),
+                                                      key=lambda found: len(found[1]))
+        if not self._files:
             self.__exit__()
             raise CourseError(f"{path}: expected the submissions as Canvas or Moodle name them, such as ada_101_5001_x.ipynb or "
                               f"Ada_17_assignsubmission_file/x.ipynb. Received: {', '.join(sorted(files)[:3]) or 'nothing'}")
@@ -87,42 +88,33 @@ class Download:
         """
         assignment = assignment or self._assignment(course)
         found, met = [], set()
-        for number, (who, files) in sorted(self._students.items()):
+        for number, who in sorted(self._numbers.items()):
             student, = roster.students.get(number, ("",)) if roster else (number,)
             if not student:
                 found.append(Collected(who, "", assignment, problem=f"{self.system}'s number {number} is not in the roster"))
                 continue
             met.add(student)
-            found.append(self._collect_one(who, student, assignment, files, target))
+            found.append(self._collect_one(who, course, student, assignment, target))
         everyone = {student for members in roster.students.values() for student in members} if roster else set()
         return found, sorted(everyone - met)
 
     def _assignment(self, course: Course) -> str:
-        names = {_own_name(PurePosixPath(file).name) for _, files in self._students.values() for file in files}
+        names = {_own_name(PurePosixPath(name).name) for files in self._files.values() for name in files}
         there = [name for name in course.assignments if f"{notebook_name(name)}.ipynb" in names]
         if len(there) != 1:
             raise CourseError(f"{self.path}: expected notebooks of one assignment; found {', '.join(there) or 'none'}. "
                               "Name it with --assignment")
         return there[0]
 
-    def _collect_one(self, who: str, student: str, assignment: str, files: dict[str, Read], target: Path) -> Collected:
-        skipped = [f"{len(files) - MOST_FILES} more files"] if len(files) > MOST_FILES else []
-        only = sum(name.lower().endswith(".ipynb") for name in files) == 1
+    def _collect_one(self, who: str, course: Course, student: str, assignment: str, target: Path) -> Collected:
+        late = self.system == "Canvas" and "_late_" in who.lower()
         with tempfile.TemporaryDirectory() as scratch:
-            for name, read in sorted(files.items())[:MOST_FILES]:
-                try:
-                    place = Path(scratch, _safe(_own_name(name) if only else name))
-                    content = read()
-                    place.parent.mkdir(parents=True, exist_ok=True)
-                    place.write_bytes(content)
-                except (*BROKEN, Skipped) as error:
-                    skipped.append(f"{PurePosixPath(name).name[:60]!r}: {error}")
+            skipped = _unpack(self._files[who], Path(scratch))
             note = f"not unpacked: {'; '.join(skipped[:3])}" if skipped else ""
-            late = re.search("_late_", who, re.IGNORECASE) is not None and self.system == "Canvas"
             try:
-                name, content = take(Path(scratch), assignment)
+                _, files = take(Path(scratch), course, assignment)
                 source = {"download": self.path.name, "as": who, "late": late, "note": note}
-                store({name.name: content}, target / student / assignment, source)
+                store(files, target / student / assignment, source)
             except (Unreadable, OSError) as error:
                 return Collected(who, student, assignment, problem=f"{error} {note}".strip())
         return Collected(who, student, assignment, note="; ".join(filter(None, ["late, says Canvas" if late else "", note])))
@@ -147,13 +139,35 @@ def is_download(path: Path) -> bool:
                                  for entry in path.iterdir() for form in SYSTEMS.values())
 
 
-def _students(files: dict[str, Read], form: re.Pattern) -> dict[str, tuple[str, dict[str, Read]]]:
-    """What a download calls each student, and the student's files by their own names; by the student's number."""
-    students: dict[str, tuple[str, dict[str, Read]]] = {}
+def _students(files: dict[str, Read], form: re.Pattern) -> tuple[dict[str, str], dict[str, dict[str, Read]]]:
+    """What a download calls each student, by the student's number; and by that the files, by the student's own names."""
+    numbers: dict[str, str] = {}
+    theirs: dict[str, dict[str, Read]] = {}
     for name, read in files.items():
-        if found := form.fullmatch(name.split("/", 1)[1] if name.startswith("submissions/") else name):
-            students.setdefault(found["id"], (found["who"], {}))[1][found["file"]] = read
-    return students
+        if found := form.fullmatch(name):
+            who = numbers.setdefault(found["id"], found["who"])
+            theirs.setdefault(who, {})[found["file"]] = read
+    return numbers, theirs
+
+
+def _unpack(files: dict[str, Read], folder: Path) -> list[str]:
+    """Write a student's files below an empty directory; why some of them are not there."""
+    skipped = [f"{len(files) - MOST_FILES} more files"] if len(files) > MOST_FILES else []
+    only = sum(name.lower().endswith(".ipynb") for name in files) == 1
+    left = MOST_BYTES
+    for name, read in sorted(files.items())[:MOST_FILES]:
+        try:
+            place = folder / _safe(_own_name(name) if only else name)
+            if left <= 0:
+                raise Skipped(f"the files before it have more than {MOST_BYTES // 2**20} MB")
+            left -= MAX_BYTES  # what reading it may take, should it not come to an end
+            content = read()
+            left += MAX_BYTES - len(content)
+            place.parent.mkdir(parents=True, exist_ok=True)
+            place.write_bytes(content)
+        except (*BROKEN, Skipped) as error:
+            skipped.append(f"{PurePosixPath(name).name[:60]!r}: {error}")
+    return skipped
 
 
 def _reader(path: Path) -> Read:

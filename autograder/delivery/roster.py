@@ -40,9 +40,14 @@ def read_roster(path: Path, system: str = "repositories") -> Roster:
     """
     try:
         with open(path, encoding="utf-8-sig", newline="") as file:
-            rows = list(csv.DictReader(file))
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
+            header = file.readline()
+            file.seek(0)
+            # A spreadsheet separates columns by what does not separate decimals where it stands.
+            rows = list(csv.DictReader(file, delimiter=max(",;\t", key=header.count)))
+    except (OSError, csv.Error) as error:
         raise RosterError(f"{path}: expected a CSV file; it cannot be read ({type(error).__name__})") from None
+    except UnicodeDecodeError:
+        raise RosterError(f"{path}: expected a CSV file in UTF-8; save it so from the spreadsheet") from None
     columns = {(name or "").strip().lower(): name for name in (rows[0] if rows else {})}
     first = lambda names: next((columns[name] for name in names if name in columns), None)  # noqa: E731
     account, team = first(ACCOUNTS[system]), first(TEAM) if system == "repositories" else None
@@ -76,7 +81,7 @@ def read_roster(path: Path, system: str = "repositories") -> Roster:
 
 def _plain(account: str, system: str) -> str:
     """An account as a repository's name or a download ends with it."""
-    account = account.strip().lower()
+    account = unicodedata.normalize("NFC", account).strip().lower()
     if system == "Moodle":  # "Participant 17" in its grading worksheet
         return re.sub(r"^.*?(\d*)$", r"\1", account)
     return re.sub(r"[^\w.-]+", "-", account) if system == "repositories" else account
