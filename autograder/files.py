@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import stat
 import tempfile
@@ -25,12 +26,14 @@ class atomic:
         return self.file
 
     def __exit__(self, kind, *_):
-        self.file.close()
-        if kind is None:
-            os.chmod(self.name, self.mode)
-            os.replace(self.name, self.path)
-        else:
-            os.unlink(self.name)
+        try:
+            self.file.close()  # writes what is left, and may find the disk full
+            if kind is None:
+                os.chmod(self.name, self.mode)
+                os.replace(self.name, self.path)
+        finally:
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(self.name)
 
 
 def read_regular(path: Path, limit: int) -> bytes:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import nbformat
 import pytest
-from conftest import TINY_QUESTIONS, write_tiny
+from conftest import TINY_QUESTIONS, autograder, write_tiny
 
 from autograder.authoring import samples
 from autograder.authoring.build import build
@@ -243,3 +243,14 @@ def test_an_isolation_that_is_not_there_is_refused_and_unknown_ones_named(course
     said = subprocess.run([sys.executable, "-m", "autograder", "doctor"], cwd=course.root, capture_output=True, text=True, env=without)
     assert said.returncode == 0 and "install the package" in " ".join(said.stdout.split()) and "process" in said.stdout
     assert f"TensorFlow {key.versions['tensorflow']}" in said.stdout and said.stderr.count("computed with TensorFlow 1.0.0") == 1
+
+
+def test_a_cache_that_cannot_be_written_costs_speed_and_no_verdict(course, graded):
+    handed_in = a_class(course, ("ada", "bob"))
+    course.cache(NAME).parent.mkdir(parents=True)
+    course.cache(NAME).write_text("no directory")
+    for _ in range(2):
+        assert [verdict.score for verdict in grade_all(handed_in, job(course), 1)] == [100, 100]
+    assert len(graded) == 4  # nothing was kept: everybody was graded in each run
+    done = autograder("grade", NAME, "--no-gradebook", cwd=course.root)
+    assert done.returncode == 0 and f"build/cache/{NAME} cannot be written (File exists)" in done.stderr, done.stderr

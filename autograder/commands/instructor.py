@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.markup import escape
 from rich.progress import Progress
 from rich.table import Table
 from rich.text import Text
@@ -20,6 +21,7 @@ from autograder.authoring.course import Course, CourseError, find_course
 from autograder.commands.screen import INTERRUPTED, err, fail, out, progress_bar
 from autograder.files import atomic
 from autograder.grading.batch import Job, find_submissions, grade_all
+from autograder.grading.cache import unwritable
 from autograder.grading.key import Key, KeyFileError, load
 from autograder.grading.submission import printable
 from autograder.grading.verdict import Status, Verdict
@@ -50,11 +52,13 @@ def grade(
     if not submissions.is_dir():
         raise CourseError(f"expected a directory of submissions at {submissions}; found none. Name it with --submissions DIR.")
     answer_key = hidden_key(course, assignment)
+    cache = course.cache(assignment)
     if fresh:
-        shutil.rmtree(course.cache(assignment), ignore_errors=True)
+        shutil.rmtree(cache, ignore_errors=True)
     json_file = json_file or course.root / "build" / "results" / f"{assignment}.json"
     reports = reports or course.root / "build" / "reports" / assignment
-    job = job_of(course, answer_key, course.limits, isolation, course.cache(assignment))
+    # Verdicts that could not be removed are not believed.
+    job = job_of(course, answer_key, course.limits, isolation, None if fresh and cache.exists() else cache)
     verdicts = grade_class(job, submissions, jobs, json_file, reports)
     out.print(f"results: {short_path(json_file)}\nreports: {short_path(reports)}/STUDENT.html\n", soft_wrap=True)
     if gradebook:
@@ -88,10 +92,13 @@ def grade_class(job: Job, submissions: Path, jobs: int, json_file: Path, reports
         err.print(f"[yellow]{lacks} Run `autograder doctor` for more.", soft_wrap=True)
     if differ := notice(job.key.versions, installed()):
         err.print(f"[yellow]{differ} Run `autograder build {assignment}` to compute them with these.", soft_wrap=True)
+    if problem := job.cache and unwritable(job.cache):
+        err.print(f"[yellow]{escape(short_path(job.cache))} cannot be written ({problem}): what is graded now is not kept there.",
+                  soft_wrap=True)
     with progress_bar() as progress:
         verdicts = grade_all(handed_in, job, jobs, *bar_of_class(progress, len(handed_in)))
     if len(verdicts) < len(handed_in):  # earlier results are whole, and stay
-        kept = " What was graded is kept: the same command goes on from there." if job.cache else ""
+        kept = " What was graded is kept: the same command goes on from there." if job.cache and not problem else ""
         err.print(f"[yellow]stopped: {len(handed_in) - len(verdicts)} of {len(handed_in)} submissions are not graded.{kept}",
                   soft_wrap=True)
         raise typer.Exit(INTERRUPTED)

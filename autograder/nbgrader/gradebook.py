@@ -11,13 +11,12 @@ from pathlib import Path
 from nbgrader.apps import NbGraderAPI
 from nbgrader.converters import NbGraderException
 from nbgrader.coursedir import CourseDirectory
-from sqlalchemy.exc import SQLAlchemyError
 from traitlets.config import Config
 
 from autograder.authoring.course import Course
 from autograder.grading.verdict import Verdict
 from autograder.nbgrader import configure
-from autograder.nbgrader.autograde import Autograde, register
+from autograder.nbgrader.autograde import Autograde, database_errors, register
 
 
 class RecordError(RuntimeError):
@@ -41,14 +40,14 @@ def record(course: Course, assignment: str, submissions: Path, verdicts: list[Ve
     config.CourseDirectory.assignment_id = assignment
     try:
         # In the course's directory, as nbgrader's own commands are: its settings may name plugins and files from there.
-        with warnings.catch_warnings(action="ignore"), contextlib.chdir(course.root):
+        with warnings.catch_warnings(action="ignore"), contextlib.chdir(course.root), database_errors():
             converter = Autograde(coursedir=CourseDirectory(config=config), config=config)
             converter.log = log
             found = [(verdict, submissions / verdict.student / assignment) for verdict in verdicts
                      if verdict.student not in converter.excluded]
             register(course, assignment, converter)
             return converter.record(course.skeleton(assignment), found, anew=False, done=done)
-    except (NbGraderException, SQLAlchemyError) as error:
+    except NbGraderException as error:
         raise RecordError(str(error).splitlines()[0]) from None
 
 
