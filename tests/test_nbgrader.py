@@ -15,7 +15,6 @@ import nbformat
 import psutil
 import pytest
 from conftest import ROOT, TINY_LESSON, TINY_QUESTIONS, autograder, first_to, needs_bubblewrap, write_tiny
-from nbgrader.api import MissingEntry
 
 from autograder.authoring.build import build
 from autograder.authoring.course import find_course
@@ -23,6 +22,7 @@ from autograder.authoring.lesson import read_lesson, solved_notebook
 from autograder.authoring.question import load_questions
 from autograder.grading.key import load
 from autograder.grading.verdict import broken
+from autograder.nbgrader.export import PointsPerQuestion
 from autograder.nbgrader.gradebook import api, record
 from autograder.sandbox.sandbox import Sandbox
 
@@ -330,6 +330,11 @@ def grade(course, *arguments):
         return autograder("grade", NAME, *arguments, cwd=course.root)
 
 
+def table(path):
+    with open(path, newline="", encoding="utf-8-sig") as file:
+        return list(csv.DictReader(file))
+
+
 def test_a_persons_points_comments_and_extra_credit_survive_grading_again(small):
     place = hand_in(small, "ada", source("explain", "Because."))
     done = grade(small)
@@ -365,20 +370,68 @@ def test_an_unwritten_answer_gets_zero_and_waits_for_nobody(small):
         assert explain.auto_score == 0 and not explain.needs_manual_grade
 
 
-def test_what_could_not_be_graded_waits_for_a_person_and_is_not_tried_again(small, monkeypatch):
+def test_what_could_not_be_graded_waits_for_a_person_and_takes_nothing_away(small, monkeypatch):
     def refuse(*_):
         raise AssertionError("the class has been graded")
 
     hand_in(small, "ada")
-    hand_in(small, "bob")
+    hand_in(small, "bob", source("explain", "Because."))
+    grade(small)
+    hand_in(small, "cy")
     monkeypatch.setattr(Sandbox, "fork", refuse)
-    verdict = broken("ada", load(small.key(NAME)), "no worker today")
-    record(small, NAME, small.root / "submitted", [verdict], logging.getLogger("test"))
+    verdicts = [broken(student, load(small.key(NAME)), "no worker today") for student in ("ada", "cy")]
+    for _ in range(2):
+        record(small, NAME, small.root / "submitted", verdicts, logging.getLogger("test"))
     with warnings.catch_warnings(action="ignore"), api(small).gradebook as gradebook:
-        double = gradebook.find_grade("double-check", "doubling", NAME, "ada")
-        assert double.auto_score is None and double.needs_manual_grade
-        with pytest.raises(MissingEntry):  # an interrupted run has no verdict for bob, and records none
-            gradebook.find_submission(NAME, "bob")
+        def double(student):
+            row = gradebook.find_grade("double-check", "doubling", NAME, student)
+            return row.auto_score, row.needs_manual_grade
+
+        assert double("ada") == (40, True) and double("cy") == (None, True) and double("bob") == (40, False)
+        gradebook.update_or_create_student("dora")
+    done = autograder("export", "csv", f"build/results/{NAME}.json", "--to", "table.csv", cwd=small.root)
+    assert "2 not final, because a person has yet to look at some of it: ada (double, quadruple); bob (explain)" in done.stdout, done
+    assert "1 in the gradebook, and left out because these results do not have them: cy" in done.stdout
+    assert [(row["student"], row["status"], row["score"], row["double"]) for row in table(small.root / "table.csv")] == [
+        ("ada", "by hand outstanding", "90", "40"), ("bob", "by hand outstanding", "90", "40"),
+        ("dora", "not submitted", "", "")]
+    with warnings.catch_warnings(action="ignore"):
+        plugin = PointsPerQuestion(parent=api(small), to=str(small.root / "grades.csv"))
+        with api(small).gradebook as gradebook:
+            plugin.export(gradebook)
+    assert [(row["student_id"], row["status"], row["score"], row["double"]) for row in table(small.root / "grades.csv")] == [
+        ("ada", "by hand outstanding", "90.0", "40.0"), ("bob", "by hand outstanding", "90.0", "40.0"), ("cy", "ungraded", "", ""),
+        ("dora", "not submitted", "0.0", "")]
+
+
+def test_grade_books_get_the_points_that_count(small):
+    """By a person, extra, and less what being late costs; that results are newer than the gradebook, or all there is, is said."""
+    def exported():
+        done = autograder("export", "canvas", f"build/results/{NAME}.json", "--template", "canvas.csv", "--to", "filled.csv", cwd=small.root)
+        assert done.returncode == 0, done
+        return [row[f"{NAME} (4711)"] for row in table(small.root / "filled.csv")][1:], done.stdout
+
+    (small.root / "canvas.csv").write_text(
+        f"Student,ID,SIS User ID,SIS Login ID,Section,{NAME} (4711)\n    Points Possible,,,,,100\n" + "".join(
+            f"{student},{number},,{student},A,\n" for number, student in enumerate(("ada", "bob", "cy"))))
+    for student in ("ada", "bob"):
+        hand_in(small, student, source("explain", "Because."))
+    hand_in(small, "cy", text="{")
+    grade(small, "--no-gradebook")
+    points, said = exported()
+    assert points == ["90", "90", "0"] and "no gradebook that has" in said and "2 not final" in said
+    grade(small)
+    with warnings.catch_warnings(action="ignore"), api(small).gradebook as gradebook:
+        explain = gradebook.find_grade("explain", "doubling", NAME, "ada")
+        explain.manual_score, explain.extra_credit, explain.needs_manual_grade = 7.5, 1, False
+        gradebook.find_submission_notebook("doubling", NAME, "ada").late_submission_penalty = 4
+        gradebook.db.commit()
+    points, said = exported()
+    assert points == ["94.5", "90", "0"] and "points: nbgrader's gradebook" in said and "1 not final" in said and "bob (explain)" in said
+    hand_in(small, "ada", source("double", "def double(x):\n    return x"))
+    grade(small, "--no-gradebook")
+    points, said = exported()
+    assert points == ["94.5", "90", "0"] and "1 graded otherwise since, and not recorded: with the gradebook's points: ada" in said
 
 
 def test_what_is_recorded_is_written_again_only_when_something_of_it_changed(small):
