@@ -150,6 +150,12 @@ def record_class(course: Course, assignment: str, submissions: Path, verdicts: l
         except RecordError as error:
             progress.stop()
             fail(error, 1)
+        except KeyboardInterrupt:
+            progress.stop()
+            left = len(verdicts) - int(progress.tasks[task].completed)
+            err.print(f"[yellow]stopped: {left} of {len(verdicts)} submissions are not recorded in the gradebook. Results and "
+                      "reports are written; the same command goes on from there.", soft_wrap=True)
+            raise typer.Exit(INTERRUPTED) from None
     out.print(f"gradebook: {new} of {len(verdicts)} recorded, the others unchanged" if new < len(verdicts) else
               f"gradebook: {new} recorded", "· `nbgrader formgrader` shows them")
 

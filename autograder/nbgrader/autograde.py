@@ -83,6 +83,9 @@ class Autograde(NbgraderAutograde):
         except (KeyFileError, NbGraderException) as error:
             self.log.error("%s", error)
             raise NbGraderException(str(error)) from None
+        except KeyboardInterrupt:  # who has been recorded is, and whose turn it was is not
+            self.log.error("stopped while recording: the same command goes on with who is left.")
+            sys.exit(128 + signal.SIGINT)
 
     def record(self, skeleton: nbformat.NotebookNode, found: Iterable[tuple[Verdict, Path]], anew: bool,
                done: Callable[[], None] = lambda: None) -> int:
