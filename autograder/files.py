@@ -44,13 +44,16 @@ class atomic:
         return self.file
 
     def __exit__(self, kind, *_):
-        if kind is None:
-            self.file.flush()
-            os.chmod(self.name, self.mode)
-            os.replace(self.name, self.path)
-        else:
-            os.unlink(self.name)
-        self.file.close()
+        try:
+            if kind is None:
+                self.file.flush()  # which may find the disk full
+                os.chmod(self.name, self.mode)
+                os.replace(self.name, self.path)
+        finally:
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(self.name)
+            with contextlib.suppress(OSError):  # what is left to be written nobody wants
+                self.file.close()
 
 
 class Scratch:

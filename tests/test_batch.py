@@ -298,3 +298,14 @@ def test_a_large_class_is_shown_at_a_glance(course, warm):
     assert sum(line.startswith("cy-") for line in lines) == 20 and not any(line.startswith("ada-") for line in lines)
     console.print(by_size(class_of[:60], load(course.key(NAME)), console.width))
     assert "ada-19" in console.file.getvalue()
+
+
+def test_a_cache_that_cannot_be_written_costs_speed_and_no_verdict(course, graded):
+    handed_in = a_class(course, ("ada", "bob"))
+    course.cache(NAME).parent.mkdir(parents=True)
+    course.cache(NAME).write_text("no directory")
+    for _ in range(2):
+        assert [verdict.score for verdict in grade_all(handed_in, job(course), 1)] == [100, 100]
+    assert len(graded) == 4  # nothing was kept: everybody was graded in each run
+    done = autograder("grade", NAME, "--no-gradebook", cwd=course.root)
+    assert done.returncode == 0 and f"build/cache/{NAME} cannot be written (File exists)" in done.stderr, done.stderr

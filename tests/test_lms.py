@@ -11,6 +11,7 @@ import pytest
 from autograder.commands.main import main
 from autograder.report.csv import cell, grade_table
 from autograder.report.lms import LmsError, canvas, moodle, table
+from autograder.report.standing import counted
 
 NAME = "a4_cross_entropy"
 
@@ -201,14 +202,14 @@ def test_moodle_would_skip_a_grade_above_its_maximum():
 
 @pytest.mark.parametrize("name", ["=HYPERLINK(\"x\")", "+1", "-1", "@sum", "\tx", "\r=x", "  =x"])
 def test_no_cell_is_a_formula(name):
-    table = rows(grade_table(results(**{name: 5})))
+    table = rows(grade_table(counted(results(**{name: 5}), {})))
     assert len(table) == 2 and table[1][0] == f"'{name}" and cell("ada") == "ada" and cell("a=b") == "a=b"
 
 
 def test_the_table_quotes_names_and_leaves_unknown_points_empty():
     made = results(**{'Lovelace, "Ada"\nx': 92, "b": None})
     made["submissions"].append({**made["submissions"][0], "student": "late", "status": "unreadable", "score": 0, "questions": [], "error": "not JSON, sorry"})
-    table = rows(grade_table(made))
+    table = rows(grade_table(counted(made, {})))
     assert table[0] == ["student", "assignment", "status", "score", "max_score", "softmax", "error"]
     assert table[1] == ['Lovelace, "Ada"\nx', NAME, "graded", "92", "100", "92", ""] and table[2][3] == table[2][5] == ""
     assert table[3] == ["late", NAME, "unreadable", "0", "100", "", "not JSON, sorry"]

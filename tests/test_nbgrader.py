@@ -1,11 +1,13 @@
 """nbgrader's own commands on this course: an awkward class, the known attacks, and the same numbers everywhere."""
 
+import contextlib
 import csv
 import json
 import logging
 import os
 import re
 import shutil
+import sqlite3
 import subprocess
 import sys
 import warnings
@@ -15,7 +17,7 @@ import nbformat
 import psutil
 import pytest
 from conftest import ROOT, TINY_LESSON, TINY_QUESTIONS, autograder, first_to, needs_bubblewrap, write_tiny
-from nbgrader.api import MissingEntry
+from nbgrader.preprocessors import AssignLatePenalties, SaveAutoGrades
 
 from autograder.authoring.build import build
 from autograder.authoring.course import find_course
@@ -23,7 +25,9 @@ from autograder.authoring.lesson import read_lesson, solved_notebook
 from autograder.authoring.question import load_questions
 from autograder.grading.key import load
 from autograder.grading.verdict import broken
+from autograder.nbgrader.export import PointsPerQuestion
 from autograder.nbgrader.gradebook import api, record
+from autograder.nbgrader.recorder import Recorder
 from autograder.sandbox.sandbox import Sandbox
 
 NAME = "a0_doubling"
@@ -285,6 +289,35 @@ def test_the_numbers_are_the_same_everywhere(course, scores):
             assert float(rows[student][name]) == questions[name], (student, name)
 
 
+def test_the_rows_are_those_that_nbgraders_own_steps_write(course, tmp_path):
+    """SaveAutoGrades and AssignLatePenalties, on the graded notebooks and a copy of the gradebook that has forgotten their work."""
+    def rows():
+        joined = ("join submitted_notebook n on n.id = x.notebook_id join submitted_assignment s on s.id = n.assignment_id "
+                  "join base_cell c on c.id = x.cell_id")
+        with contextlib.closing(sqlite3.connect(copy)) as file:
+            return [sorted(file.execute(query)) for query in (
+                f"select s.student_id, c.name, auto_score, manual_score, needs_manual_grade from grade x {joined}",
+                f"select s.student_id, c.name, auto_comment is null, auto_comment, manual_comment from comment x {joined}",
+                "select s.student_id, late_submission_penalty is null from submitted_notebook n join submitted_assignment s on s.id = n.assignment_id")]
+
+    copy = shutil.copy(course.root / "gradebook.db", tmp_path)
+    ours = rows()
+    with contextlib.closing(sqlite3.connect(copy)) as file:
+        for change in ("grade set auto_score = null, needs_manual_grade = 1", "comment set auto_comment = 'forgotten'",
+                       "submitted_notebook set late_submission_penalty = 99"):
+            file.execute(f"update {change}")
+        file.commit()
+    assert rows()[0] != ours[0] and len(ours[0]) == 3 * len(ours[2]) > 150
+    with warnings.catch_warnings(action="ignore"):
+        steps = SaveAutoGrades(), AssignLatePenalties()
+        for student, _ in ours[2]:
+            notebook = nbformat.read(course.root / "autograded" / student / NAME / "doubling.ipynb", as_version=4)
+            names = {"student": student, "assignment": NAME, "notebook": "doubling", "db_url": f"sqlite:///{copy}"}
+            for step in steps:
+                step(notebook, {"nbgrader": names})
+    assert rows() == ours
+
+
 def test_feedback_shows_verdicts_figures_and_outputs_but_nothing_hidden(course):
     def page(student):
         return (course.root / "feedback" / student / NAME / "doubling.html").read_text()
@@ -330,6 +363,11 @@ def grade(course, *arguments):
         return autograder("grade", NAME, *arguments, cwd=course.root)
 
 
+def table(path):
+    with open(path, newline="", encoding="utf-8-sig") as file:
+        return list(csv.DictReader(file))
+
+
 def test_a_persons_points_comments_and_extra_credit_survive_grading_again(small):
     place = hand_in(small, "ada", source("explain", "Because."))
     done = grade(small)
@@ -365,20 +403,68 @@ def test_an_unwritten_answer_gets_zero_and_waits_for_nobody(small):
         assert explain.auto_score == 0 and not explain.needs_manual_grade
 
 
-def test_what_could_not_be_graded_waits_for_a_person_and_is_not_tried_again(small, monkeypatch):
+def test_what_could_not_be_graded_waits_for_a_person_and_takes_nothing_away(small, monkeypatch):
     def refuse(*_):
         raise AssertionError("the class has been graded")
 
     hand_in(small, "ada")
-    hand_in(small, "bob")
+    hand_in(small, "bob", source("explain", "Because."))
+    grade(small)
+    hand_in(small, "cy")
     monkeypatch.setattr(Sandbox, "fork", refuse)
-    verdict = broken("ada", load(small.key(NAME)), "no worker today")
-    record(small, NAME, small.root / "submitted", [verdict], logging.getLogger("test"))
+    verdicts = [broken(student, load(small.key(NAME)), "no worker today") for student in ("ada", "cy")]
+    for _ in range(2):
+        record(small, NAME, small.root / "submitted", verdicts, logging.getLogger("test"))
     with warnings.catch_warnings(action="ignore"), api(small).gradebook as gradebook:
-        double = gradebook.find_grade("double-check", "doubling", NAME, "ada")
-        assert double.auto_score is None and double.needs_manual_grade
-        with pytest.raises(MissingEntry):  # an interrupted run has no verdict for bob, and records none
-            gradebook.find_submission(NAME, "bob")
+        def double(student):
+            row = gradebook.find_grade("double-check", "doubling", NAME, student)
+            return row.auto_score, row.needs_manual_grade
+
+        assert double("ada") == (40, True) and double("cy") == (None, True) and double("bob") == (40, False)
+        gradebook.update_or_create_student("dora")
+    done = autograder("export", "csv", f"build/results/{NAME}.json", "--to", "table.csv", cwd=small.root)
+    assert "2 not final, because a person has yet to look at some of it: ada (double, quadruple); bob (explain)" in done.stdout, done
+    assert "1 in the gradebook, and left out because these results do not have them: cy" in done.stdout
+    assert [(row["student"], row["status"], row["score"], row["double"]) for row in table(small.root / "table.csv")] == [
+        ("ada", "by hand outstanding", "90", "40"), ("bob", "by hand outstanding", "90", "40"),
+        ("dora", "not submitted", "", "")]
+    with warnings.catch_warnings(action="ignore"):
+        plugin = PointsPerQuestion(parent=api(small), to=str(small.root / "grades.csv"))
+        with api(small).gradebook as gradebook:
+            plugin.export(gradebook)
+    assert [(row["student_id"], row["status"], row["score"], row["double"]) for row in table(small.root / "grades.csv")] == [
+        ("ada", "by hand outstanding", "90.0", "40.0"), ("bob", "by hand outstanding", "90.0", "40.0"), ("cy", "ungraded", "", ""),
+        ("dora", "not submitted", "0.0", "")]
+
+
+def test_grade_books_get_the_points_that_count(small):
+    """By a person, extra, and less what being late costs; that results are newer than the gradebook, or all there is, is said."""
+    def exported():
+        done = autograder("export", "canvas", f"build/results/{NAME}.json", "--template", "canvas.csv", "--to", "filled.csv", cwd=small.root)
+        assert done.returncode == 0, done
+        return [row[f"{NAME} (4711)"] for row in table(small.root / "filled.csv")][1:], done.stdout
+
+    (small.root / "canvas.csv").write_text(
+        f"Student,ID,SIS User ID,SIS Login ID,Section,{NAME} (4711)\n    Points Possible,,,,,100\n" + "".join(
+            f"{student},{number},,{student},A,\n" for number, student in enumerate(("ada", "bob", "cy"))))
+    for student in ("ada", "bob"):
+        hand_in(small, student, source("explain", "Because."))
+    hand_in(small, "cy", text="{")
+    grade(small, "--no-gradebook")
+    points, said = exported()
+    assert points == ["90", "90", "0"] and "no gradebook that has" in said and "2 not final" in said
+    grade(small)
+    with warnings.catch_warnings(action="ignore"), api(small).gradebook as gradebook:
+        explain = gradebook.find_grade("explain", "doubling", NAME, "ada")
+        explain.manual_score, explain.extra_credit, explain.needs_manual_grade = 7.5, 1, False
+        gradebook.find_submission_notebook("doubling", NAME, "ada").late_submission_penalty = 4
+        gradebook.db.commit()
+    points, said = exported()
+    assert points == ["94.5", "90", "0"] and "points: nbgrader's gradebook" in said and "1 not final" in said and "bob (explain)" in said
+    hand_in(small, "ada", source("double", "def double(x):\n    return x"))
+    grade(small, "--no-gradebook")
+    points, said = exported()
+    assert points == ["94.5", "90", "0"] and "1 graded otherwise since, and not recorded: with the gradebook's points: ada" in said
 
 
 def test_what_is_recorded_is_written_again_only_when_something_of_it_changed(small):
@@ -404,6 +490,70 @@ def test_what_is_recorded_is_written_again_only_when_something_of_it_changed(sma
         assert gradebook.find_submission(NAME, "ada").score == 90 and gradebook.find_submission(NAME, "bob").score == 50
     (small.root / "gradebook.db").unlink()
     assert recorded() == "gradebook: 2 recorded ·"
+
+
+def test_a_run_that_is_ended_while_recording_loses_nothing_and_leaves_nothing(small, monkeypatch):
+    for student in ("ada", "bob"):
+        hand_in(small, student)
+    write = Recorder._write_files
+
+    def end_at_bob(self, entry):
+        if entry.rows.student == "bob":
+            graded = small.root / "autograded" / "bob" / NAME
+            graded.mkdir(parents=True)
+            (graded / ".doubling.ipynb.x7").write_text("half of it")
+            raise KeyboardInterrupt
+        write(self, entry)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Recorder, "_write_files", end_at_bob)
+        done = grade(small)
+    assert done.returncode == 130 and "stopped: 1 of 2 submissions are not recorded" in done.stderr, done
+    with warnings.catch_warnings(action="ignore"), api(small).gradebook as gradebook:
+        assert {row.student.id: row.score for row in gradebook.assignment_submissions(NAME)} == {"ada": 90, "bob": 90}
+    done = grade(small)
+    assert done.returncode == 0 and "gradebook: 1 of 2 recorded" in done.stdout, done
+    for student in ("ada", "bob"):
+        files = sorted(path.name for path in (small.root / "autograded" / student / NAME).iterdir())
+        assert files == ["doubling.ipynb", "examples.npz"]
+
+
+def test_what_is_wrong_with_one_submissions_record_costs_nobody_else_any(small, monkeypatch):
+    for student in ("ada", "bob", "cy"):
+        hand_in(small, student)
+    (small.root / "penalties.py").write_text(
+        "from nbgrader.plugins import BasePlugin\n\nclass Picky(BasePlugin):\n"
+        "    def late_submission_penalty(self, student_id, score, total_seconds_late):\n        return 1 / (student_id == 'cy')\n")
+    with open(small.root / "nbgrader_config.py", "a") as file:
+        file.write("c.AssignLatePenalties.plugin_class = 'penalties.Picky'\n")
+    for student in ("bob", "cy"):
+        (small.root / "submitted" / student / NAME / "timestamp.txt").write_text("2026-01-02 00:00:00 UTC")
+    (small.root / "submitted" / "ada" / NAME / "timestamp.txt").write_text("the day after tomorrow")
+    with warnings.catch_warnings(action="ignore"), api(small).gradebook as gradebook:
+        gradebook.update_or_create_assignment(NAME, duedate=datetime(2026, 1, 1))
+    done = grade(small)
+    assert done.returncode == 1 and done.stderr.splitlines() == [
+        "ada: timestamp.txt holds no date that nbgrader can read: the submission counts as handed in without one.",
+        "autograder: 1 submissions could not be recorded, all others are: bob: ZeroDivisionError: division by zero"], done.stderr
+    with warnings.catch_warnings(action="ignore"), api(small).gradebook as gradebook:
+        rows = {row.student.id: row.notebooks[0].late_submission_penalty for row in gradebook.assignment_submissions(NAME)}
+    assert rows == {"ada": None, "cy": 1.0}
+
+
+def test_a_gradebook_that_cannot_be_written_is_one_line(small):
+    with open(small.root / "nbgrader_config.py", "a") as file:
+        file.write("c.CourseDirectory.db_url = f'sqlite:///{c.CourseDirectory.root}/gradebook.db?timeout=0.1'\n")
+    place = hand_in(small, "ada")
+    grade(small)
+    (place / "timestamp.txt").write_text("2026-01-02 00:00:00 UTC")
+    with contextlib.closing(sqlite3.connect(small.root / "gradebook.db")) as other:
+        other.execute("BEGIN IMMEDIATE")
+        done = grade(small)
+    assert done.returncode == 1 and done.stderr.strip() == (
+        "autograder: expected to read and write the gradebook; its database says: database is locked. What was graded is kept: "
+        "run the command again."), done.stderr
+    done = grade(small)
+    assert done.returncode == 0 and "gradebook: 1 recorded" in done.stdout, done
 
 
 def test_another_due_date_penalty_or_extension_counts_when_the_class_is_recorded_again(small):

@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from autograder.authoring.course import CourseError, find_course
+from autograder.commands.screen import fail
 from autograder.delivery.collect import collect as collect_repositories
 from autograder.delivery.download import Download, is_download
 from autograder.delivery.export import export_classroom50, export_gradescope, export_repository
@@ -25,6 +26,7 @@ from autograder.report.lms import Filled, LmsError
 from autograder.report.lms import canvas as fill_canvas
 from autograder.report.lms import moodle as fill_moodle
 from autograder.report.lms import table as fill_table
+from autograder.report.standing import counted, remarks
 
 out = Console(highlight=False, soft_wrap=True)
 export = typer.Typer(no_args_is_help=True, help="Hand assignments out to GitHub, GitLab and Gradescope, grades to grade books.")
@@ -114,7 +116,7 @@ def csv(results: Results, to: Annotated[Path, typer.Option(help="Where to write 
 @export.command()
 def junit(results: Results, to: Annotated[Path, typer.Option(help="Where to write the XML.")]):
     """Every case as a test in JUnit's XML."""
-    _write(to, junit_xml(_results(results)))
+    _write(to, junit_xml(_graded(results)))
     out.print(str(to))
 
 
@@ -179,6 +181,24 @@ def _exported(path: Path) -> tuple[str, str]:
 
 
 def _results(path: Path) -> dict:
+    """What was graded, with the points that count: the gradebook's, where it has the assignment. Says which are not final."""
+    from autograder.nbgrader.gradebook import RecordError, standings  # lazy: nbgrader takes a second to import
+
+    found = _graded(path)
+    try:
+        there = standings(find_course(), found["assignment"])
+    except CourseError:  # results can be exported anywhere
+        there = None
+    except RecordError as error:
+        fail(error, 1)
+    out.print(escape("points: nbgrader's gradebook" if there is not None else
+                     f"points: {path}, because there is no gradebook that has {found['assignment']}"))
+    for line in remarks(found, there):
+        out.print(f"[yellow]{escape(printable(line))}")
+    return counted(found, there or {})
+
+
+def _graded(path: Path) -> dict:
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
         found["assignment"], found["submissions"]

@@ -13,6 +13,7 @@ from typing import Annotated
 
 import typer
 from rich.console import Group
+from rich.markup import escape
 from rich.progress import Progress
 from rich.table import Table
 from rich.text import Text
@@ -22,6 +23,7 @@ from autograder.authoring.course import Course, CourseError, find_course
 from autograder.commands.screen import INTERRUPTED, err, fail, out, progress_bar
 from autograder.files import atomic
 from autograder.grading.batch import Job, find_submissions, grade_all
+from autograder.grading.cache import unwritable
 from autograder.grading.key import Key, KeyFileError, load
 from autograder.grading.submission import printable
 from autograder.grading.verdict import Status, Verdict
@@ -62,11 +64,13 @@ def grade(
     if not submissions.is_dir():
         raise CourseError(f"expected a directory of submissions at {submissions}; found none. Name it with --submissions DIR.")
     answer_key = hidden_key(course, assignment)
+    cache = course.cache(assignment)
     if fresh:
-        shutil.rmtree(course.cache(assignment), ignore_errors=True)
+        shutil.rmtree(cache, ignore_errors=True)
     json_file = json_file or course.root / "build" / "results" / f"{assignment}.json"
     reports = reports or course.root / "build" / "reports" / assignment
-    job = job_of(course, answer_key, course.limits, isolation, course.cache(assignment))
+    # Verdicts that could not be removed are not believed.
+    job = job_of(course, answer_key, course.limits, isolation, None if fresh and cache.exists() else cache)
     table = None if quiet else class_table if full else by_size
     verdicts = grade_class(job, submissions, jobs, json_file, reports, student, table)
     out.print(f"results: {short_path(json_file)}\nreports: {short_path(reports)}/STUDENT.html\n", soft_wrap=True)
@@ -111,10 +115,13 @@ def grade_class(job: Job, submissions: Path, jobs: int, json_file: Path, reports
         err.print(f"[yellow]{lacks} Run `autograder doctor` for more.", soft_wrap=True)
     if differ := notice(job.key.versions, installed()):
         err.print(f"[yellow]{differ} Run `autograder build {assignment}` to compute them with these.", soft_wrap=True)
+    if problem := job.cache and unwritable(job.cache):
+        err.print(f"[yellow]{escape(short_path(job.cache))} cannot be written ({problem}): what is graded now is not kept there.",
+                  soft_wrap=True)
     with progress_bar(hidden=table is None) as progress:
         verdicts = grade_all(handed_in, job, jobs, *bar_of_class(progress, len(handed_in)))
     if len(verdicts) < len(handed_in):  # earlier results are whole, and stay
-        kept = " What was graded is kept: the same command goes on from there." if job.cache else ""
+        kept = " What was graded is kept: the same command goes on from there." if job.cache and not problem else ""
         err.print(f"[yellow]stopped: {len(handed_in) - len(verdicts)} of {len(handed_in)} submissions are not graded.{kept}",
                   soft_wrap=True)
         raise typer.Exit(INTERRUPTED)
@@ -200,6 +207,12 @@ def record_class(course: Course, assignment: str, submissions: Path, verdicts: l
         except RecordError as error:
             progress.stop()
             fail(error, 1)
+        except KeyboardInterrupt:
+            progress.stop()
+            left = len(verdicts) - int(progress.tasks[task].completed)
+            err.print(f"[yellow]stopped: {left} of {len(verdicts)} submissions are not recorded in the gradebook. Results and "
+                      "reports are written; the same command goes on from there.", soft_wrap=True)
+            raise typer.Exit(INTERRUPTED) from None
     out.print(f"gradebook: {new} of {len(verdicts)} recorded, the others unchanged" if new < len(verdicts) else
               f"gradebook: {new} recorded", "· `jupyter lab`, Nbgrader, Formgrader shows them")
 

@@ -40,10 +40,13 @@ def grade_container(root: Path) -> str:
     # The container is this submission's own, so what student code cannot find it cannot read. Put back for a second run.
     keys[0].unlink()
     try:
-        verdict, = grade_all([(_student(root), root / "submission")], job)
+        verdicts = grade_all([(_student(root), root / "submission")], job)
     finally:
         with atomic(keys[0], mode=0o600) as file:
             file.write(content)
+    if not verdicts:  # the run was ended from outside, and has no results
+        raise KeyboardInterrupt
+    verdict, = verdicts
     isolation = results([verdict], key)["isolation"]
     try:
         shown = gradescope(verdict, isolation)

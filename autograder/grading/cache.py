@@ -7,6 +7,7 @@ Files are written whole, so that a run ended at any moment goes on where it was.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import hashlib
 import json
@@ -60,12 +61,24 @@ class Cache:
         data = {"digests": {question.name: self.questions[question.name] for question in automatic},
                 "questions": {question.name: dataclasses.asdict(question) for question in automatic},
                 "notes": verdict.notes, "seconds": verdict.seconds, "outputs": verdict.outputs}
-        with atomic(self._path(submission), mode=0o600) as file:
-            file.write(json.dumps(data).encode())
+        with contextlib.suppress(OSError):  # a disk that is full or read-only costs time later, and nobody a verdict
+            with atomic(self._path(submission), mode=0o600) as file:
+                file.write(json.dumps(data).encode())
 
     def _path(self, submission: Submission) -> Path:
         cells = [dataclasses.astuple(cell) for cell in submission.cells]
         return self.folder / f"{digest(self._circumstances, cells, submission.notes)[:40]}.json"
+
+
+def unwritable(folder: Path) -> str | None:
+    """Why nothing can be kept in a folder, in the system's words; None when something can."""
+    try:
+        with atomic(folder / "trial") as file:
+            file.write(bytes(2**16))
+        (folder / "trial").unlink()
+    except OSError as error:
+        return error.strerror
+    return None
 
 
 def question_digests(key: Key) -> dict[str, str]:

@@ -7,13 +7,16 @@ odd notebook. This subclass takes its place: it grades the class as `autograder.
 
 from __future__ import annotations
 
+import contextlib
 import glob
 import os
 import re
 import signal
+import sqlite3
 import sys
+import tempfile
 import warnings
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import nbformat
@@ -21,12 +24,13 @@ import nbgrader.apps.api
 import nbgrader.apps.autogradeapp
 from nbgrader.api import Gradebook, MissingEntry
 from nbgrader.converters import Autograde as NbgraderAutograde
-from nbgrader.converters import GenerateAssignment, NbGraderException
+from nbgrader.converters import NbGraderException
 from nbgrader.coursedir import CourseDirectory
+from nbgrader.preprocessors import ComputeChecksums, SaveCells
 from nbgrader.utils import parse_utc
+from sqlalchemy import make_url
 from sqlalchemy.exc import SQLAlchemyError
 from traitlets import Integer, Unicode
-from traitlets.config import Config
 
 from autograder.authoring.course import Course, find_course
 from autograder.authoring.lesson import notebook_name
@@ -69,31 +73,30 @@ class Autograde(NbgraderAutograde):
         course, assignment = find_course(Path(self.coursedir.root)), self.coursedir.assignment_id
         students = [(self._student(folder), Path(folder)) for folder in self.assignments]
         try:
-            key = load(course.key(assignment))
-            register(course, assignment, self)
-            due = [(student, folder) for student, folder in students if self._due(student, folder)]
-            verdicts = self._graded(course, key, due)
-            found = [(verdict, folder) for verdict, (_, folder) in zip(verdicts, due)]
-            self.record(course.skeleton(assignment), found, anew=True)
+            with database_errors():
+                key = load(course.key(assignment))
+                register(course, assignment, self)
+                due = [(student, folder) for student, folder in students if self._due(student, folder)]
+                verdicts = self._graded(course, key, due)
+                found = [(verdict, folder) for verdict, (_, folder) in zip(verdicts, due)]
+                self.record(course.skeleton(assignment), found, anew=True)
         except (KeyFileError, NbGraderException) as error:
             self.log.error("%s", error)
             raise NbGraderException(str(error)) from None
+        except KeyboardInterrupt:  # who has been recorded is, and whose turn it was is not
+            self.log.error("stopped while recording: the same command goes on with who is left.")
+            sys.exit(128 + signal.SIGINT)
 
     def record(self, skeleton: nbformat.NotebookNode, found: Iterable[tuple[Verdict, Path]], anew: bool,
                done: Callable[[], None] = lambda: None) -> int:
         """Write verdicts as `Recorder` does, into the gradebook of this converter.
 
         Raises:
-            NbGraderException: something could not be written; the message is one line.
+            NbGraderException, SQLAlchemyError: somebody could not be recorded, or nobody.
         """
-        try:
-            # nbgrader's use of SQLAlchemy warns, to nobody's profit.
-            with warnings.catch_warnings(action="ignore"), \
-                    Gradebook(self.coursedir.db_url, self.coursedir.course_id) as gradebook:
-                return Recorder(self, gradebook, skeleton, anew).record(found, done)
-        except SQLAlchemyError as error:
-            raise NbGraderException(f"expected to write to the gradebook; the database refused: {_first_line(error)}. What was "
-                                    "graded is kept: run the command again.") from None
+        # nbgrader's use of SQLAlchemy warns, to nobody's profit.
+        with warnings.catch_warnings(action="ignore"), Gradebook(self.coursedir.db_url, self.coursedir.course_id) as gradebook:
+            return Recorder(self, gradebook, skeleton, anew).record(found, done)
 
     @property
     def excluded(self) -> list[str]:
@@ -140,29 +143,66 @@ class Autograde(NbgraderAutograde):
             self.log.warning("%s: %s", student, printable(line))
 
 
-def register(course: Course, assignment: str, parent) -> None:
-    """Have the assignment in the gradebook as it is released now: nbgrader's `generate_assignment` is run when it is not."""
-    name = notebook_name(assignment)
-    cells = [cell for cell in course.skeleton(assignment).cells if cell.metadata.get("nbgrader")]
+@contextlib.contextmanager
+def database_errors() -> Iterator[None]:
+    """What a database refuses, as nbgrader's own kind of error: one line, without the query."""
+    try:
+        yield
+    except SQLAlchemyError as error:
+        reason = str(getattr(error, "orig", None) or error).splitlines()[0]
+        raise NbGraderException(f"expected to read and write the gradebook; its database says: {reason}. What was graded is "
+                                "kept: run the command again.") from None
+
+
+def register(course: Course, assignment: str, converter: NbgraderAutograde) -> None:
+    """Have the assignment in the gradebook as it is released now.
+
+    The steps of nbgrader's `generate_assignment` that concern the gradebook are run when it is not. Not all of that command:
+    it removes the release before it writes it anew, and whoever is ended in between is left without.
+
+    Raises:
+        NbGraderException: questions were added or removed, and there are submissions.
+    """
+    name, notebook, coursedir = notebook_name(assignment), course.skeleton(assignment), converter.coursedir
+    cells = [cell for cell in notebook.cells if cell.metadata.get("nbgrader")]
     sources = {cell.id: cell.source for cell in cells}
     points = {cell.id: cell.metadata.nbgrader.points for cell in cells if cell.metadata.nbgrader.grade}
-    with Gradebook(parent.coursedir.db_url, parent.coursedir.course_id) as gradebook:
+    _create(coursedir.db_url, coursedir.course_id)
+    with Gradebook(coursedir.db_url, coursedir.course_id) as gradebook:
         try:
-            notebook = gradebook.find_notebook(name, assignment)
-            same = sources == {cell.name: cell.source for cell in notebook.source_cells} and \
-                points == {cell.name: cell.max_score for cell in notebook.grade_cells}
+            found = gradebook.find_notebook(name, assignment)
+            if sources == {cell.name: cell.source for cell in found.source_cells} and \
+                    points == {cell.name: cell.max_score for cell in found.grade_cells}:
+                return
         except MissingEntry:
-            same = False
-    if same:
-        return
-    parent.log.info("registering %s in the gradebook", assignment)
-    coursedir = parent.coursedir
-    student, coursedir.student_id = coursedir.student_id, "."
+            gradebook.update_or_create_assignment(assignment)
+    converter.log.info("registering %s in the gradebook", assignment)
+    resources = {"nbgrader": {"notebook": name, "assignment": assignment, "db_url": coursedir.db_url}}
     try:
-        GenerateAssignment(coursedir=coursedir, parent=parent.parent, config=Config(parent.config)).start()
-    finally:
-        coursedir.student_id = student
+        for step in (ComputeChecksums, SaveCells):
+            notebook, resources = step(parent=converter)(notebook, resources)
+    except RuntimeError as error:
+        raise NbGraderException(f"expected the questions of {assignment} that have been handed in; some were added or removed "
+                                f"since. nbgrader: {error}") from None
 
 
-def _first_line(error: Exception) -> str:
-    return str(getattr(error, "orig", None) or error).splitlines()[0]
+def _create(db_url: str, course_id: str) -> None:
+    """A new file of SQLite, with all its tables or not at all: nbgrader asks another program for their version in between."""
+    url = make_url(db_url)
+    if url.get_backend_name() != "sqlite" or not url.database or os.path.lexists(url.database):
+        return
+    with Gradebook("sqlite://", course_id) as memory:
+        descriptor, new = tempfile.mkstemp(prefix=f".{os.path.basename(url.database)}.", dir=os.path.dirname(url.database) or ".")
+        os.close(descriptor)
+        try:
+            with contextlib.closing(sqlite3.connect(new)) as file:
+                memory.engine.raw_connection().driver_connection.backup(file)
+            os.chmod(new, 0o644)
+            os.link(new, url.database)  # replaces nothing: another command may have been faster, and be writing to its own
+        except FileExistsError:
+            pass
+        except OSError:  # a file system without links
+            os.replace(new, url.database)
+        finally:
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(new)

@@ -3,54 +3,66 @@
 from __future__ import annotations
 
 import csv
+import io
+from pathlib import Path
 
-from nbgrader.api import MissingEntry
+from nbgrader.api import SubmittedAssignment
 from nbgrader.plugins import ExportPlugin
+from sqlalchemy import select
 
+from autograder.files import atomic
 from autograder.grading.submission import printable
+from autograder.nbgrader.notebook import graded_as
+from autograder.nbgrader.standings import standings
 from autograder.report.csv import cell as text_cell
+from autograder.report.standing import Standing, status
 
 COLUMNS = ("assignment", "duedate", "timestamp", "student_id", "last_name", "first_name", "email", "raw_score",
-           "late_submission_penalty", "score", "max_score")
+           "late_submission_penalty", "score", "max_score", "status")
 
 
 class PointsPerQuestion(ExportPlugin):
-    """nbgrader's own columns, then one a question: `softmax`, or `a4_cross_entropy/softmax` among several assignments."""
+    """nbgrader's own columns and `status`, then one a question: `softmax`, or `a4_cross_entropy/softmax` among assignments."""
 
     def export(self, gradebook) -> None:
         assignments = [item for item in gradebook.assignments if not self.assignment or item.name in self.assignment]
         students = [item for item in gradebook.students if not self.student or item.id in map(str, self.student)]
         rows, questions = [], {}
         for assignment in assignments:
+            there, times = standings(gradebook, assignment.name), dict(gradebook.db.execute(
+                select(SubmittedAssignment.student_id, SubmittedAssignment.timestamp)
+                .where(SubmittedAssignment.assignment_id == assignment.id)).all())
+            names = {cell.name.removesuffix("-check"): None for book in assignment.notebooks for cell in book.grade_cells}
             for student in students:
-                row, points = _row(gradebook, assignment, student)
+                stands = self._status(assignment, student.id, there[student.id])
+                standing = Standing(names, names, (), ()) if stands == "not submitted" else there[student.id]
+                points = standing.points
                 if len(assignments) > 1:
                     points = {f"{assignment.name}/{name}": value for name, value in points.items()}
                 questions |= dict.fromkeys(points)
-                rows.append(row | points)
+                rows.append({
+                    "assignment": assignment.name, "duedate": assignment.duedate, "timestamp": times.get(student.id),
+                    "student_id": student.id, "last_name": student.last_name, "first_name": student.first_name,
+                    "email": student.email, "raw_score": standing.raw, "late_submission_penalty": standing.penalty,
+                    "score": standing.score, "max_score": assignment.max_score,
+                    "status": stands} | points)
         destination = self.to or "grades.csv"
         self.log.info("Exporting grades to %s", destination)
-        with open(destination, "w", newline="", encoding="utf-8") as file:
-            writer = csv.DictWriter(file, [*COLUMNS, *questions], restval="")
+        with atomic(Path(destination)) as file, io.TextIOWrapper(file, "utf-8", newline="") as text:
+            writer = csv.DictWriter(text, [*COLUMNS, *questions], restval="")
             writer.writeheader()
             writer.writerows({name: _cell(value) for name, value in row.items()} for row in rows)
 
-
-def _row(gradebook, assignment, student) -> tuple[dict, dict]:
-    row = {"assignment": assignment.name, "duedate": assignment.duedate, "student_id": student.id, "last_name": student.last_name,
-           "first_name": student.first_name, "email": student.email, "max_score": assignment.max_score, "timestamp": None,
-           "raw_score": 0.0, "late_submission_penalty": 0.0, "score": 0.0}
-    names = [cell.name for notebook in assignment.notebooks for cell in notebook.grade_cells]
-    points = {name.removesuffix("-check"): "" for name in names}
-    try:
-        submission = gradebook.find_submission(assignment.name, student.id)
-    except MissingEntry:
-        return row, points
-    for notebook in submission.notebooks:
-        points |= {grade.name.removesuffix("-check"): grade.score for grade in notebook.grades}
-    penalty = submission.late_submission_penalty or 0.0
-    return row | {"timestamp": submission.timestamp, "raw_score": submission.score, "late_submission_penalty": penalty,
-                  "score": max(0.0, submission.score - penalty)}, points
+    def _status(self, assignment, student: str, standing: Standing | None) -> str:
+        """As `autograder.report.standing.status` says it; the graded notebook knows what could not be read."""
+        coursedir = self.parent.coursedir
+        submitted, graded = (Path(coursedir.format_path(step, student, assignment.name))
+                             for step in (coursedir.submitted_directory, coursedir.autograded_directory))
+        if standing is None or all(points is None for points in standing.points.values()):
+            return "ungraded" if standing and (submitted.is_dir() or graded.is_dir()) else "not submitted"
+        unreadable = not standing.score and any(
+            graded_as(graded / f"{notebook.name}.ipynb") == "unreadable" for notebook in assignment.notebooks)
+        return status({"status": "unreadable" if unreadable else "graded", "score": standing.score, "waiting": standing.waiting})
 
 
 def _cell(value):

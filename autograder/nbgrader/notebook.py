@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping
+from pathlib import Path
 
 import nbformat
 
@@ -36,6 +38,14 @@ def graded_notebook(cells: list[dict], skeleton: nbformat.NotebookNode, verdict:
         text = "**Noticed while grading**\n\n" + "\n".join(f"- {_plain_markdown(line)}" for line in lines)
         notebook.cells.insert(0, nbformat.v4.new_markdown_cell(text, id="grading-notes"))
     return notebook
+
+
+def graded_as(path: Path) -> str | None:
+    """The status of the submission that a graded notebook was made from: "graded" or "unreadable"."""
+    try:
+        return json.loads(path.read_bytes())["metadata"]["autograder"]["status"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
 
 
 def answers(notebook: Mapping) -> dict[str, str]:

@@ -120,7 +120,7 @@ class Recorder:
         wanted, now, notebook = self._digest(cells, verdict, handed_in), before, None
         if self._anew or recorded != wanted:
             made = graded_notebook(cells, self._skeleton, verdict)
-            made.metadata["autograder"] = {"recorded": wanted}
+            made.metadata["autograder"] = {"recorded": wanted, "status": verdict.status}
             notebook, now = self._finished(made, student), answers(made)
         blank = {name for name, source in now.items() if source == self._handed_out[name]}
         scores = {question.name: 0.0 if question.name in blank else None for question in verdict.questions
