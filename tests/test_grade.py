@@ -22,6 +22,7 @@ from autograder.grading.batch import Job, find_submissions, grade_all
 from autograder.grading.grade import grade
 from autograder.grading.judge import judge
 from autograder.grading.key import load
+from autograder.grading.ran import Ran
 from autograder.grading.submission import merge
 from autograder.grading.verdict import QuestionVerdict
 from autograder.inside.protocol import Failure, Outcome
@@ -310,7 +311,7 @@ def test_an_earlier_mistake_that_stops_everything_is_no_mistake_of_the_next_ques
     case.follow_through["double.squares"] = Outcome(failure=Failure("ValueError"))
     earlier = {"double": QuestionVerdict("double", "failed", 0, 50, "", "squares", ())}
     outcomes = {item.name: Outcome(item.expected) for item in question.cases} | {case.name: Outcome(failure=Failure("ValueError"))}
-    verdict = judge(question, outcomes, {}, earlier)
+    verdict = judge(question, outcomes, Ran(), earlier)
     assert verdict.misconception is None and verdict.score == 40
     assert "Your double leads to it: mend that first." in verdict.cases[0].message
 

@@ -19,6 +19,7 @@ from autograder.grading import diagnose, said
 from autograder.grading.grade import ended, grade
 from autograder.grading.judge import RULED_OUT, judge
 from autograder.grading.key import load
+from autograder.grading.ran import Ran
 from autograder.grading.submission import RunCell, Submission, merge
 from autograder.inside.protocol import Failure, Outcome, Use
 from autograder.nbgrader.autograde import graded_notebook
@@ -49,7 +50,7 @@ def judged(question, outcome, shown=None, lines=LINES):
     """The verdict on the hidden case when its process gave `outcome` and the visible one `shown`."""
     hidden = hidden_case(question)
     outcomes = {case.name: outcome if case is hidden else shown or Outcome(case.expected) for case in question.cases}
-    verdict = judge(question, outcomes, {}, {}, lines)
+    verdict = judge(question, outcomes, Ran(), {}, lines)
     return next(case for case in verdict.cases if case.name == hidden.name), verdict
 
 

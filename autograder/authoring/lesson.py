@@ -21,9 +21,9 @@ import nbformat
 from nbformat import NotebookNode
 
 from autograder.authoring.question import TOTAL, DeclarationError, Question
+from autograder.grading.submission import STUB
 
 BEGIN, END = "### BEGIN SOLUTION", "### END SOLUTION"
-STUB = ("# YOUR CODE HERE", "raise NotImplementedError()")  # nbgrader's own, so that both tools write the same stub
 TEXT_STUB = ("YOUR ANSWER HERE",)
 SCHEMA = 3  # of nbgrader's cell metadata
 

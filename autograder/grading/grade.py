@@ -18,6 +18,7 @@ from autograder.grading import rules, said
 from autograder.grading.judge import breaks_a_rule, judge
 from autograder.grading.key import CaseKey, Key, QuestionKey
 from autograder.grading.observe import observed
+from autograder.grading.ran import Ran
 from autograder.grading.submission import Submission
 from autograder.grading.verdict import QuestionVerdict, Status, Verdict, by_hand, ungraded
 from autograder.grading.versions import installed
@@ -44,6 +45,7 @@ def grade(submission: Submission, key: Key, sandbox: Sandbox, known: dict[str, Q
     lines = said.quotable(submission)
     verdicts = dict(known or {})
     outcomes: dict[str, dict[str, Outcome]] = {}
+    causes: dict[str, str] = {}
     with _Run(submission, sandbox, observers) as run:
         try:
             source = run.inspect(key)
@@ -60,12 +62,15 @@ def grade(submission: Submission, key: Key, sandbox: Sandbox, known: dict[str, Q
                 for question in key.questions:
                     if question.name in outcomes:
                         exercise(question, visible, run, outcomes[question.name])
+                if visible:
+                    causes = {name: run.ran.cause(item.failure for item in seen.values()) for name, seen in outcomes.items()}
         except SandboxError as problem:
             error = f"could not be graded: {problem}"
     for question in key.questions:
         if len(outcomes.get(question.name, ())) == len(question.cases):
             earlier = {name: verdicts[name] for name in question.uses if name in verdicts}
-            verdicts[question.name] = judge(question, outcomes[question.name], run.cell_errors, earlier, lines)
+            verdicts[question.name] = judge(question, outcomes[question.name], run.ran, earlier, lines,
+                                            causes.get(question.name, ""))
     questions = tuple(verdicts.get(question.name) or ungraded(question) for question in key.questions)
     return Verdict(submission.student, "graded", key.max_score, said.coarse(time.monotonic() - start), error,
                    questions + by_hand(key), submission.notes + tuple(run.notes), sandbox.isolation, run.outputs,
@@ -128,7 +133,7 @@ class _Run:
         self.beneath: dict[str, tuple[str, ...]] = {}  # question -> those that it builds on
         self.signs: dict[str, set[str]] = {}  # of each question's answer, so far
         self.deadly: set[int] = set()  # cells that ended the process: not run again
-        self.cell_errors: dict[str, Outcome] = {}  # question -> how its own cell went wrong
+        self.ran = Ran()
         self.notes: list[str] = []
         self.outputs: dict[str, list] = {}  # cell -> what it printed and displayed
         self.deaf = False  # once a hidden case has run, no word is taken from cells that are run again
@@ -159,6 +164,7 @@ class _Run:
     def inspect(self, key: Key) -> Inspected:
         """What the answers' source uses that is ruled out: read in the first process, before a cell has run in it."""
         self.beneath = {question.name: key.beneath(question) for question in key.questions}
+        self.ran = Ran(frozenset(self.beneath))
         self.child = self.sandbox.fork(self.deadline)
         inspected = rules.inspect(self.submission, key, self.child)
         if self.child.pid is None:  # it did not survive that
@@ -179,7 +185,7 @@ class _Run:
     def _run_cell(self, number: int, cell) -> bool:
         """Run a cell; False when the process did not survive it."""
         try:
-            done = self.child.run_cell(cell.source, cell.id)
+            done = self.child.run_cell(cell.source, cell.id, cell.question)
         except Died as death:
             self._close()
             self.deadly.add(number)
@@ -195,6 +201,8 @@ class _Run:
                 self._went_wrong(cell, Outcome(failure=done.failure))
             return True
         self.outputs[cell.id] = done.outputs
+        for note in self.ran.done(cell, done):
+            self._note(note)
         if done.dropped:
             self._note(f"The cell {cell.id} printed {done.dropped:,} characters more than are kept.")
         if failure := done.failure:
@@ -213,10 +221,9 @@ class _Run:
     def _went_wrong(self, cell, outcome: Outcome) -> None:
         if self.deaf:
             if cell.question:
-                self.cell_errors.setdefault(cell.question, Outcome(died=Status.CRASHED, said=AGAIN))
+                self.ran.went_wrong(cell, Outcome(died=Status.CRASHED, said=AGAIN))
             return
-        if cell.question:
-            self.cell_errors[cell.question] = outcome
+        self.ran.went_wrong(cell, outcome)
         self._note(f"The cell {cell.id}: {said.fact(outcome)}")
 
     def _note(self, note: str) -> None:

@@ -134,20 +134,32 @@ class Ready:
 
 @dataclass(frozen=True)
 class RunCell:
-    """To a child: run a cell's source."""
+    """To a child: run a cell's source; `question` is the one that it answers, if any."""
 
     id: str
     source: str
+    question: str | None = None
 
 
 @dataclass(frozen=True)
 class CellDone:
-    """What a cell printed and displayed, as nbformat's outputs; how many characters and pictures were dropped; how it failed."""
+    """What a cell printed and displayed, as nbformat's outputs; how many characters and pictures were dropped; how it failed.
+
+    Attributes:
+        defines: functions and classes of an answer's cell that does not define its answer.
+        taken: answers whose names mean something else after this cell, which is not theirs.
+        deleted: names that were there before it and are not after it.
+        eager: does TensorFlow compute at once after it, as it does by default?
+    """
 
     outputs: list[dict[str, Any]]
     dropped: int
     failure: Failure | None = None
     undrawn: int = 0
+    defines: tuple[str, ...] = ()
+    taken: tuple[str, ...] = ()
+    deleted: tuple[str, ...] = ()
+    eager: bool = True
 
 
 @dataclass(frozen=True)

@@ -20,6 +20,7 @@ import signal
 import socket
 import sys
 import tempfile
+import types
 
 from autograder.inside import confine, landlock, probes, rules, watch, wire
 from autograder.inside.protocol import (
@@ -43,6 +44,10 @@ from autograder.inside.protocol import (
 INSPECT_MEGABYTES = 512  # to read a submission's source for what is ruled out
 MAX_FIGURES = 3 * 2**20  # characters of all the pictures that a cell displays: they are part of a header
 MOST_OUTPUTS = 200  # of a cell
+MOST_DEFINED = 3  # names of a cell that defines another than it should
+# What these do concerns the display, or a notebook's home: where that is missing here, no answer is lost for it.
+DISPLAY_MAGICS = ("matplotlib", "config", "load_ext", "reload_ext", "unload_ext", "autoreload", "tensorboard", "precision",
+                  "pprint", "xmode", "colors", "pip", "conda", "mamba", "cd", "env", "alias", "logstart")
 
 
 class Outputs:
@@ -262,6 +267,7 @@ def _child(channel: socket.socket, job: Fork, shell) -> None:
         if job.isolation == "landlock":
             landlock.restrict(job.readable, job.folder)
         extra = probes.own_probes(job.folder)
+        answers = Answers()
         changed = watch.seal(watch, probes, sys.modules[_exercise.__module__])
         _reply(channel, 0, Ready(os.getpid()))
         while True:
@@ -274,13 +280,15 @@ def _child(channel: socket.socket, job: Fork, shell) -> None:
             outputs = Outputs(int(job.limits["output_characters"]))
             shell.outputs = outputs
             with _captured(outputs):
-                failure = _run_cell(shell, request) if isinstance(request, RunCell) else None
-                outcome = None if isinstance(request, RunCell) else _exercise(shell, request, extra)
-            if outcome is not None and request.forbid and (name := changed()):
-                outcome = dataclasses.replace(outcome, uses=(Use(watch.TAMPERING + name), *outcome.uses),
-                                              signs=tuple({*outcome.signs, "watch"}))
-            reply = Exercised(outcome) if outcome is not None else CellDone(
-                outputs.listed(), outputs.dropped, failure, outputs.undrawn)
+                if isinstance(request, RunCell):
+                    outcome, reply = None, _run_cell(shell, request, answers)
+                else:
+                    outcome = _exercise(shell, request, extra, answers)
+            if outcome is not None:
+                if request.forbid and (name := changed()):
+                    outcome = dataclasses.replace(outcome, uses=(Use(watch.TAMPERING + name), *outcome.uses),
+                                                  signs=tuple({*outcome.signs, "watch"}))
+                reply = Exercised(outcome)
             try:
                 _reply(channel, number, reply)
             except wire.WireError as error:
@@ -320,6 +328,14 @@ def _shell():
         display_pub_class = Publisher
         outputs = Outputs(0)
 
+        def run_line_magic(self, magic_name, line, _stack_depth=1):
+            if magic_name not in DISPLAY_MAGICS and self.find_line_magic(magic_name) is not None:
+                return super().run_line_magic(magic_name, line, _stack_depth + 1)
+            try:
+                return super().run_line_magic(magic_name, line, _stack_depth + 1)
+            except Exception as error:
+                print(f"%{magic_name}: {error}", file=sys.stderr)
+
         def ask_exit(self):  # what `exit()` and `quit()` call
             raise SystemExit("the notebook asked Python to exit")
 
@@ -338,12 +354,51 @@ def _shell():
     return shell
 
 
-def _run_cell(shell, request: RunCell) -> Failure | None:
+def _run_cell(shell, request: RunCell, answers: Answers) -> CellDone:
+    before, outputs = dict(shell.user_ns), shell.outputs
     # With silent=False and no history, IPython still registers the source, so that AutoGraph and inspect find it.
     result = shell.run_cell(request.source, store_history=False, cell_id=request.id)
-    _show_figures(shell.outputs)
+    _show_figures(outputs)
     error = result.error_before_exec or result.error_in_exec
-    return probes.failure(error) if error is not None else None
+    failure = probes.failure(error) if error is not None else None
+    changes = answers.after(request.question, before, dict(shell.user_ns))
+    return CellDone(outputs.listed(), outputs.dropped, failure, outputs.undrawn, *changes, bool(answers.eager()))
+
+
+class Answers:
+    """What the cells of answers defined: later cells may use the names for something else, and delete what answers need."""
+
+    def __init__(self):
+        self.defined, self.deleted = {}, {}
+        self.eager = sys.modules["tensorflow"].executing_eagerly
+
+    def after(self, question: str | None, before: dict, names: dict) -> tuple[tuple[str, ...], ...]:
+        """Keep what a cell defined or deleted; `defines`, `taken` and `deleted` of its `CellDone`.
+
+        Args:
+            question: the one that the cell answers, if any.
+            before, names: the notebook's names before and after the cell.
+        """
+        gone = {name: value for name, value in before.items() if name not in names and not name.startswith("_")}
+        self.deleted.update(gone)
+        taken = tuple(name for name, answer in self.defined.items()
+                      if name != question and before.get(name) is answer and names.get(name, answer) is not answer)
+        defines = ()
+        if question and names.get(question) is not None:
+            if callable(names[question]) or question not in self.defined:
+                self.defined[question] = names[question]
+        elif question:
+            defines = tuple(name for name, value in names.items() if before.get(name) is not value and
+                            isinstance(value, (types.FunctionType, type)) and value.__module__ == "__main__")[:MOST_DEFINED]
+        return defines, taken, tuple(gone)
+
+    def restore(self, names: dict) -> None:
+        """Put back what answers need and later cells took from them."""
+        for name, value in self.deleted.items():
+            names.setdefault(name, value)
+        for name, answer in self.defined.items():
+            if not callable(names.get(name)):
+                names[name] = answer
 
 
 def _show_figures(outputs: Outputs) -> None:
@@ -357,11 +412,13 @@ def _show_figures(outputs: Outputs) -> None:
             outputs.display("display_data", {"image/png": picture.getvalue(), "text/plain": str(figure)})
 
 
-def _exercise(shell, request: Exercise, extra) -> Outcome:
-    answer = shell.user_ns.get(request.question, None)
+def _exercise(shell, request: Exercise, extra, answers: Answers) -> Outcome:
+    names = shell.user_ns
+    answers.restore(names)
+    answer = answers.defined.get(request.question, names.get(request.question))
     if answer is None:
         return Outcome(undefined=True)
-    others = [shell.user_ns[name] for name in request.others if name in shell.user_ns]
+    others = [owner[name] for name in request.others for owner in (names, answers.defined) if name in owner]
     observation = failure = None
     uses, signs = [], set()
     try:

@@ -58,6 +58,7 @@ POLL_SECONDS = 0.25  # between two looks at what a submission uses
 MOST_UNMEASURED = 3  # looks in a row at a submission's memory that do not come to an end
 MAX_OUTPUTS = 10 * 2**20  # characters of all the text and pictures of a submission that are kept
 MAX_PICTURES = 100  # of a submission
+MOST_NAMES = 1000  # that a cell defines or deletes
 MOST_DROPPED = 10**9  # characters or pictures of a cell; more is no count
 PICTURES = {"image/png": b"\x89PNG\r\n\x1a\n", "image/jpeg": b"\xff\xd8\xff"}
 
@@ -309,16 +310,17 @@ class Child:
     def __exit__(self, *_):
         self.close()
 
-    def run_cell(self, source: str, name: str) -> CellDone:
-        """Run a cell.
+    def run_cell(self, source: str, name: str, question: str | None = None) -> CellDone:
+        """Run a cell; `question` is the one that it answers, if any.
 
         Raises:
             Died: it took too long or too much, or took the process with it.
             SandboxError: the worker around it is gone.
         """
-        done = self._request(RunCell(name, source), CellDone, self.sandbox.limits.cell_seconds)
+        done = self._request(RunCell(name, source, question), CellDone, self.sandbox.limits.cell_seconds)
         self.room.dropped_pictures += _count(done.undrawn)
-        return CellDone(_outputs(done.outputs, self.room), _count(done.dropped), _failure(done.failure))
+        return CellDone(_outputs(done.outputs, self.room), _count(done.dropped), _failure(done.failure), 0, _names(done.defines),
+                        _names(done.taken), _names(done.deleted), done.eager)
 
     def inspect(self, cells: list[str], questions: dict[str, tuple[str, ...]]) -> Inspected:
         """Read cells for what each question rules out; only of use before any cell has run.
@@ -446,6 +448,10 @@ def _signs(signs: tuple[str, ...]) -> tuple[str, ...]:
 
 def _uses(uses: tuple[Use, ...]) -> tuple[Use, ...]:
     return tuple(Use(printable_text(use.name, 80), printable_text(use.line, MAX_LINE) or None) for use in uses[:20])
+
+
+def _names(names: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(name for name in names[:MOST_NAMES] if len(name) <= 80 and name.isidentifier() and name.isprintable())
 
 
 def _count(number: int) -> int:
