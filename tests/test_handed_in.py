@@ -148,7 +148,7 @@ RIGHT = {
 def verdicts(built_tiny, workers, tmp_path_factory):
     """Every row's verdict, from one worker."""
     notebooks, folder = Notebooks(built_tiny), tmp_path_factory.mktemp("submitted")
-    for student, (make, *_) in (RIGHT | WRONG).items():
+    for student, (make, *_) in (RIGHT | WRONG | {"tuple": (answers(double=TUPLE),)}).items():
         for name, content in make(notebooks).items():
             path = folder / student / NAME / name
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -167,6 +167,7 @@ def test_right_work_gets_everything(verdicts, student):
 
 
 COLAB = "from google.colab import files\nFACTOR = 2.0"
+TUPLE = "def double(x):\n    return x + x, [x]"
 # What is not right, and what is said of both questions.
 WRONG = {
     "other-name": (answers(double="def my_double(x):\n    return x + x"), "double is not defined: its cell defines `my_double` instead."),
@@ -186,3 +187,9 @@ WRONG = {
 def test_what_is_odd_is_said_as_it_is_also_where_others_build_on_it(verdicts, student):
     for question in verdicts[student].questions:
         assert question.score == 0 and WRONG[student][1] in question.message, question.message
+
+
+def test_several_values_in_place_of_one_are_called_that(verdicts):
+    double, quadruple = verdicts["tuple"].questions
+    assert {case.message for case in double.cases} == {"It returned 2 values; one is expected. The first is right: return that alone."}
+    assert (double.score, double.status) == (0, "failed") and "Your `double` is not right yet" in quadruple.message

@@ -97,6 +97,21 @@ def test_named_outputs_are_counted():
             run(answer, two, (np.ones(3),))
 
 
+class Pair(keras.layers.Layer):
+    def call(self, x):
+        return 2 * x, x
+
+
+@pytest.mark.parametrize("answer, probe, inputs", [
+    (lambda x: (2 * x, [x]), probes.call(), [[1.0, 2.0]]), (lambda x: (2 * x, [x]), probes.gradients(), [[1.0, 2.0]]),
+    (Pair, probes.layer(), {"call": [[1.0, 2.0]]}), (Pair, probes.layer_in_model(), {"call": [[[1.0, 2.0]]]})])
+def test_of_several_values_the_first_can_be_taken_for_the_only_one(answer, probe, inputs):
+    counts = []
+    found = observe(probes.first_of(answer, counts), probe, inputs, "x")
+    assert set(counts) == {2} and np.ravel(found["output"]).tolist() == [2, 4]
+    assert probes.first_of(lambda: [1, 2], counts)() == [1, 2] and set(counts) == {2}
+
+
 def test_mutation_is_observed_on_the_variables_themselves():
     def step(variables, rate):
         for variable in variables:

@@ -72,6 +72,7 @@ def raised(*arguments, **names):
     (Outcome(undefined=True), "It is not defined."),
     (Outcome({"output": "4e00"}), "It returned something that is no array; expected an array of shape (4,)."),
     (Outcome({"output": np.zeros((0, 51234))}), "It returned an array of 2 axes; expected an array of shape (4,)."),
+    (Outcome({"output": np.zeros((2, 4))}, several=2, first={"output": np.zeros(4)}), "It returned 2 values; one is expected."),
     (Outcome({"4e00": np.zeros(4)}), "Expected output; nothing was received for output."),
 ])
 def test_a_hidden_case_says_the_kind_and_nothing_of_the_students_choice(double, outcome, text):

@@ -7,6 +7,7 @@ Student code runs in the sandbox alone. This module, which holds the answer key,
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import time
 from dataclasses import replace
@@ -14,7 +15,7 @@ from types import ModuleType
 
 import numpy as np
 
-from autograder.grading import rules, said
+from autograder.grading import diagnose, rules, said
 from autograder.grading.judge import breaks_a_rule, judge
 from autograder.grading.key import CaseKey, Key, QuestionKey
 from autograder.grading.observe import observed
@@ -91,7 +92,11 @@ def exercise(question: QuestionKey, visible: bool, run: _Run, outcomes: dict[str
                                           brief=End.NOT_RUN.value)
             continue
         try:
-            outcomes[case.name] = run.exercise(question, case)
+            outcomes[case.name] = outcome = run.exercise(question, case)
+            if diagnose.may_be_several(case, outcome):
+                with contextlib.suppress(Died):
+                    if (again := run.exercise(question, case, first=True)).several:
+                        outcomes[case.name] = replace(outcome, several=again.several, first=again.observation)
             if outcomes[case.name].undefined:  # and so it is in every other case
                 outcomes.update({other.name: outcomes[case.name] for other in question.cases if other.name not in outcomes})
         except Died as death:
@@ -144,13 +149,13 @@ class _Run:
     def __exit__(self, *_):
         self._close()
 
-    def exercise(self, question: QuestionKey, case: CaseKey) -> Outcome:
+    def exercise(self, question: QuestionKey, case: CaseKey, first: bool = False) -> Outcome:
         self.run_cells()
         self.deaf = self.deaf or not case.visible
         try:
             # What the cells printed or drew is over: each case starts from the same seeds, whatever ran before it.
             outcome = self.child.exercise(question.name, case.probe, case.inputs, f"{question.name}/{case.name}", question.forbid,
-                                          self.beneath[question.name])
+                                          self.beneath[question.name], first)
         except Died:
             self._close()
             raise

@@ -63,6 +63,9 @@ def mend_first(question: QuestionKey, earlier: dict[str, QuestionVerdict]) -> st
 
 def _wrong(question: QuestionKey, case: CaseKey, outcome: Outcome, known: said.Known) -> str | None:
     """What is wrong with an outcome, as a fact; None when it is right."""
+    if outcome.several:
+        return said.several(outcome.several, outcome.first is not None and
+                            difference(case.expected, outcome.first, case.rtol, case.atol) is None)
     if outcome.observation is not None:
         return difference(case.expected, outcome.observation, case.rtol, case.atol, case.visible)
     return said.fact(outcome) if case.visible else said.hidden_fact(outcome, question, case, known)
@@ -85,7 +88,8 @@ def _status(score: int, question: QuestionKey, outcomes: dict[str, Outcome]) -> 
         return Status.PARTIAL
     if any(outcome.died == Status.TIMEOUT for outcome in outcomes.values()):
         return Status.TIMEOUT
-    return Status.FAILED if any(outcome.observation is not None for outcome in outcomes.values()) else Status.CRASHED
+    gave = any(outcome.observation is not None or outcome.several for outcome in outcomes.values())
+    return Status.FAILED if gave else Status.CRASHED
 
 
 def _never_defined(question: QuestionKey, ran: Ran) -> QuestionVerdict:
@@ -112,6 +116,8 @@ def _case_message(case: CaseKey, outcome: Outcome, fact: str | None, inherited: 
     if inherited:
         return f"Right on top of your {inherited}, whose mistake is not counted twice." if outcome.observation is not None else \
             f"{fact} Your {inherited} leads to it: mend that first."
+    if outcome.several:
+        return fact
     if misconception in {name for name, _ in diagnose.matches(case, outcome)}:
         return f"{fact} {question.hints[misconception]}"
     if lead := diagnose.only_match(case, outcome):

@@ -21,6 +21,7 @@ from autograder.inside.wire import WireError
 SIGNS = ("autograder", "ctypes", "exec", "fork", "subprocess", "thread", "v1 session", "watch")
 
 Observation = dict[str, np.ndarray | str]  # named arrays, or a few words where the answer gave something that is no array
+MOST_VALUES = 9  # that an answer gives back in place of one, and are counted
 MAX_LINE = 120  # characters of a notebook's line that are quoted
 NO_ARRAY = "something that is no array"
 # All that is ever said in the place of an array. Fixed texts: what stands there can carry nothing else out of a sandbox.
@@ -73,6 +74,8 @@ class Outcome:
         undefined: the notebook defines no such name.
         uses: what it used of what its question forbids.
         signs: those of `SIGNS` that it gave while it ran.
+        several: how many values it gave back, 2 to `MOST_VALUES`, when it was exercised as if the first were its only one.
+        first: what was observed then; outside, in the outcome of having exercised it as it is.
         died: "timeout" or "crashed" when the process did not survive; `said` is then the sandbox's sentence about it, and `brief`
             the same without what the one who ended it chose: an exit status, a signal.
     """
@@ -82,6 +85,8 @@ class Outcome:
     undefined: bool = False
     uses: tuple[Use, ...] = ()
     signs: tuple[str, ...] = ()
+    several: int = 0
+    first: Observation | None = None
     died: str = ""
     said: str = ""
     brief: str = ""
@@ -165,7 +170,8 @@ class CellDone:
 @dataclass(frozen=True)
 class Exercise:
     """To a child: exercise an answer on a case. `forbid` is what the answer may not use; `others` are the
-    questions that it builds on, whose answers have rules of their own."""
+    questions that it builds on, whose answers have rules of their own; `first` takes the first of several values that it gives
+    back for its only one."""
 
     question: str
     probe: Probe
@@ -173,6 +179,7 @@ class Exercise:
     seed: str
     forbid: tuple[str, ...] = ()
     others: tuple[str, ...] = ()
+    first: bool = False
 
 
 @dataclass(frozen=True)

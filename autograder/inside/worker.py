@@ -420,13 +420,14 @@ def _exercise(shell, request: Exercise, extra, answers: Answers) -> Outcome:
         return Outcome(undefined=True)
     others = [owner[name] for name in request.others for owner in (names, answers.defined) if name in owner]
     observation = failure = None
-    uses, signs = [], set()
+    uses, signs, counts = [], set(), []
     try:
         with watch.watching(request.forbid, answer, others) as (uses, signs):
-            observation = probes.exercise(answer, request.probe, request.inputs, request.seed, extra)
+            exercised = probes.first_of(answer, counts) if request.first else answer
+            observation = probes.exercise(exercised, request.probe, request.inputs, request.seed, extra)
     except BaseException as error:  # SystemExit and KeyboardInterrupt are a student's error like any other
         failure = probes.failure(error)
-    return Outcome(observation, failure, uses=tuple(uses), signs=tuple(sorted(signs)))
+    return Outcome(observation, failure, uses=tuple(uses), signs=tuple(sorted(signs)), several=max(counts, default=0))
 
 
 @contextlib.contextmanager

@@ -29,6 +29,7 @@ from autograder.inside import wire
 from autograder.inside.confine import MAX_FILES, SCRATCH
 from autograder.inside.protocol import (
     MAX_LINE,
+    MOST_VALUES,
     SIGNS,
     CellDone,
     Exercise,
@@ -334,16 +335,17 @@ class Child:
         return Inspected(uses, _signs(found.signs), printable_text(found.unread, 40))
 
     def exercise(self, question: str, probe: Probe, inputs: Any, seed: str, forbid: tuple[str, ...] = (),
-                 others: tuple[str, ...] = ()) -> Outcome:
+                 others: tuple[str, ...] = (), first: bool = False) -> Outcome:
         """Exercise an answer.
 
         Args:
             forbid: what the answer may not use; what it did use of it is among the outcome's `uses`.
             others: the questions that it builds on, whose answers have rules of their own.
+            first: take the first of several values that the answer gives back for its only one.
         Raises:
             Died, SandboxError: as for `run_cell`.
         """
-        request = Exercise(question, probe, inputs, seed, forbid, others)
+        request = Exercise(question, probe, inputs, seed, forbid, others, first)
         return _outcome(self._request(request, Exercised, self.sandbox.limits.case_seconds).outcome)
 
     def close(self, grace: float = 0) -> Reaped | None:
@@ -435,7 +437,8 @@ def _outcome(outcome: Outcome) -> Outcome:
             raise Died(End.UNREADABLE, "The reply of your code's process could not be read.")
         seen = {printable_text(name, 80): printable_text(value, 120) if isinstance(value, str) else value
                 for name, value in outcome.observation.items()}
-        return Outcome(seen, uses=_uses(outcome.uses), signs=_signs(outcome.signs))
+        several = outcome.several if 2 <= outcome.several <= MOST_VALUES else 0
+        return Outcome(seen, uses=_uses(outcome.uses), signs=_signs(outcome.signs), several=several)
     if outcome.undefined:
         return Outcome(undefined=True)
     return Outcome(failure=_failure(outcome.failure) or Failure("Unknown"), uses=_uses(outcome.uses),

@@ -6,6 +6,7 @@ shown here, and nowhere else.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import html
 import inspect
@@ -19,10 +20,11 @@ from pathlib import Path
 
 import numpy as np
 
+from autograder.grading import diagnose
 from autograder.grading.grade import grade as grade_submission
 from autograder.grading.judge import judge, mend_first
 from autograder.grading.key import Key, KeyFileError, QuestionKey, load
-from autograder.grading.observe import load_observers, observed, without_observers
+from autograder.grading.observe import load_observers, observed, tried, without_observers
 from autograder.grading.ran import Ran
 from autograder.grading.submission import RunCell, Submission, Unreadable, answered, is_stub, read_notebook
 from autograder.grading.verdict import QuestionVerdict, Status, Verdict
@@ -133,13 +135,19 @@ def _outcomes(question: QuestionKey, namespace: dict, beneath: tuple[str, ...]) 
             if answer is None:
                 outcomes[case.name] = Outcome(undefined=True)
                 continue
-            used = []
+            used, seed = [], f"{question.name}/{case.name}"
             try:
                 with watch.watching(question.forbid, answer, others) as (used, _):
-                    seen = probes.exercise(answer, case.probe, case.inputs, f"{question.name}/{case.name}", extra)
+                    seen = probes.exercise(answer, case.probe, case.inputs, seed, extra)
                 outcomes[case.name] = observed(Outcome(seen, uses=tuple(used)), case.probe, case.inputs, observers)
             except Exception as error:
                 outcomes[case.name] = Outcome(failure=probes.failure(error), uses=tuple(used))
+            if diagnose.may_be_several(case, outcomes[case.name]):
+                counts: list[int] = []
+                with contextlib.suppress(Exception):
+                    again = tried(probes.first_of(answer, counts), case.probe, case.inputs, seed, extra, observers)
+                    outcomes[case.name] = dataclasses.replace(
+                        outcomes[case.name], several=max(counts, default=0), first=again.observation)
     finally:  # the notebook's own random numbers go on as if nothing had happened
         random.setstate(states[0])
         np.random.set_state(states[1])
