@@ -17,7 +17,7 @@ from autograder.authoring.lesson import read_lesson, solved_notebook, student_no
 from autograder.authoring.question import load_questions
 from autograder.grading import diagnose, said
 from autograder.grading.grade import ended, grade
-from autograder.grading.judge import RULED_OUT, judge
+from autograder.grading.judge import NEVER_READY, RULED_OUT, judge
 from autograder.grading.key import load
 from autograder.grading.ran import Ran
 from autograder.grading.submission import RunCell, Submission, merge
@@ -124,7 +124,7 @@ def test_quotable_lines_are_those_of_the_cells_and_none_of_too_many():
 
 def possible(question, case, known):
     """Every text that a report can hold on a hidden case, as the parts of `bits` have it."""
-    advice = ["", *diagnose.SLIPS.values(), *question.hints.values(), "Is there a loop that never ends?"]
+    advice = ["", *diagnose.SLIPS.values(), *question.hints.values(), NEVER_READY]
     return {f"{fact} {more}".strip() for fact in said.facts(question, case, known) for more in advice} | {""}
 
 

@@ -24,7 +24,7 @@ from autograder.grading.submission import Submission
 from autograder.grading.verdict import QuestionVerdict, Status, Verdict, by_hand, ungraded
 from autograder.grading.versions import installed
 from autograder.inside.protocol import Inspected, Outcome
-from autograder.sandbox.sandbox import Child, Died, End, Room, Sandbox, SandboxError
+from autograder.sandbox.sandbox import Child, Died, End, Room, Sandbox, SandboxError, Spent
 
 AGAIN = "It went wrong when it was run again, after a case that ended its process."
 MAX_KEPT = 2**20  # bytes of the arrays that a case gives, beyond what is expected
@@ -132,7 +132,7 @@ class _Run:
 
     def __init__(self, submission: Submission, sandbox: Sandbox, observers: ModuleType | None):
         self.submission, self.sandbox, self.observers = submission, sandbox, observers
-        self.deadline = time.monotonic() + sandbox.limits.submission_seconds
+        self.spent = Spent()
         self.child: Child | None = None
         self.ready = False  # the cells have been run in it
         self.beneath: dict[str, tuple[str, ...]] = {}  # question -> those that it builds on
@@ -170,7 +170,7 @@ class _Run:
         """What the answers' source uses that is ruled out: read in the first process, before a cell has run in it."""
         self.beneath = {question.name: key.beneath(question) for question in key.questions}
         self.ran = Ran(frozenset(self.beneath))
-        self.child = self.sandbox.fork(self.deadline)
+        self.child = self.sandbox.fork(self.spent)
         inspected = rules.inspect(self.submission, key, self.child)
         if self.child.pid is None:  # it did not survive that
             self.child = None
@@ -181,7 +181,7 @@ class _Run:
     def run_cells(self) -> None:
         """Have a process in which the cells have run; one that ends it is left out the next time."""
         while not self.ready:
-            self.child = self.child or self.sandbox.fork(self.deadline)
+            self.child = self.child or self.sandbox.fork(self.spent)
             self.ready = all(number in self.deadly or self._run_cell(number, cell)
                              for number, cell in enumerate(self.submission.cells))
         if self.child is not None and not self.deaf:
@@ -198,7 +198,7 @@ class _Run:
                 for later in self.submission.cells[number:]:
                     self.outputs.pop(later.id, None)
             self._went_wrong(cell, ended(death))
-            if time.monotonic() > self.deadline:
+            if death.end is End.LATE:
                 self.deadly.update(range(len(self.submission.cells)))
             return False
         if self.deaf:

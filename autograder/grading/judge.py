@@ -9,7 +9,9 @@ from autograder.grading.ran import Ran
 from autograder.grading.verdict import CaseVerdict, QuestionVerdict, Status, no_points
 from autograder.inside.protocol import Outcome
 from autograder.inside.watch import LIBRARY, OPERATIONS, TAMPERING
+from autograder.sandbox.sandbox import End
 
+NEVER_READY = "Either a loop does not end, or it computes far more than is asked for."
 RULED_OUT = ", which this question rules out. Build it from simpler operations."
 
 
@@ -124,8 +126,8 @@ def _case_message(case: CaseKey, outcome: Outcome, fact: str | None, inherited: 
         return f"{fact} {question.hints[lead]}"
     if advice := diagnose.slip(case, outcome):
         return f"{fact} {advice}"
-    if outcome.died == Status.TIMEOUT:
-        return f"{fact} Is there a loop that never ends?"
+    if outcome.brief == End.SLOW.value:
+        return f"{fact} {NEVER_READY}"
     return fact
 
 
