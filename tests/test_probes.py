@@ -227,6 +227,34 @@ def test_layers_that_break_the_contract_are_told_how():
             run(Scaled, probes.layer(), {**CASE, "weights": weights})
 
 
+def test_a_configuration_that_is_whole_is_not_blamed():
+    class Narrow(keras.layers.Layer):
+        def __init__(self, factor):
+            super().__init__()
+            self.factor = factor
+
+        def call(self, x):
+            return self.factor * x
+
+        def get_config(self):
+            return {**super().get_config(), "factor": self.factor}
+
+    class Forgets(Narrow):
+        def get_config(self):
+            return {"name": "forgets", "units": 3}
+
+    for layer, words in ((Narrow, r"which is whole: __init__ must take \*\*kwargs"), (Forgets, "must hold every argument")):
+        with pytest.raises(AnswerError, match=words):
+            observe(layer, probes.layer_config(), {"config": {"factor": 2.0}, "call": [[1.0]]}, "x")
+
+
+def test_tensors_of_two_types_are_said_in_plain_words():
+    try:
+        tf.equal(tf.constant([1], tf.int64), tf.constant([1], tf.int32))
+    except tf.errors.InvalidArgumentError as error:
+        assert probes.failure(error).message == "Equal takes tensors of one type, and these are int64 and int32: cast one with tf.cast"
+
+
 def test_an_assignments_own_probe_comes_first_and_an_unknown_one_is_our_error():
     class Own:
         @staticmethod

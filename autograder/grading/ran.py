@@ -19,8 +19,13 @@ NOT_KEPT = {"timeit": "keeps nothing of what it runs", "writefile": "writes its 
             "file": "writes its lines to a file and runs none of them"}
 NOT_RUN = "does not run it as code of this notebook"
 UNDEFINED_NAME = re.compile(r"name '(\w+)' is not defined")
-NO_EAGER = "The cell {} leaves eager execution switched off, so that no tensor has a value. Delete what does that " \
-           "(`tf.compat.v1.disable_eager_execution()`)."
+UNUSUAL = {
+    "eager": "The cell {} leaves eager execution switched off, so that no tensor has a value. Delete what does that "
+             "(`tf.compat.v1.disable_eager_execution()`).",
+    "policy": "The cell {} leaves Keras with another precision than float32 (`keras.config.set_dtype_policy`). Delete what does "
+              "that.",
+    "seterr": "The cell {} leaves NumPy raising an exception where it warns by default (`np.seterr`). Delete what does that.",
+}
 
 
 @dataclass
@@ -32,21 +37,21 @@ class Ran:
         own: question -> its own cell, once that has run or gone wrong, with what it defines in place of the answer.
         failed: cells that went wrong, and how.
         deleted: name -> the cell that deleted it.
-        graph: the first cell after which nothing ran eagerly, or "".
+        unusual: state of a library -> the first cell that left it so.
     """
 
     questions: frozenset[str] = frozenset()
     own: dict[str, tuple[RunCell, tuple[str, ...]]] = field(default_factory=dict)
     failed: dict[str, tuple[RunCell, Outcome]] = field(default_factory=dict)
     deleted: dict[str, str] = field(default_factory=dict)
-    graph: str = ""
+    unusual: dict[str, str] = field(default_factory=dict)
 
     def done(self, cell: RunCell, done: CellDone) -> list[str]:
         """Keep what a cell did, and give the notes there are to make of it."""
         if cell.question:
             self.own[cell.question] = cell, done.defines
         self.deleted.update({name: cell.id for name in done.deleted})
-        self.graph = self.graph or ("" if done.eager else cell.id)
+        self.unusual = {state: self.unusual.get(state, cell.id) for state in done.unusual}
         notes = [f"The cell {cell.id} uses the name {name} for something else; what its answer cell defined was graded."
                  for name in sorted(self.questions.intersection(done.taken))]
         if gone := ", ".join(sorted(self.questions.intersection(done.deleted))):
@@ -80,8 +85,8 @@ class Ran:
 
     def cause(self, failures: Iterable[Failure | None]) -> str:
         """What another cell did, or did not get to, that explains one of the failures; "" when none is known to."""
-        if self.graph:
-            return NO_EAGER.format(self.graph)
+        for state, cell in self.unusual.items():
+            return UNUSUAL[state].format(cell)
         for failure in failures:
             found = UNDEFINED_NAME.search(failure.message) if failure and failure.error == "NameError" else None
             if found and (sentence := self._why_missing(found[1])):

@@ -33,6 +33,7 @@ ERRORS = frozenset(name for name, kind in vars(builtins).items() if isinstance(k
 ANOTHER = "an exception of another kind"
 BROKEN = "It does not keep to what is asked. Read the description of the question again, and try inputs of other sizes."
 UNDEFINED = "It is not defined."
+ALONE = "The notebook runs alone, with the course's files and packages: do without it, or put its code into a cell."
 MOST_LINES = 4096  # of a submission that may be quoted: which one is at most 12 bits
 MOST_FORMS = 2**18  # of one `AnswerError`'s sentence
 SECONDS = tuple(2.0**power for power in range(-2, 11))  # that a submission may have taken
@@ -68,7 +69,9 @@ def fact(outcome: Outcome) -> str:
     failure = outcome.failure
     if failure.sentence is not None:
         return f"It {failure.message}"
-    return _reached(failure.function) if is_stub(outcome) else _raised(failure.error, failure.message, failure.line)
+    if is_stub(outcome):
+        return _reached(failure.function)
+    return _raised(failure.error, failure.message, failure.line) + (f" {ALONE}" if failure.error == "ModuleNotFoundError" else "")
 
 
 def hidden_fact(outcome: Outcome, question: QuestionKey, case: CaseKey, known: Known) -> str:

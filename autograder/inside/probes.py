@@ -18,6 +18,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import importlib.util
+import inspect
 import itertools
 import random
 import re
@@ -35,6 +36,8 @@ from autograder.inside.protocol import MAX_LINE, MOST_VALUES, NO_ARRAY, WORDS, F
 
 MAX_BYTES = 6 * 2**20  # of one observed array: an answer to a homework question is never larger
 MAX_ITEMS = 100_000  # taken from an iterator
+TWO_TYPES = re.compile(r"cannot compute (\w+) as input #\d+\(zero-based\) was expected to be an? (\w+) tensor "
+                       r"but is an? (\w+) tensor.*")
 MAX_MESSAGE = 300  # characters of an exception's message
 
 
@@ -152,12 +155,13 @@ def failure(error: BaseException) -> Failure:
         message = str(error.msg if isinstance(error, SyntaxError) else error)  # without the cell's made-up file name
     except Exception:  # a student's own exception class can raise here
         message = ""
+    plain_words = r"\1 takes tensors of one type, and these are \2 and \3: cast one with tf.cast"
     if not answer_error:  # Keras and TensorFlow put pages into their messages; the first line says it
         plain = re.sub(r"\x1b\[[0-9;]*m|\{\{function_node [^}]*\}\} ?", "", message)
         lines = [text.strip() for text in plain.splitlines() if text.strip()]
         if len(lines) > 1 and lines[0].startswith("Exception encountered when calling"):
             lines = lines[1:]  # Keras's own reason comes second
-        message = lines[0] if lines else ""
+        message = TWO_TYPES.sub(plain_words, "".join(lines[:1]))
     return Failure(str(type(error).__name__), message[:MAX_MESSAGE], line[:MAX_LINE] if line else None, function,
                    error.sentence if answer_error else None, dict(error.fields) if answer_error else {})
 
@@ -422,12 +426,25 @@ def layer_config(answer, inputs, *, returns: tuple[str, ...] | None = None) -> O
     try:
         copy = answer.from_config(config)
     except Exception as error:
+        if _lacks_only_names_of_keras(answer, config):
+            raise AnswerError("cannot be rebuilt from its get_config(), which is whole: __init__ must take **kwargs, such as the "
+                              "name that every layer has, and hand them to super().__init__.") from error
         raise AnswerError("cannot be rebuilt from its get_config(): the configuration must hold "
                           "every argument of __init__ under its own name.") from error
     with _untraced():
         copy(*values, **options)
     _set_weights(copy, inputs)
     return _named(copy(*values, **options), returns)
+
+
+def _lacks_only_names_of_keras(answer, config) -> bool:
+    """Does a configuration hold all that `__init__` takes, and beyond that what Keras puts into every one?"""
+    try:
+        parameters = inspect.signature(answer.__init__).parameters
+        own = {name for name in parameters if name != "self"}
+        return not any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values()) and own <= set(config)
+    except (TypeError, ValueError):
+        return False
 
 
 @probe

@@ -20,6 +20,8 @@ from autograder.inside.wire import WireError
 # What a person should look at beside a verdict; nothing else is taken for a sign.
 SIGNS = ("autograder", "ctypes", "exec", "fork", "subprocess", "thread", "v1 session", "watch")
 
+STATES = ("eager", "policy", "seterr")  # of libraries, which a cell can change and any later answer may suffer from
+
 Observation = dict[str, np.ndarray | str]  # named arrays, or a few words where the answer gave something that is no array
 MOST_VALUES = 9  # that an answer gives back in place of one, and are counted
 MAX_LINE = 120  # characters of a notebook's line that are quoted
@@ -154,7 +156,7 @@ class CellDone:
         defines: functions and classes of an answer's cell that does not define its answer.
         taken: answers whose names mean something else after this cell, which is not theirs.
         deleted: names that were there before it and are not after it.
-        eager: does TensorFlow compute at once after it, as it does by default?
+        unusual: of `STATES`, what is not as it is by default after it.
     """
 
     outputs: list[dict[str, Any]]
@@ -164,7 +166,7 @@ class CellDone:
     defines: tuple[str, ...] = ()
     taken: tuple[str, ...] = ()
     deleted: tuple[str, ...] = ()
-    eager: bool = True
+    unusual: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

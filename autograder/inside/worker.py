@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import array
 import base64
+import builtins
 import contextlib
 import dataclasses
 import gc
@@ -21,6 +22,7 @@ import socket
 import sys
 import tempfile
 import types
+from collections.abc import Callable, Iterator
 
 from autograder.inside import confine, landlock, probes, rules, watch, wire
 from autograder.inside.protocol import (
@@ -267,7 +269,7 @@ def _child(channel: socket.socket, job: Fork, shell) -> None:
         if job.isolation == "landlock":
             landlock.restrict(job.readable, job.folder)
         extra = probes.own_probes(job.folder)
-        answers = Answers()
+        answers, unusual = Answers(), _watched_states()
         changed = watch.seal(watch, probes, sys.modules[_exercise.__module__])
         _reply(channel, 0, Ready(os.getpid()))
         while True:
@@ -281,7 +283,7 @@ def _child(channel: socket.socket, job: Fork, shell) -> None:
             shell.outputs = outputs
             with _captured(outputs):
                 if isinstance(request, RunCell):
-                    outcome, reply = None, _run_cell(shell, request, answers)
+                    outcome, reply = None, _run_cell(shell, request, answers, unusual)
                 else:
                     outcome = _exercise(shell, request, extra, answers)
             if outcome is not None:
@@ -354,7 +356,7 @@ def _shell():
     return shell
 
 
-def _run_cell(shell, request: RunCell, answers: Answers) -> CellDone:
+def _run_cell(shell, request: RunCell, answers: Answers, unusual: Callable[[], tuple[str, ...]]) -> CellDone:
     before, outputs = dict(shell.user_ns), shell.outputs
     # With silent=False and no history, IPython still registers the source, so that AutoGraph and inspect find it.
     result = shell.run_cell(request.source, store_history=False, cell_id=request.id)
@@ -362,43 +364,77 @@ def _run_cell(shell, request: RunCell, answers: Answers) -> CellDone:
     error = result.error_before_exec or result.error_in_exec
     failure = probes.failure(error) if error is not None else None
     changes = answers.after(request.question, before, dict(shell.user_ns))
-    return CellDone(outputs.listed(), outputs.dropped, failure, outputs.undrawn, *changes, bool(answers.eager()))
+    return CellDone(outputs.listed(), outputs.dropped, failure, outputs.undrawn, *changes, unusual())
+
+
+def _watched_states() -> Callable[[], tuple[str, ...]]:
+    """What says which of the libraries' states are not as they are now, by default; it keeps the functions that ask."""
+    import keras
+    import numpy as np
+    import tensorflow as tf
+
+    ask = {"eager": tf.executing_eagerly, "policy": lambda get=keras.config.dtype_policy: get().name, "seterr": np.geterr}
+    usual = {state: look() for state, look in ask.items()}
+
+    def unusual() -> tuple[str, ...]:
+        found = {state: look() for state, look in ask.items()}
+        found["seterr"] = usual["seterr"] if "raise" not in found["seterr"].values() else found["seterr"]  # others do no harm
+        return tuple(state for state, value in found.items() if value != usual[state])
+
+    return unusual
 
 
 class Answers:
-    """What the cells of answers defined: later cells may use the names for something else, and delete what answers need."""
+    """What the cells of answers defined, and what later cells took from them: names they use for something else, or delete."""
 
     def __init__(self):
-        self.defined, self.deleted = {}, {}
-        self.eager = sys.modules["tensorflow"].executing_eagerly
+        self.defined: dict[str, object] = {}
+        self.when: dict[str, int] = {}  # question -> number of the cell that defined its answer
+        self.lost: list[tuple[int, str, object]] = []  # number of a cell, a name that it took, what that meant before
+        self.cells = 0
 
     def after(self, question: str | None, before: dict, names: dict) -> tuple[tuple[str, ...], ...]:
-        """Keep what a cell defined or deleted; `defines`, `taken` and `deleted` of its `CellDone`.
+        """Keep what a cell defined and took; `defines`, `taken` and `deleted` of its `CellDone`.
 
         Args:
             question: the one that the cell answers, if any.
             before, names: the notebook's names before and after the cell.
         """
-        gone = {name: value for name, value in before.items() if name not in names and not name.startswith("_")}
-        self.deleted.update(gone)
+        self.cells += 1
+        before = {name: value for name, value in before.items() if not name.startswith("_")}
+        shadowed = {name: getattr(builtins, name) for name in names.keys() - before.keys() if hasattr(builtins, name)}
+        self.lost += [(self.cells, name, value) for name, value in (before | shadowed).items()
+                      if name not in names or _works(value) and not _works(names[name])]
         taken = tuple(name for name, answer in self.defined.items()
                       if name != question and before.get(name) is answer and names.get(name, answer) is not answer)
         defines = ()
         if question and names.get(question) is not None:
             if callable(names[question]) or question not in self.defined:
-                self.defined[question] = names[question]
+                self.defined[question], self.when[question] = names[question], self.cells
         elif question:
             defines = tuple(name for name, value in names.items() if before.get(name) is not value and
                             isinstance(value, (types.FunctionType, type)) and value.__module__ == "__main__")[:MOST_DEFINED]
-        return defines, taken, tuple(gone)
+        return defines, taken, tuple(name for name in before if name not in names)
 
-    def restore(self, names: dict) -> None:
-        """Put back what answers need and later cells took from them."""
-        for name, value in self.deleted.items():
-            names.setdefault(name, value)
-        for name, answer in self.defined.items():
-            if not callable(names.get(name)):
-                names[name] = answer
+    @contextlib.contextmanager
+    def restored(self, question: str, names: dict) -> Iterator[None]:
+        """Within, names mean what they did when an answer was defined, where later cells made something else of functions,
+        classes and modules, or deleted what there was; and answers are answers."""
+        needed = {name: value for cell, name, value in reversed(self.lost) if cell > self.when.get(question, self.cells)}
+        needed |= {name: answer for name, answer in self.defined.items() if not callable((names | needed).get(name))}
+        before = {name: names[name] for name in needed if name in names}
+        names.update(needed)
+        try:
+            yield
+        finally:
+            for name in needed:
+                names.pop(name, None)
+            names.update(before)
+
+
+def _works(value) -> bool:
+    """Is this something that an answer could use as it uses functions, classes and modules?"""
+    return callable(value) or isinstance(value, types.ModuleType)
 
 
 def _show_figures(outputs: Outputs) -> None:
@@ -414,10 +450,14 @@ def _show_figures(outputs: Outputs) -> None:
 
 def _exercise(shell, request: Exercise, extra, answers: Answers) -> Outcome:
     names = shell.user_ns
-    answers.restore(names)
     answer = answers.defined.get(request.question, names.get(request.question))
     if answer is None:
         return Outcome(undefined=True)
+    with answers.restored(request.question, names):
+        return _exercised(answer, names, request, extra, answers)
+
+
+def _exercised(answer, names: dict, request: Exercise, extra, answers: Answers) -> Outcome:
     others = [owner[name] for name in request.others for owner in (names, answers.defined) if name in owner]
     observation = failure = None
     uses, signs, counts = [], set(), []

@@ -31,6 +31,7 @@ from autograder.inside.protocol import (
     MAX_LINE,
     MOST_VALUES,
     SIGNS,
+    STATES,
     CellDone,
     Exercise,
     Exercised,
@@ -329,7 +330,7 @@ class Child:
         done = self._request(RunCell(name, source, question), CellDone, self.sandbox.limits.cell_seconds)
         self.room.dropped_pictures += _count(done.undrawn)
         return CellDone(_outputs(done.outputs, self.room), _count(done.dropped), _failure(done.failure), 0, _names(done.defines),
-                        _names(done.taken), _names(done.deleted), done.eager)
+                        _names(done.taken), _names(done.deleted), tuple(state for state in STATES if state in done.unusual))
 
     def inspect(self, cells: list[str], questions: dict[str, tuple[str, ...]]) -> Inspected:
         """Read cells for what each question rules out; only of use before any cell has run.
