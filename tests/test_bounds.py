@@ -14,7 +14,8 @@ from autograder.inside import wire
 from autograder.inside.protocol import CellDone, Outcome
 from autograder.inside.worker import MAX_FIGURES, MOST_OUTPUTS, Outputs
 from autograder.sandbox import sandbox as sandboxes
-from autograder.sandbox.sandbox import Died, End, Limits, Room
+from autograder.sandbox.meter import Usage
+from autograder.sandbox.sandbox import Died, End, Limits, Room, Spent
 
 
 def frame(header: bytes) -> bytes:
@@ -85,11 +86,11 @@ class Turns:
 
     limits, turn = Limits(), -1
 
-    def fork(self, deadline):
+    def fork(self, spent):
         self.turn += 1
         cell, dies = str(self.turn // 2), self.turn % 2
 
-        def run_cell(source, name):
+        def run_cell(source, name, question):
             if name == cell and dies:
                 raise Died(End.EXITED, "It ended.")
             return CellDone([{"output_type": "stream", "name": "stdout", "text": "x" * 1000}] if name == cell else [], 0)
@@ -105,3 +106,34 @@ def test_outputs_are_those_of_one_process_however_many_there_were():
         assert len(json.dumps(run.outputs)) < 2000
         run._close()
     assert len(run.deadly) == 4
+
+
+@pytest.mark.parametrize("looks, end", [
+    # (seconds on the clock, processor seconds, seconds of waiting for a processor); 5 s are allowed, 12 for everything
+    ([(0, 0.1, 0), (100, 4, 96.1), (200, 5, 195)], None),  # a busy machine
+    ([(0, 0.1, 0), (4, 4, 0), (6, 5.2, 1)], End.SLOW), ([(0, 0.1, 0), (2, 6, 0)], End.SLOW),  # four threads
+    ([(0, 0.1, 0), (4, 0.1, 0), (6, 0.2, 0)], End.STILL), ([(0, 0.1, 0), (8, 1, 0.9)], End.STILL),
+    ([(0, 0.1, 0), (4, 0.1, 0), (8, 3, 1), (9, 4, 1)], None), ([(0, 9, 0), (4, 12.1, 0)], End.LATE)])
+def test_time_is_what_a_submission_runs_or_stands_still_and_not_what_others_run(monkeypatch, looks, end):
+    child = SimpleNamespace(sandbox=SimpleNamespace(limits=Limits(submission_seconds=12)), spent=Spent(), _cpu=0.0)
+    clock = sandboxes._Clock(child, 5)
+
+    def look(now, cpu, waited):
+        monkeypatch.setattr(sandboxes.time, "monotonic", lambda: now)
+        clock.look(Usage(1, cpu, 0.0, True, waited))
+
+    for seconds in looks[:-1]:
+        look(*seconds)
+    if end is None:
+        look(*looks[-1])
+        return
+    with pytest.raises(Died) as caught:
+        look(*looks[-1])
+    assert (caught.value.end, caught.value.status) == (end, "timeout")
+
+
+def test_a_submission_that_has_used_its_time_begins_nothing_more():
+    limits = SimpleNamespace(limits=Limits(submission_seconds=12))
+    for spent, words in ((Spent(cpu=12.5), "used more than 12 s of processor time"), (Spent(still=12.5), "stood still for 12 s")):
+        with pytest.raises(Died, match=words):
+            sandboxes._Clock(SimpleNamespace(sandbox=limits, spent=spent, _cpu=0.0), 5)

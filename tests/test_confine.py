@@ -15,7 +15,7 @@ from conftest import ROOT
 
 from autograder.inside import seccomp
 from autograder.sandbox import isolation
-from autograder.sandbox.sandbox import Died, End, Limits, Sandbox, SandboxError
+from autograder.sandbox.sandbox import Died, End, Limits, Sandbox, SandboxError, Spent
 
 pytestmark = pytest.mark.xdist_group("confine")  # one process, whose tests share workers
 LIMITS = Limits(cell_seconds=60, submission_seconds=300, scratch_megabytes=64)
@@ -54,7 +54,7 @@ def sandbox(request, closed):
 @pytest.fixture
 def inside(sandbox):
     """`inside(source)` -> what the cell printed last, as a Python value."""
-    with sandbox.fork(time.monotonic() + 120) as child:
+    with sandbox.fork(Spent()) as child:
         def run(source):
             done = child.run_cell(CALL + source, "cell")
             assert done.failure is None, done.failure
@@ -129,7 +129,7 @@ def test_only_its_own_processes_can_be_signalled(sandbox, inside):
 
 def test_nothing_outlives_a_worker_that_is_ended_from_outside(sandbox):
     nap = f"7531.{os.getpid()}"
-    with sandbox.fork(time.monotonic() + 60) as child:
+    with sandbox.fork(Spent()) as child:
         child.run_cell(f"import subprocess\nsubprocess.Popen(['sleep', '{nap}'], start_new_session=True)", "cell")
         assert becomes(True, nap)  # a process has no name yet while it becomes another program
         sandbox.kill()
@@ -211,12 +211,12 @@ def test_what_the_rules_do_not_name_is_closed_and_a_refused_wall_stops_the_submi
         sandbox.start()
         python = tuple(path for path in sandbox.readable if not path.startswith("/sys"))
         monkeypatch.setattr(sandbox, "readable", (*python, "/no/such/place"))  # passed over: less can be read, not more
-        with sandbox.fork(time.monotonic() + 60) as child:
+        with sandbox.fork(Spent()) as child:
             done = child.run_cell(CALL + "print([tried(os.listdir, '/sys/devices/system/cpu'), tried(os.listdir, '.')])", "cell")
             assert done.outputs[0]["text"] == "['EACCES', []]\n"
         monkeypatch.setattr(sandbox, "readable", (*python, "/proc/self/ns/mnt"))  # which the kernel takes into no rule
         with pytest.raises(SandboxError, match="Landlock: a rule for /proc/self/ns/mnt: "):
-            sandbox.fork(time.monotonic() + 60)
+            sandbox.fork(Spent())
 
 
 @pytest.mark.parametrize("source", [
@@ -224,7 +224,7 @@ def test_what_the_rules_do_not_name_is_closed_and_a_refused_wall_stops_the_submi
     "for number in range(4):\n    open(f'{number}', 'wb').write(b'x' * 20 * 2**20)",
 ])
 def test_what_is_written_is_bounded_together(sandbox, source):
-    with sandbox.fork(time.monotonic() + 120) as child:
+    with sandbox.fork(Spent()) as child:
         if sandbox.isolation == "bubblewrap":  # a file system of its own, which says so itself
             assert child.run_cell(f"import os\n{source}", "writes").failure.error == "OSError"
             return

@@ -97,6 +97,21 @@ def test_named_outputs_are_counted():
             run(answer, two, (np.ones(3),))
 
 
+class Pair(keras.layers.Layer):
+    def call(self, x):
+        return 2 * x, x
+
+
+@pytest.mark.parametrize("answer, probe, inputs", [
+    (lambda x: (2 * x, [x]), probes.call(), [[1.0, 2.0]]), (lambda x: (2 * x, [x]), probes.gradients(), [[1.0, 2.0]]),
+    (Pair, probes.layer(), {"call": [[1.0, 2.0]]}), (Pair, probes.layer_in_model(), {"call": [[[1.0, 2.0]]]})])
+def test_of_several_values_the_first_can_be_taken_for_the_only_one(answer, probe, inputs):
+    counts = []
+    found = observe(probes.first_of(answer, counts), probe, inputs, "x")
+    assert set(counts) == {2} and np.ravel(found["output"]).tolist() == [2, 4]
+    assert probes.first_of(lambda: [1, 2], counts)() == [1, 2] and set(counts) == {2}
+
+
 def test_mutation_is_observed_on_the_variables_themselves():
     def step(variables, rate):
         for variable in variables:
@@ -210,6 +225,34 @@ def test_layers_that_break_the_contract_are_told_how():
                            ({"factor": BIAS}, "not a variable")):
         with pytest.raises(AnswerError, match=words):
             run(Scaled, probes.layer(), {**CASE, "weights": weights})
+
+
+def test_a_configuration_that_is_whole_is_not_blamed():
+    class Narrow(keras.layers.Layer):
+        def __init__(self, factor):
+            super().__init__()
+            self.factor = factor
+
+        def call(self, x):
+            return self.factor * x
+
+        def get_config(self):
+            return {**super().get_config(), "factor": self.factor}
+
+    class Forgets(Narrow):
+        def get_config(self):
+            return {"name": "forgets", "units": 3}
+
+    for layer, words in ((Narrow, r"which is whole: __init__ must take \*\*kwargs"), (Forgets, "must hold every argument")):
+        with pytest.raises(AnswerError, match=words):
+            observe(layer, probes.layer_config(), {"config": {"factor": 2.0}, "call": [[1.0]]}, "x")
+
+
+def test_tensors_of_two_types_are_said_in_plain_words():
+    try:
+        tf.equal(tf.constant([1], tf.int64), tf.constant([1], tf.int32))
+    except tf.errors.InvalidArgumentError as error:
+        assert probes.failure(error).message == "Equal takes tensors of one type, and these are int64 and int32: cast one with tf.cast"
 
 
 def test_an_assignments_own_probe_comes_first_and_an_unknown_one_is_our_error():

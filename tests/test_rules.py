@@ -6,6 +6,7 @@ import tensorflow as tf
 
 from autograder.grading.judge import judge
 from autograder.grading.key import CaseKey, QuestionKey
+from autograder.grading.ran import Ran
 from autograder.inside import watch
 from autograder.inside.probes import call, exercise, gradients
 from autograder.inside.protocol import Inspect
@@ -208,5 +209,5 @@ def test_reading_any_source_comes_to_an_end(source):
 def test_check_in_the_notebook_says_what_grading_says(source, words):
     case = CaseKey("one", "One row", 2, True, call(), [X], {"output": np.float32(tf.nn.softmax(X))}, {}, {}, 1e-4, 1e-5)
     question = QuestionKey("f", 2, {}, (), FORBID, (case,))
-    verdict = judge(question, _outcomes(question, {"f": as_notebook(source)}, ["f"]), {}, {})
+    verdict = judge(question, _outcomes(question, {"f": as_notebook(source)}, ["f"]), Ran(), {})
     assert verdict.score == 0 and words in verdict.message, verdict.message

@@ -17,8 +17,9 @@ from autograder.authoring.lesson import read_lesson, solved_notebook, student_no
 from autograder.authoring.question import load_questions
 from autograder.grading import diagnose, said
 from autograder.grading.grade import ended, grade
-from autograder.grading.judge import RULED_OUT, judge
+from autograder.grading.judge import NEVER_READY, RULED_OUT, judge
 from autograder.grading.key import load
+from autograder.grading.ran import Ran
 from autograder.grading.submission import RunCell, Submission, merge
 from autograder.inside.protocol import Failure, Outcome, Use
 from autograder.nbgrader.notebook import graded_notebook
@@ -49,7 +50,7 @@ def judged(question, outcome, shown=None, lines=LINES):
     """The verdict on the hidden case when its process gave `outcome` and the visible one `shown`."""
     hidden = hidden_case(question)
     outcomes = {case.name: outcome if case is hidden else shown or Outcome(case.expected) for case in question.cases}
-    verdict = judge(question, outcomes, {}, {}, lines)
+    verdict = judge(question, outcomes, Ran(), {}, lines)
     return next(case for case in verdict.cases if case.name == hidden.name), verdict
 
 
@@ -71,6 +72,7 @@ def raised(*arguments, **names):
     (Outcome(undefined=True), "It is not defined."),
     (Outcome({"output": "4e00"}), "It returned something that is no array; expected an array of shape (4,)."),
     (Outcome({"output": np.zeros((0, 51234))}), "It returned an array of 2 axes; expected an array of shape (4,)."),
+    (Outcome({"output": np.zeros((2, 4))}, several=2, first={"output": np.zeros(4)}), "It returned 2 values; one is expected."),
     (Outcome({"4e00": np.zeros(4)}), "Expected output; nothing was received for output."),
 ])
 def test_a_hidden_case_says_the_kind_and_nothing_of_the_students_choice(double, outcome, text):
@@ -122,7 +124,7 @@ def test_quotable_lines_are_those_of_the_cells_and_none_of_too_many():
 
 def possible(question, case, known):
     """Every text that a report can hold on a hidden case, as the parts of `bits` have it."""
-    advice = ["", *diagnose.SLIPS.values(), *question.hints.values(), "Is there a loop that never ends?"]
+    advice = ["", *diagnose.SLIPS.values(), *question.hints.values(), NEVER_READY]
     return {f"{fact} {more}".strip() for fact in said.facts(question, case, known) for more in advice} | {""}
 
 

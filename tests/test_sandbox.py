@@ -18,7 +18,7 @@ from autograder.grading.key import load
 from autograder.inside import protocol, wire
 from autograder.sandbox import isolation
 from autograder.sandbox import sandbox as sandboxes
-from autograder.sandbox.sandbox import Died, Limits, Sandbox, SandboxError
+from autograder.sandbox.sandbox import Died, Limits, Sandbox, SandboxError, Spent
 
 pytestmark = pytest.mark.xdist_group("sandbox")  # one process, whose tests share workers
 NAME = "a0_doubling"
@@ -103,18 +103,18 @@ def test_a_verdict_whose_worker_was_replaced_is_not_kept(sandbox, job, solved, m
 def test_our_own_failure_is_tried_once_more_before_it_is_said(job, solved, monkeypatch):
     tries = []
 
-    def fork(self, deadline):
-        tries.append(deadline)
+    def fork(self, spent):
+        tries.append(spent)
         if len(tries) == 1:
             raise SandboxError("a wall fell")
-        return honest(self, deadline)
+        return honest(self, spent)
 
     honest = Sandbox.fork
     monkeypatch.setattr(Sandbox, "fork", fork)
     with Sandbox(list(job.files), LIMITS) as sandbox:
         assert grade_one("ada", solved(), job, sandbox, cached(job, sandbox)).score == 100
         assert len(tries) == 2 and not job.cache.exists()
-        monkeypatch.setattr(Sandbox, "fork", lambda self, deadline: (_ for _ in ()).throw(SandboxError("a wall fell")))
+        monkeypatch.setattr(Sandbox, "fork", lambda self, spent: (_ for _ in ()).throw(SandboxError("a wall fell")))
         verdict = grade_one("ada", solved(), job, sandbox, cached(job, sandbox))
     assert verdict.score is None and "a wall fell" in verdict.error and {q.status for q in verdict.questions} == {"ungraded"}
 
@@ -134,16 +134,16 @@ wire.send(channel, {message})
     "{'number': True, 'kind': ['CellDone'], 'body': None}", "[1, 2]"])
 def test_a_reply_that_is_none_ends_the_sandbox_and_shifts_nothing(sandbox, message):
     before = sandbox.incidents
-    with sandbox.fork(time.monotonic() + 60) as child, pytest.raises(Died, match="could not be read"):
+    with sandbox.fork(Spent()) as child, pytest.raises(Died, match="could not be read"):
         child.run_cell(FORGE.format(message=message), "forge")
     assert sandbox.incidents == before + 1
-    with sandbox.fork(time.monotonic() + 60) as child:
+    with sandbox.fork(Spent()) as child:
         assert child.run_cell("print(6 * 7)", "honest").outputs[0]["text"] == "42\n"
 
 
 def test_a_reply_in_advance_is_taken_for_its_own_request_only(sandbox):
     """A process may say what it likes of itself: a forged reply is its answer, and the next one is asked for anew."""
-    with sandbox.fork(time.monotonic() + 60) as child:
+    with sandbox.fork(Spent()) as child:
         child.run_cell("x = 1", "first")
         forged = "protocol.numbered(2, protocol.CellDone([], 0))"
         assert child.run_cell(FORGE.format(message=forged), "forge").outputs == []
@@ -161,7 +161,7 @@ def test_what_is_no_message_of_the_protocol_is_refused(data):
 
 
 def test_messages_come_back_as_they_were_sent():
-    for message in (protocol.Fork("process", "/x", {"cores": 2.0}), protocol.Forked(None, "why"), protocol.Reaped(3, -9),
+    for message in (protocol.Fork("process", "/x", {"processes": 2.0}), protocol.Forked(None, "why"), protocol.Reaped(3, -9),
                     protocol.Exercise("f", protocol.Probe("call", {"returns": ["a"]}), [1.0, "x"], "seed", ("tf.nn.*",)),
                     protocol.Exercised(protocol.Outcome(failure=protocol.Failure("E", "m", "l", "f", "s", {"n": 1}), uses=(protocol.Use("a"),)))):
         assert protocol.read(wire.unpack(wire.pack(protocol.numbered(7, message))), 7, type(message)) == (7, message)
@@ -172,7 +172,7 @@ def test_memory_that_is_shared_between_processes_counts_once_and_counts(tmp_path
     code = ("import os, time, mmap\nblock = bytearray(os.urandom(1) * (200 * 2**20))\n"
             "shared = mmap.mmap(-1, 100 * 2**20)\nshared.write(b'x' * (100 * 2**20))\n"
             "children = [os.fork() for _ in range(1)]\nif 0 in children:\n    time.sleep(60)\n    os._exit(0)")
-    with Sandbox(limits=LIMITS, isolation="bubblewrap") as sandbox, sandbox.fork(time.monotonic() + 60) as child:
+    with Sandbox(limits=LIMITS, isolation="bubblewrap") as sandbox, sandbox.fork(Spent()) as child:
         before = child.usage()
         child.run_cell(code, "holds")
         used = child.usage()
@@ -198,7 +198,7 @@ for room in ("grading", "sandbox", "authoring", "delivery", "report", "student",
 @needs_bubblewrap
 def test_nothing_of_the_kit_is_there_but_the_inner_room_and_what_lessons_import():
     patient = Limits(cell_seconds=300)  # a whole file system is walked, on a machine that may be busy
-    with Sandbox(limits=patient, isolation="bubblewrap") as sandbox, sandbox.fork(time.monotonic() + 300) as child:
+    with Sandbox(limits=patient, isolation="bubblewrap") as sandbox, sandbox.fork(Spent()) as child:
         shown = child.run_cell(LOOK, "look").outputs[0]["text"]
     assert "FOUND" not in shown and ast.literal_eval(shown) == ["__init__.py", "data.py", "inside", "plots.py"]
 

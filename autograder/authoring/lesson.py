@@ -23,9 +23,9 @@ from nbformat import NotebookNode
 
 from autograder.authoring.blame import DeclarationError, blamed
 from autograder.authoring.question import TOTAL, Question
+from autograder.grading.submission import STUB
 
 BEGIN, END = "### BEGIN SOLUTION", "### END SOLUTION"
-STUB = ("# YOUR CODE HERE", "raise NotImplementedError()")  # nbgrader's own, so that both tools write the same stub
 TEXT_STUB = ("YOUR ANSWER HERE",)
 SCHEMA = 3  # of nbgrader's cell metadata
 

@@ -98,6 +98,18 @@ def slip(case: CaseKey, outcome: Outcome) -> str | None:
     return None
 
 
+def may_be_several(case: CaseKey, outcome: Outcome) -> bool:
+    """Could this come from an answer that gives back several values where one is expected?"""
+    if outcome.failure is not None:  # of the probe, which could not use them
+        return outcome.failure.line is None or outcome.failure.sentence is not None
+    for name, value in (outcome.observation or {}).items():
+        right = case.expected.get(name)
+        longer = value.startswith("a list") if isinstance(value, str) else value.ndim == np.ndim(right) + 1
+        if isinstance(right, np.ndarray) and longer:
+            return True
+    return False
+
+
 def _array_slip(right: np.ndarray, got: np.ndarray, case: CaseKey) -> str | None:
     if got.dtype.kind == "c" or got.size > right.size + MOST_ENTRIES:
         return None

@@ -7,6 +7,7 @@ Student code runs in the sandbox alone. This module, which holds the answer key,
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import time
 from dataclasses import replace
@@ -14,15 +15,16 @@ from types import ModuleType
 
 import numpy as np
 
-from autograder.grading import rules, said
+from autograder.grading import diagnose, rules, said
 from autograder.grading.judge import breaks_a_rule, judge
 from autograder.grading.key import CaseKey, Key, QuestionKey
 from autograder.grading.observe import observed
+from autograder.grading.ran import Ran
 from autograder.grading.submission import Submission
 from autograder.grading.verdict import QuestionVerdict, Status, Verdict, by_hand, ungraded
 from autograder.grading.versions import installed
 from autograder.inside.protocol import Inspected, Outcome
-from autograder.sandbox.sandbox import Child, Died, End, Room, Sandbox, SandboxError
+from autograder.sandbox.sandbox import Child, Died, End, Room, Sandbox, SandboxError, Spent
 
 AGAIN = "It went wrong when it was run again, after a case that ended its process."
 MAX_KEPT = 2**20  # bytes of the arrays that a case gives, beyond what is expected
@@ -44,6 +46,7 @@ def grade(submission: Submission, key: Key, sandbox: Sandbox, known: dict[str, Q
     lines = said.quotable(submission)
     verdicts = dict(known or {})
     outcomes: dict[str, dict[str, Outcome]] = {}
+    causes: dict[str, str] = {}
     with _Run(submission, sandbox, observers) as run:
         try:
             source = run.inspect(key)
@@ -60,12 +63,15 @@ def grade(submission: Submission, key: Key, sandbox: Sandbox, known: dict[str, Q
                 for question in key.questions:
                     if question.name in outcomes:
                         exercise(question, visible, run, outcomes[question.name])
+                if visible:
+                    causes = {name: run.ran.cause(item.failure for item in seen.values()) for name, seen in outcomes.items()}
         except SandboxError as problem:
             error = f"could not be graded: {problem}"
     for question in key.questions:
         if len(outcomes.get(question.name, ())) == len(question.cases):
             earlier = {name: verdicts[name] for name in question.uses if name in verdicts}
-            verdicts[question.name] = judge(question, outcomes[question.name], run.cell_errors, earlier, lines)
+            verdicts[question.name] = judge(question, outcomes[question.name], run.ran, earlier, lines,
+                                            causes.get(question.name, ""))
     questions = tuple(verdicts.get(question.name) or ungraded(question) for question in key.questions)
     return Verdict(submission.student, "graded", key.max_score, said.coarse(time.monotonic() - start), error,
                    questions + by_hand(key), submission.notes + tuple(run.notes), sandbox.isolation, run.outputs,
@@ -86,7 +92,11 @@ def exercise(question: QuestionKey, visible: bool, run: _Run, outcomes: dict[str
                                           brief=End.NOT_RUN.value)
             continue
         try:
-            outcomes[case.name] = run.exercise(question, case)
+            outcomes[case.name] = outcome = run.exercise(question, case)
+            if diagnose.may_be_several(case, outcome):
+                with contextlib.suppress(Died):
+                    if (again := run.exercise(question, case, first=True)).several:
+                        outcomes[case.name] = replace(outcome, several=again.several, first=again.observation)
             if outcomes[case.name].undefined:  # and so it is in every other case
                 outcomes.update({other.name: outcomes[case.name] for other in question.cases if other.name not in outcomes})
         except Died as death:
@@ -122,13 +132,13 @@ class _Run:
 
     def __init__(self, submission: Submission, sandbox: Sandbox, observers: ModuleType | None):
         self.submission, self.sandbox, self.observers = submission, sandbox, observers
-        self.deadline = time.monotonic() + sandbox.limits.submission_seconds
+        self.spent = Spent()
         self.child: Child | None = None
         self.ready = False  # the cells have been run in it
         self.beneath: dict[str, tuple[str, ...]] = {}  # question -> those that it builds on
         self.signs: dict[str, set[str]] = {}  # of each question's answer, so far
         self.deadly: set[int] = set()  # cells that ended the process: not run again
-        self.cell_errors: dict[str, Outcome] = {}  # question -> how its own cell went wrong
+        self.ran = Ran()
         self.notes: list[str] = []
         self.outputs: dict[str, list] = {}  # cell -> what it printed and displayed
         self.deaf = False  # once a hidden case has run, no word is taken from cells that are run again
@@ -139,13 +149,13 @@ class _Run:
     def __exit__(self, *_):
         self._close()
 
-    def exercise(self, question: QuestionKey, case: CaseKey) -> Outcome:
+    def exercise(self, question: QuestionKey, case: CaseKey, first: bool = False) -> Outcome:
         self.run_cells()
         self.deaf = self.deaf or not case.visible
         try:
             # What the cells printed or drew is over: each case starts from the same seeds, whatever ran before it.
             outcome = self.child.exercise(question.name, case.probe, case.inputs, f"{question.name}/{case.name}", question.forbid,
-                                          self.beneath[question.name])
+                                          self.beneath[question.name], first)
         except Died:
             self._close()
             raise
@@ -159,7 +169,8 @@ class _Run:
     def inspect(self, key: Key) -> Inspected:
         """What the answers' source uses that is ruled out: read in the first process, before a cell has run in it."""
         self.beneath = {question.name: key.beneath(question) for question in key.questions}
-        self.child = self.sandbox.fork(self.deadline)
+        self.ran = Ran(frozenset(self.beneath))
+        self.child = self.sandbox.fork(self.spent)
         inspected = rules.inspect(self.submission, key, self.child)
         if self.child.pid is None:  # it did not survive that
             self.child = None
@@ -170,7 +181,7 @@ class _Run:
     def run_cells(self) -> None:
         """Have a process in which the cells have run; one that ends it is left out the next time."""
         while not self.ready:
-            self.child = self.child or self.sandbox.fork(self.deadline)
+            self.child = self.child or self.sandbox.fork(self.spent)
             self.ready = all(number in self.deadly or self._run_cell(number, cell)
                              for number, cell in enumerate(self.submission.cells))
         if self.child is not None and not self.deaf:
@@ -179,7 +190,7 @@ class _Run:
     def _run_cell(self, number: int, cell) -> bool:
         """Run a cell; False when the process did not survive it."""
         try:
-            done = self.child.run_cell(cell.source, cell.id)
+            done = self.child.run_cell(cell.source, cell.id, cell.question)
         except Died as death:
             self._close()
             self.deadly.add(number)
@@ -187,7 +198,7 @@ class _Run:
                 for later in self.submission.cells[number:]:
                     self.outputs.pop(later.id, None)
             self._went_wrong(cell, ended(death))
-            if time.monotonic() > self.deadline:
+            if death.end is End.LATE:
                 self.deadly.update(range(len(self.submission.cells)))
             return False
         if self.deaf:
@@ -195,6 +206,8 @@ class _Run:
                 self._went_wrong(cell, Outcome(failure=done.failure))
             return True
         self.outputs[cell.id] = done.outputs
+        for note in self.ran.done(cell, done):
+            self._note(note)
         if done.dropped:
             self._note(f"The cell {cell.id} printed {done.dropped:,} characters more than are kept.")
         if failure := done.failure:
@@ -213,10 +226,9 @@ class _Run:
     def _went_wrong(self, cell, outcome: Outcome) -> None:
         if self.deaf:
             if cell.question:
-                self.cell_errors.setdefault(cell.question, Outcome(died=Status.CRASHED, said=AGAIN))
+                self.ran.went_wrong(cell, Outcome(died=Status.CRASHED, said=AGAIN))
             return
-        if cell.question:
-            self.cell_errors[cell.question] = outcome
+        self.ran.went_wrong(cell, outcome)
         self._note(f"The cell {cell.id}: {said.fact(outcome)}")
 
     def _note(self, note: str) -> None:

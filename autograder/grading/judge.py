@@ -5,22 +5,27 @@ from __future__ import annotations
 from autograder.grading import diagnose, said
 from autograder.grading.compare import difference
 from autograder.grading.key import CaseKey, QuestionKey
+from autograder.grading.ran import Ran
 from autograder.grading.verdict import CaseVerdict, QuestionVerdict, Status, no_points
 from autograder.inside.protocol import Outcome
 from autograder.inside.watch import LIBRARY, OPERATIONS, TAMPERING
+from autograder.sandbox.sandbox import End
 
+NEVER_READY = "Either a loop does not end, or it computes far more than is asked for."
 RULED_OUT = ", which this question rules out. Build it from simpler operations."
 
 
-def judge(question: QuestionKey, outcomes: dict[str, Outcome], cell_errors: dict[str, Outcome],
-          earlier: dict[str, QuestionVerdict], lines: frozenset[str] = frozenset()) -> QuestionVerdict:
+def judge(question: QuestionKey, outcomes: dict[str, Outcome], ran: Ran, earlier: dict[str, QuestionVerdict],
+          lines: frozenset[str] = frozenset(), cause: str = "") -> QuestionVerdict:
     """Points, status and message of a question from what its cases gave.
 
     Args:
+        ran: what the submission's cells did before.
         lines: of the submission, that a hidden case's message may quote.
+        cause: what another cell did that explains a visible case, if anything.
     """
     if all(outcome.undefined for outcome in outcomes.values()):
-        return _never_defined(question, cell_errors.get(question.name))
+        return _never_defined(question, ran)
     if all(said.is_stub(outcome) and outcome.failure.function not in question.uses for outcome in outcomes.values()):
         return no_points(question, Status.MISSING, f"{question.name} is not written yet: it still raises NotImplementedError.")
 
@@ -45,7 +50,7 @@ def judge(question: QuestionKey, outcomes: dict[str, Outcome], cell_errors: dict
         for case in question.cases)
     score = sum(case.points for case in cases if case.passed)
     message = _question_message(question, cases, name, inherited)
-    if lost - set(inherited) and (advice := mend_first(question, earlier)):
+    if lost - set(inherited) and (advice := cause or mend_first(question, earlier)):
         message = f"{message} {advice}"
     return QuestionVerdict(question.name, _status(score, question, outcomes), score, question.max_score, message, name, cases)
 
@@ -60,6 +65,9 @@ def mend_first(question: QuestionKey, earlier: dict[str, QuestionVerdict]) -> st
 
 def _wrong(question: QuestionKey, case: CaseKey, outcome: Outcome, known: said.Known) -> str | None:
     """What is wrong with an outcome, as a fact; None when it is right."""
+    if outcome.several:
+        return said.several(outcome.several, outcome.first is not None and
+                            difference(case.expected, outcome.first, case.rtol, case.atol) is None)
     if outcome.observation is not None:
         return difference(case.expected, outcome.observation, case.rtol, case.atol, case.visible)
     return said.fact(outcome) if case.visible else said.hidden_fact(outcome, question, case, known)
@@ -82,15 +90,18 @@ def _status(score: int, question: QuestionKey, outcomes: dict[str, Outcome]) -> 
         return Status.PARTIAL
     if any(outcome.died == Status.TIMEOUT for outcome in outcomes.values()):
         return Status.TIMEOUT
-    return Status.FAILED if any(outcome.observation is not None for outcome in outcomes.values()) else Status.CRASHED
+    gave = any(outcome.observation is not None or outcome.several for outcome in outcomes.values())
+    return Status.FAILED if gave else Status.CRASHED
 
 
-def _never_defined(question: QuestionKey, cell_error: Outcome | None) -> QuestionVerdict:
-    if cell_error is None:
-        return no_points(question, Status.MISSING, f"{question.name} is not written yet.")
-    status = Status.TIMEOUT if cell_error.died == Status.TIMEOUT else Status.CRASHED
-    why = said.fact(cell_error)
-    return no_points(question, status, f"Its cell did not get as far as defining {question.name}. {why}")
+def _never_defined(question: QuestionKey, ran: Ran) -> QuestionVerdict:
+    error = ran.error(question.name)
+    if error is None:
+        return no_points(question, Status.MISSING, ran.not_defined(question.name))
+    status = Status.TIMEOUT if error.died == Status.TIMEOUT else Status.CRASHED
+    cause = ran.cause([error.failure])
+    return no_points(question, status, f"Its cell did not get as far as defining {question.name}. {said.fact(error)}"
+                                       f"{' ' * bool(cause)}{cause}")
 
 
 # ---------------------------------------------------------------------------------------------------- messages
@@ -107,14 +118,16 @@ def _case_message(case: CaseKey, outcome: Outcome, fact: str | None, inherited: 
     if inherited:
         return f"Right on top of your {inherited}, whose mistake is not counted twice." if outcome.observation is not None else \
             f"{fact} Your {inherited} leads to it: mend that first."
+    if outcome.several:
+        return fact
     if misconception in {name for name, _ in diagnose.matches(case, outcome)}:
         return f"{fact} {question.hints[misconception]}"
     if lead := diagnose.only_match(case, outcome):
         return f"{fact} {question.hints[lead]}"
     if advice := diagnose.slip(case, outcome):
         return f"{fact} {advice}"
-    if outcome.died == Status.TIMEOUT:
-        return f"{fact} Is there a loop that never ends?"
+    if outcome.brief == End.SLOW.value:
+        return f"{fact} {NEVER_READY}"
     return fact
 
 

@@ -20,7 +20,7 @@ import numpy as np
 from autograder.grading import compare, diagnose
 from autograder.grading.key import CaseKey, Key, QuestionKey
 from autograder.grading.submission import Submission
-from autograder.inside.protocol import MAX_LINE, THINGS, Failure, Outcome, Use
+from autograder.inside.protocol import MAX_LINE, MOST_VALUES, THINGS, Failure, Outcome, Use
 from autograder.inside.watch import LIBRARY, TAMPERING
 from autograder.sandbox.sandbox import End, printable_text
 
@@ -33,6 +33,7 @@ ERRORS = frozenset(name for name, kind in vars(builtins).items() if isinstance(k
 ANOTHER = "an exception of another kind"
 BROKEN = "It does not keep to what is asked. Read the description of the question again, and try inputs of other sizes."
 UNDEFINED = "It is not defined."
+ALONE = "The notebook runs alone, with the course's files and packages: do without it, or put its code into a cell."
 MOST_LINES = 4096  # of a submission that may be quoted: which one is at most 12 bits
 MOST_FORMS = 2**18  # of one `AnswerError`'s sentence
 SECONDS = tuple(2.0**power for power in range(-2, 11))  # that a submission may have taken
@@ -68,7 +69,9 @@ def fact(outcome: Outcome) -> str:
     failure = outcome.failure
     if failure.sentence is not None:
         return f"It {failure.message}"
-    return _reached(failure.function) if is_stub(outcome) else _raised(failure.error, failure.message, failure.line)
+    if is_stub(outcome):
+        return _reached(failure.function)
+    return _raised(failure.error, failure.message, failure.line) + (f" {ALONE}" if failure.error == "ModuleNotFoundError" else "")
 
 
 def hidden_fact(outcome: Outcome, question: QuestionKey, case: CaseKey, known: Known) -> str:
@@ -86,6 +89,14 @@ def hidden_fact(outcome: Outcome, question: QuestionKey, case: CaseKey, known: K
         return _reached(failure.function if failure.function in known.questions else None)
     return _raised(failure.error, failure.message, line) if heard else \
         _raised(failure.error if failure.error in ERRORS else ANOTHER, "", line)
+
+
+def several(count: int, first_is_right: bool) -> str:
+    """What is said of an answer that gives back several values in place of one."""
+    return f"It returned {count} values; one is expected." + " The first is right: return that alone." * first_is_right
+
+
+SEVERAL = tuple(several(count, right) for count in range(2, MOST_VALUES + 1) for right in (True, False))
 
 
 def used(use: Use, question: QuestionKey, visible: bool, lines: frozenset[str]) -> tuple[str, str | None]:
@@ -188,6 +199,7 @@ def facts(question: QuestionKey, case: CaseKey, known: Known) -> Iterator[str]:
         yield from (_raised(error, message, line) for line in lines)
         yield f"It {message}"
     yield from (_reached(name) for name in (None, *known.questions))
+    yield from SEVERAL
     yield from (UNDEFINED, BROKEN, *(end.value for end in End))
 
 
@@ -200,6 +212,7 @@ def bits(question: QuestionKey, case: CaseKey) -> float:
     - an exception by its name, or as a visible case raised it, at one of 4,096 lines or none; alone, or with the hint or the
       earlier question that goes with this exception in the key;
     - the sentences of `AnswerError`s, with every field that the case knows; stubs that were reached; ends of the process;
+    - several values in place of one;
     - what the question rules out, at one of 4,096 lines or none.
     """
     visible, lines, earlier = sum(other.visible for other in question.cases), MOST_LINES + 1, len(question.uses)
@@ -209,7 +222,7 @@ def bits(question: QuestionKey, case: CaseKey) -> float:
     forms = sum(form for sentence in question.sentences if (form := _forms(sentence, words, shapes)) <= MOST_FORMS)
     differences = sum(1 for _ in compare.differences(case.expected)) * (1 + len(question.hints) + len(diagnose.SLIPS))
     exceptions = (len(ERRORS) + 1 + visible + failing * (1 + visible)) * lines
-    others = (forms + 2 + visible + earlier + len(End) + 2) * (1 + failing)
+    others = (forms + 2 + visible + earlier + len(End) + 2) * (1 + failing) + len(SEVERAL)
     rules = (len(question.forbid) + 2) * lines
     return math.log2(1 + earlier + differences + exceptions + others + rules)
 

@@ -12,7 +12,7 @@ import json
 import os
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -26,6 +26,7 @@ if TYPE_CHECKING:  # nbformat takes a second to import, which `from autograder i
 MOST_ENTRIES = 10_000  # of a directory that are looked at
 MOST_NAMED = 5  # files that one message names
 MAX_SOURCE = 2**20  # characters of one cell
+STUB = ("# YOUR CODE HERE", "raise NotImplementedError()")  # nbgrader's own, so that both tools write the same stub
 
 
 class Unreadable(ValueError):
@@ -179,24 +180,25 @@ def _cells(raw: bytes) -> tuple[list[dict], list[str]]:
 def merge(cells: list[dict], skeleton: nbformat.NotebookNode, student: str, notes: tuple[str, ...] = ()) -> Submission:
     """Put a student's cells in the skeleton's order, each added cell after the skeleton cell it followed."""
     answers, added, oddities = _sorted(cells, skeleton)
+    # A copy that still holds the stub is a backup; of several answers all run, so that the last counts, as in Jupyter.
+    written = {cell.id: [source for source in answers.get(cell.id, []) if _written(source, cell)]
+               for cell in skeleton.cells if _role(cell) == "solution"}
+    elsewhere = [name for name, sources in written.items() if not sources]  # if anywhere
 
     def own(place):
-        return [RunCell(f"added-{number}", cell["source"], added=True) for number, cell in added.get(place, [])
+        return [RunCell(f"added-{number}", cell["source"], answered(cell["source"], elsewhere), added=True)
+                for number, cell in added.get(place, [])
                 if cell["cell_type"] == "code" and cell["source"].strip() and "demo" not in cell["tags"]]
 
-    everything = [cell for place in added for cell in own(place)]
     run = own(None)
     for cell in skeleton.cells:
         role = _role(cell)
         if role == "solution":
-            sources = answers.get(cell.id, [])
-            # A copy that still holds the stub is a backup; of several answers all run, so that the last counts, as in Jupyter.
-            run += [RunCell(cell.id, source, question=cell.id) for source in sources if _written(source, cell)]
-            definition = rf"^(async )?(def|class) {re.escape(cell.id)}\b"
-            if not sources and not any(re.search(definition, extra.source, re.MULTILINE) for extra in everything):
+            run += [RunCell(cell.id, source, question=cell.id) for source in written[cell.id]]
+            if cell.id not in answers and not any(answered(other["source"], [cell.id]) for other in cells):
                 oddities.append(f"The answer cell {cell.id} is missing.")
-            elif len(sources) > 1:
-                oddities.append(f"The answer cell {cell.id} is there {len(sources)} times; the last answer in it counts.")
+            elif (times := len(answers.get(cell.id, []))) > 1:
+                oddities.append(f"The answer cell {cell.id} is there {times} times; the last answer in it counts.")
         elif role == "locked":
             run.append(RunCell(cell.id, cell.source))
         run += own(cell.id)
@@ -232,16 +234,16 @@ def merged_notebook(cells: list[dict], skeleton: nbformat.NotebookNode) -> nbfor
 def _sorted(cells: list[dict], skeleton) -> tuple[dict[str, list[str]], dict[str | None, list[tuple[int, dict]]], list[str]]:
     """A student's cells: answers by name, added cells by the skeleton cell they follow, and what is odd about them."""
     known = {cell.id: cell for cell in skeleton.cells}
+    names = _recognised(cells, known)
     answers: dict[str, list[str]] = {}
     added: dict[str | None, list[tuple[int, dict]]] = {}
     oddities = []
     previous = None  # the skeleton cell that an added one follows
-    for number, cell in enumerate(cells):
-        name = cell["grade_id"] if cell["grade_id"] in known else cell["id"] if cell["id"] in known else None
+    for number, (cell, name) in enumerate(zip(cells, names)):
         role = _role(known[name]) if name else None
         if role in ("solution", "written"):
             answers.setdefault(name, []).append(cell["source"])
-        elif role == "locked" and cell["source"].strip() != known[name].source.strip():
+        elif role == "locked" and _lines(cell["source"]) != _lines(known[name].source):
             oddities.append(f"The locked cell {name} was changed; the original was used.")
         elif role is None:
             added.setdefault(previous, []).append((number, cell))
@@ -249,9 +251,40 @@ def _sorted(cells: list[dict], skeleton) -> tuple[dict[str, list[str]], dict[str
     return answers, added, oddities
 
 
+def _recognised(cells: list[dict], known: dict) -> list[str | None]:
+    """The skeleton cell that each of a student's cells is, if any.
+
+    Where an editor has thrown away ids and metadata, a cell is known by its text, and an answer by the name that it defines.
+    """
+    names = [next((name for name in (cell["grade_id"], cell["id"]) if name in known), None) for cell in cells]
+    missing = {_lines(cell.source): name for name, cell in known.items() if name not in names}
+    questions = [name for name, cell in known.items() if name not in names and _role(cell) == "solution"]
+    for number, cell in enumerate(cells):
+        if names[number] is None and cell["source"].strip():
+            names[number] = missing.pop(_lines(cell["source"]), None) or \
+                (answered(cell["source"], questions) if cell["cell_type"] == "code" else None)
+    return names
+
+
+def answered(source: str, questions: Iterable[str]) -> str | None:
+    """The first of these questions whose name a source's text gives a meaning."""
+    binding = r"^(?:(?:async[ \t]+)?(?:def|class)[ \t]+{0}\b|{0}[ \t]*=(?!=))"
+    return next((name for name in questions if re.search(binding.format(re.escape(name)), source, re.MULTILINE)), None)
+
+
+def is_stub(source: str) -> bool:
+    """Is this an answer cell as it is handed out, as far as can be told without the course?"""
+    return all(line in map(str.strip, source.splitlines()) for line in STUB)
+
+
 def _written(source: str, cell) -> bool:
     """Is this more than the stub that was handed out?"""
-    return source.strip() != cell.source.strip()
+    return _lines(source) not in ((), _lines(cell.source))
+
+
+def _lines(source: str) -> tuple[str, ...]:
+    """A source without what editors change by themselves: spaces at ends of lines, empty lines around it."""
+    return tuple(line.rstrip() for line in source.strip().splitlines())
 
 
 def _role(cell) -> str:

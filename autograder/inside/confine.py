@@ -229,7 +229,7 @@ def limit_resources(limits: dict, isolation: str) -> None:
     Memory is bounded as data beyond what the warm parent already had: TensorFlow reserves far more address space than it uses.
     """
     for name, value in (("RLIMIT_CORE", 0), ("RLIMIT_NOFILE", 1024), ("RLIMIT_FSIZE", limits["scratch_megabytes"] * 2**20),
-                        ("RLIMIT_CPU", limits["submission_seconds"] * limits["cores"] + 1),
+                        ("RLIMIT_CPU", limits["submission_seconds"] + 1),
                         ("RLIMIT_DATA", _data_bytes() + limits["memory_megabytes"] * 2**20)):
         _limit(name, int(value))
     if isolation == "bubblewrap":  # elsewhere it would count every process of the account

@@ -32,10 +32,12 @@ from types import ModuleType
 
 import numpy as np
 
-from autograder.inside.protocol import MAX_LINE, NO_ARRAY, WORDS, Failure, Observation, Probe
+from autograder.inside.protocol import MAX_LINE, MOST_VALUES, NO_ARRAY, WORDS, Failure, Observation, Probe
 
 MAX_BYTES = 6 * 2**20  # of one observed array: an answer to a homework question is never larger
 MAX_ITEMS = 100_000  # taken from an iterator
+TWO_TYPES = re.compile(r"cannot compute (\w+) as input #\d+\(zero-based\) was expected to be an? (\w+) tensor "
+                       r"but is an? (\w+) tensor.*")
 MAX_MESSAGE = 300  # characters of an exception's message
 
 
@@ -81,6 +83,21 @@ def exercise(answer: Callable, probe: Probe, inputs, seed: str, extra: ModuleTyp
     _seed(seed)
     found = run(answer, inputs, **probe.options)
     return {name: value if type(value) in (str, np.ndarray) else array(value) for name, value in found.items()}
+
+
+def first_of(answer: Callable, counts: list[int]) -> Callable:
+    """The answer, as if the first of several values that it gives back were its only one; `counts` gets how many there were."""
+    def first(value):
+        if not isinstance(value, tuple) or not 2 <= len(value) <= MOST_VALUES:
+            return value
+        counts.append(len(value))
+        return value[0]
+
+    if isinstance(answer, type):
+        def call(self, *given, **named):
+            return first(answer.__call__(self, *given, **named))
+        return type(answer.__name__, (answer,), {"__call__": call})
+    return lambda *given, **named: first(answer(*given, **named))
 
 
 def own_probes(folder: Path) -> ModuleType | None:
@@ -141,12 +158,13 @@ def failure(error: BaseException) -> Failure:
         message = str(error.msg if isinstance(error, SyntaxError) else error)  # without the cell's made-up file name
     except Exception:  # a student's own exception class can raise here
         message = ""
+    plain_words = r"\1 takes tensors of one type, and these are \2 and \3: cast one with tf.cast"
     if not answer_error:  # Keras and TensorFlow put pages into their messages; the first line says it
         plain = re.sub(r"\x1b\[[0-9;]*m|\{\{function_node [^}]*\}\} ?", "", message)
         lines = [text.strip() for text in plain.splitlines() if text.strip()]
         if len(lines) > 1 and lines[0].startswith("Exception encountered when calling"):
             lines = lines[1:]  # Keras's own reason comes second
-        message = lines[0] if lines else ""
+        message = TWO_TYPES.sub(plain_words, "".join(lines[:1]))
     return Failure(str(type(error).__name__), message[:MAX_MESSAGE], line[:MAX_LINE] if line else None, function,
                    error.sentence if answer_error else None, dict(error.fields) if answer_error else {})
 
@@ -353,7 +371,10 @@ def _weighted_sum(output, returns):
 
     outputs = list(output) if returns and isinstance(output, (list, tuple)) else [output]
     if not returns and isinstance(output, (list, tuple)):
-        outputs = [tf.stack(output)] if output else []
+        try:
+            outputs = [tf.stack(output)] if output else []
+        except Exception as error:
+            raise AnswerError("returned several values that do not make one tensor.") from error
     total = tf.constant(0.0, tf.float64)
     for i, value in enumerate(outputs):
         if not tf.is_tensor(value):
@@ -408,12 +429,25 @@ def layer_config(answer, inputs, *, returns: tuple[str, ...] | None = None) -> O
     try:
         copy = answer.from_config(config)
     except Exception as error:
+        if _lacks_only_names_of_keras(answer, config):
+            raise AnswerError("cannot be rebuilt from its get_config(), which is whole: __init__ must take **kwargs, such as the "
+                              "name that every layer has, and hand them to super().__init__.") from error
         raise AnswerError("cannot be rebuilt from its get_config(): the configuration must hold "
                           "every argument of __init__ under its own name.") from error
     with _untraced():
         copy(*values, **options)
     _set_weights(copy, inputs)
     return _named(copy(*values, **options), returns)
+
+
+def _lacks_only_names_of_keras(answer, config) -> bool:
+    """Does a configuration hold all that `__init__` takes, and beyond that what Keras puts into every one?"""
+    try:
+        parameters = inspect.signature(answer.__init__).parameters
+        own = {name for name in parameters if name != "self"}
+        return not any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values()) and own <= set(config)
+    except (TypeError, ValueError):
+        return False
 
 
 @probe

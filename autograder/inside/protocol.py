@@ -20,7 +20,10 @@ from autograder.inside.wire import WireError
 # What a person should look at beside a verdict; nothing else is taken for a sign.
 SIGNS = ("autograder", "ctypes", "exec", "fork", "subprocess", "thread", "v1 session", "watch")
 
+STATES = ("eager", "policy", "seterr")  # of libraries, which a cell can change and any later answer may suffer from
+
 Observation = dict[str, np.ndarray | str]  # named arrays, or a few words where the answer gave something that is no array
+MOST_VALUES = 9  # that an answer gives back in place of one, and are counted
 MAX_LINE = 120  # characters of a notebook's line that are quoted
 NO_ARRAY = "something that is no array"
 # All that is ever said in the place of an array. Fixed texts: what stands there can carry nothing else out of a sandbox.
@@ -73,6 +76,8 @@ class Outcome:
         undefined: the notebook defines no such name.
         uses: what it used of what its question forbids.
         signs: those of `SIGNS` that it gave while it ran.
+        several: how many values it gave back, 2 to `MOST_VALUES`, when it was exercised as if the first were its only one.
+        first: what was observed then; outside, in the outcome of having exercised it as it is.
         died: "timeout" or "crashed" when the process did not survive; `said` is then the sandbox's sentence about it, and `brief`
             the same without what the one who ended it chose: an exit status, a signal.
     """
@@ -82,6 +87,8 @@ class Outcome:
     undefined: bool = False
     uses: tuple[Use, ...] = ()
     signs: tuple[str, ...] = ()
+    several: int = 0
+    first: Observation | None = None
     died: str = ""
     said: str = ""
     brief: str = ""
@@ -134,26 +141,39 @@ class Ready:
 
 @dataclass(frozen=True)
 class RunCell:
-    """To a child: run a cell's source."""
+    """To a child: run a cell's source; `question` is the one that it answers, if any."""
 
     id: str
     source: str
+    question: str | None = None
 
 
 @dataclass(frozen=True)
 class CellDone:
-    """What a cell printed and displayed, as nbformat's outputs; how many characters and pictures were dropped; how it failed."""
+    """What a cell printed and displayed, as nbformat's outputs; how many characters and pictures were dropped; how it failed.
+
+    Attributes:
+        defines: functions and classes of an answer's cell that does not define its answer.
+        taken: answers whose names mean something else after this cell, which is not theirs.
+        deleted: names that were there before it and are not after it.
+        unusual: of `STATES`, what is not as it is by default after it.
+    """
 
     outputs: list[dict[str, Any]]
     dropped: int
     failure: Failure | None = None
     undrawn: int = 0
+    defines: tuple[str, ...] = ()
+    taken: tuple[str, ...] = ()
+    deleted: tuple[str, ...] = ()
+    unusual: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class Exercise:
     """To a child: exercise an answer on a case. `forbid` is what the answer may not use; `others` are the
-    questions that it builds on, whose answers have rules of their own."""
+    questions that it builds on, whose answers have rules of their own; `first` takes the first of several values that it gives
+    back for its only one."""
 
     question: str
     probe: Probe
@@ -161,6 +181,7 @@ class Exercise:
     seed: str
     forbid: tuple[str, ...] = ()
     others: tuple[str, ...] = ()
+    first: bool = False
 
 
 @dataclass(frozen=True)

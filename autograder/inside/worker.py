@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import array
 import base64
+import builtins
 import contextlib
 import dataclasses
 import gc
@@ -20,6 +21,8 @@ import signal
 import socket
 import sys
 import tempfile
+import types
+from collections.abc import Callable, Iterator
 
 from autograder.inside import confine, landlock, probes, rules, watch, wire
 from autograder.inside.protocol import (
@@ -43,6 +46,10 @@ from autograder.inside.protocol import (
 INSPECT_MEGABYTES = 512  # to read a submission's source for what is ruled out
 MAX_FIGURES = 3 * 2**20  # characters of all the pictures that a cell displays: they are part of a header
 MOST_OUTPUTS = 200  # of a cell
+MOST_DEFINED = 3  # names of a cell that defines another than it should
+# What these do concerns the display, or a notebook's home: where that is missing here, no answer is lost for it.
+DISPLAY_MAGICS = ("matplotlib", "config", "load_ext", "reload_ext", "unload_ext", "autoreload", "tensorboard", "precision",
+                  "pprint", "xmode", "colors", "pip", "conda", "mamba", "cd", "env", "alias", "logstart")
 
 
 class Outputs:
@@ -263,6 +270,7 @@ def _child(channel: socket.socket, job: Fork, shell) -> None:
         if job.isolation == "landlock":
             landlock.restrict(job.readable, job.folder)
         extra = probes.own_probes(job.folder)
+        answers, unusual = Answers(), _watched_states()
         changed = watch.seal(watch, probes, sys.modules[_exercise.__module__])
         _reply(channel, 0, Ready(os.getpid()))
         while True:
@@ -275,13 +283,15 @@ def _child(channel: socket.socket, job: Fork, shell) -> None:
             outputs = Outputs(int(job.limits["output_characters"]))
             shell.outputs = outputs
             with _captured(outputs):
-                failure = _run_cell(shell, request) if isinstance(request, RunCell) else None
-                outcome = None if isinstance(request, RunCell) else _exercise(shell, request, extra)
-            if outcome is not None and request.forbid and (name := changed()):
-                outcome = dataclasses.replace(outcome, uses=(Use(watch.TAMPERING + name), *outcome.uses),
-                                              signs=tuple({*outcome.signs, "watch"}))
-            reply = Exercised(outcome) if outcome is not None else CellDone(
-                outputs.listed(), outputs.dropped, failure, outputs.undrawn)
+                if isinstance(request, RunCell):
+                    outcome, reply = None, _run_cell(shell, request, answers, unusual)
+                else:
+                    outcome = _exercise(shell, request, extra, answers)
+            if outcome is not None:
+                if request.forbid and (name := changed()):
+                    outcome = dataclasses.replace(outcome, uses=(Use(watch.TAMPERING + name), *outcome.uses),
+                                                  signs=tuple({*outcome.signs, "watch"}))
+                reply = Exercised(outcome)
             try:
                 _reply(channel, number, reply)
             except wire.WireError as error:
@@ -321,6 +331,14 @@ def _shell():
         display_pub_class = Publisher
         outputs = Outputs(0)
 
+        def run_line_magic(self, magic_name, line, _stack_depth=1):
+            if magic_name not in DISPLAY_MAGICS and self.find_line_magic(magic_name) is not None:
+                return super().run_line_magic(magic_name, line, _stack_depth + 1)
+            try:
+                return super().run_line_magic(magic_name, line, _stack_depth + 1)
+            except Exception as error:
+                print(f"%{magic_name}: {error}", file=sys.stderr)
+
         def ask_exit(self):  # what `exit()` and `quit()` call
             raise SystemExit("the notebook asked Python to exit")
 
@@ -339,12 +357,85 @@ def _shell():
     return shell
 
 
-def _run_cell(shell, request: RunCell) -> Failure | None:
+def _run_cell(shell, request: RunCell, answers: Answers, unusual: Callable[[], tuple[str, ...]]) -> CellDone:
+    before, outputs = dict(shell.user_ns), shell.outputs
     # With silent=False and no history, IPython still registers the source, so that AutoGraph and inspect find it.
     result = shell.run_cell(request.source, store_history=False, cell_id=request.id)
-    _show_figures(shell.outputs)
+    _show_figures(outputs)
     error = result.error_before_exec or result.error_in_exec
-    return probes.failure(error) if error is not None else None
+    failure = probes.failure(error) if error is not None else None
+    changes = answers.after(request.question, before, dict(shell.user_ns))
+    return CellDone(outputs.listed(), outputs.dropped, failure, outputs.undrawn, *changes, unusual())
+
+
+def _watched_states() -> Callable[[], tuple[str, ...]]:
+    """What says which of the libraries' states are not as they are now, by default; it keeps the functions that ask."""
+    import keras
+    import numpy as np
+    import tensorflow as tf
+
+    ask = {"eager": tf.executing_eagerly, "policy": lambda get=keras.config.dtype_policy: get().name, "seterr": np.geterr}
+    usual = {state: look() for state, look in ask.items()}
+
+    def unusual() -> tuple[str, ...]:
+        found = {state: look() for state, look in ask.items()}
+        found["seterr"] = usual["seterr"] if "raise" not in found["seterr"].values() else found["seterr"]  # others do no harm
+        return tuple(state for state, value in found.items() if value != usual[state])
+
+    return unusual
+
+
+class Answers:
+    """What the cells of answers defined, and what later cells took from them: names they use for something else, or delete."""
+
+    def __init__(self):
+        self.defined: dict[str, object] = {}
+        self.when: dict[str, int] = {}  # question -> number of the cell that defined its answer
+        self.lost: list[tuple[int, str, object]] = []  # number of a cell, a name that it took, what that meant before
+        self.cells = 0
+
+    def after(self, question: str | None, before: dict, names: dict) -> tuple[tuple[str, ...], ...]:
+        """Keep what a cell defined and took; `defines`, `taken` and `deleted` of its `CellDone`.
+
+        Args:
+            question: the one that the cell answers, if any.
+            before, names: the notebook's names before and after the cell.
+        """
+        self.cells += 1
+        before = {name: value for name, value in before.items() if not name.startswith("_")}
+        shadowed = {name: getattr(builtins, name) for name in names.keys() - before.keys() if hasattr(builtins, name)}
+        self.lost += [(self.cells, name, value) for name, value in (before | shadowed).items()
+                      if name not in names or _works(value) and not _works(names[name])]
+        taken = tuple(name for name, answer in self.defined.items()
+                      if name != question and before.get(name) is answer and names.get(name, answer) is not answer)
+        defines = ()
+        if question and names.get(question) is not None:
+            if callable(names[question]) or question not in self.defined:
+                self.defined[question], self.when[question] = names[question], self.cells
+        elif question:
+            defines = tuple(name for name, value in names.items() if before.get(name) is not value and
+                            isinstance(value, (types.FunctionType, type)) and value.__module__ == "__main__")[:MOST_DEFINED]
+        return defines, taken, tuple(name for name in before if name not in names)
+
+    @contextlib.contextmanager
+    def restored(self, question: str, names: dict) -> Iterator[None]:
+        """Within, names mean what they did when an answer was defined, where later cells made something else of functions,
+        classes and modules, or deleted what there was; and answers are answers."""
+        needed = {name: value for cell, name, value in reversed(self.lost) if cell > self.when.get(question, self.cells)}
+        needed |= {name: answer for name, answer in self.defined.items() if not callable((names | needed).get(name))}
+        before = {name: names[name] for name in needed if name in names}
+        names.update(needed)
+        try:
+            yield
+        finally:
+            for name in needed:
+                names.pop(name, None)
+            names.update(before)
+
+
+def _works(value) -> bool:
+    """Is this something that an answer could use as it uses functions, classes and modules?"""
+    return callable(value) or isinstance(value, types.ModuleType)
 
 
 def _show_figures(outputs: Outputs) -> None:
@@ -358,19 +449,26 @@ def _show_figures(outputs: Outputs) -> None:
             outputs.display("display_data", {"image/png": picture.getvalue(), "text/plain": str(figure)})
 
 
-def _exercise(shell, request: Exercise, extra) -> Outcome:
-    answer = shell.user_ns.get(request.question, None)
+def _exercise(shell, request: Exercise, extra, answers: Answers) -> Outcome:
+    names = shell.user_ns
+    answer = answers.defined.get(request.question, names.get(request.question))
     if answer is None:
         return Outcome(undefined=True)
-    others = [shell.user_ns[name] for name in request.others if name in shell.user_ns]
+    with answers.restored(request.question, names):
+        return _exercised(answer, names, request, extra, answers)
+
+
+def _exercised(answer, names: dict, request: Exercise, extra, answers: Answers) -> Outcome:
+    others = [owner[name] for name in request.others for owner in (names, answers.defined) if name in owner]
     observation = failure = None
-    uses, signs = [], set()
+    uses, signs, counts = [], set(), []
     try:
         with watch.watching(request.forbid, answer, others) as (uses, signs):
-            observation = probes.exercise(answer, request.probe, request.inputs, request.seed, extra)
+            exercised = probes.first_of(answer, counts) if request.first else answer
+            observation = probes.exercise(exercised, request.probe, request.inputs, request.seed, extra)
     except BaseException as error:  # SystemExit and KeyboardInterrupt are a student's error like any other
         failure = probes.failure(error)
-    return Outcome(observation, failure, uses=tuple(uses), signs=tuple(sorted(signs)))
+    return Outcome(observation, failure, uses=tuple(uses), signs=tuple(sorted(signs)), several=max(counts, default=0))
 
 
 @contextlib.contextmanager

@@ -21,12 +21,16 @@ PSS = re.compile(rb"^(?:Pss_Anon|Pss_Shmem): +(\d+) kB$", re.MULTILINE)
 
 @dataclass(frozen=True)
 class Usage:
-    """Processes, processor seconds, bytes of memory beyond the warm worker's; `complete` unless there was no time to read all."""
+    """Processes, processor seconds, bytes of memory beyond the warm worker's; `complete` unless there was no time to read all.
+
+    `waited` are the seconds that its threads were ready to run and others had the processors, where the kernel counts them.
+    """
 
     processes: int
     cpu: float
     memory: float
     complete: bool
+    waited: float = 0.0
 
 
 class Meter:
@@ -53,7 +57,7 @@ class Meter:
                 self._found = pid, psutil.Process(host or -1)
             except (psutil.Error, ValueError):
                 return Usage(0, 0.0, 0.0, True)  # it has ended
-        cpu, memory, looked = 0.0, 0.0, 0
+        cpu, waited, memory, looked = 0.0, 0.0, 0.0, 0
         try:
             processes = [self._found[1], *self._found[1].children(recursive=True)]
         except psutil.Error:
@@ -65,11 +69,12 @@ class Meter:
         for process in processes:
             if time.monotonic() > end:
                 break
+            waited += _waited(process.pid)
             looked += 1
             memory += _memory(process.pid) or 0.0
         # The warm parent's pages count in it and, in equal shares, in each that still has them.
         memory = max(memory - self.warm_bytes * looked / (looked + 1), 0.0)
-        return Usage(len(processes), cpu, memory, looked == len(processes))
+        return Usage(len(processes), cpu, memory, looked == len(processes), waited)
 
     def _find(self, ids: tuple[int, ...]) -> int | None:
         """The process below the worker that has these ids in the innermost namespaces of processes."""
@@ -98,6 +103,16 @@ def written_below(folder: str, most: int) -> tuple[int, int]:
                 if found > most:
                     break
     return found, size
+
+
+def _waited(pid: int) -> float:
+    """Seconds that the threads of a process have waited for a processor."""
+    nanoseconds = 0
+    with contextlib.suppress(OSError), os.scandir(f"/proc/{pid}/task") as threads:
+        for thread in threads:
+            with contextlib.suppress(OSError, IndexError, ValueError):  # it has ended, or the kernel does not count
+                nanoseconds += int(Path(thread.path, "schedstat").read_bytes().split()[1])
+    return nanoseconds / 1e9
 
 
 def _memory(pid: int | None) -> float | None:

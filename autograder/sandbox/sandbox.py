@@ -29,7 +29,9 @@ from autograder.inside import wire
 from autograder.inside.confine import MAX_FILES, SCRATCH
 from autograder.inside.protocol import (
     MAX_LINE,
+    MOST_VALUES,
     SIGNS,
+    STATES,
     CellDone,
     Exercise,
     Exercised,
@@ -58,6 +60,7 @@ POLL_SECONDS = 0.25  # between two looks at what a submission uses
 MOST_UNMEASURED = 3  # looks in a row at a submission's memory that do not come to an end
 MAX_OUTPUTS = 10 * 2**20  # characters of all the text and pictures of a submission that are kept
 MAX_PICTURES = 100  # of a submission
+MOST_NAMES = 1000  # that a cell defines or deletes
 MOST_DROPPED = 10**9  # characters or pictures of a cell; more is no count
 PICTURES = {"image/png": b"\x89PNG\r\n\x1a\n", "image/jpeg": b"\xff\xd8\xff"}
 
@@ -67,8 +70,8 @@ class Limits:
     """What a submission may use; `[limits]` of `course.toml`.
 
     Attributes:
-        cell_seconds, case_seconds, submission_seconds: wall-clock seconds of one cell, one call of an answer, and everything.
-        cores: processor seconds allowed per wall-clock second of these limits.
+        cell_seconds, case_seconds, submission_seconds: processor seconds of one cell, one call of an answer, and everything; and
+            as many seconds of standing still, in which it neither runs nor waits for a processor that others have.
         memory_megabytes: beyond what the warm worker holds already.
         scratch_megabytes: files that a submission writes, in each of its scratch directory, /tmp and /dev/shm.
         processes: processes and threads at a time.
@@ -79,7 +82,6 @@ class Limits:
     cell_seconds: float = 60
     case_seconds: float = 20
     submission_seconds: float = 600
-    cores: float = 2
     memory_megabytes: float = 2048
     scratch_megabytes: float = 256
     processes: float = 256
@@ -107,12 +109,12 @@ class End(enum.Enum):
 
     SIGNALLED = "A signal ended Python while it ran."
     EXITED = "Python ended while it ran."
-    SLOW = "It took too long and was stopped."
-    LATE = "The whole submission took too long and was stopped."
+    SLOW = "It used too much processor time and was stopped."
+    STILL = "It stood still for too long and was stopped."
+    LATE = "The whole submission took too much time and was stopped."
     HUNGRY = "It used too much memory and was stopped."
     CROWDED = "It started too many processes and was stopped."
     FULL = "It wrote too many or too large files and was stopped."
-    BUSY = "It used too much processor time and was stopped."
     UNMEASURED = "Its memory could not be measured. It was stopped."
     UNREADABLE = "Its process did not survive this case."
     NOT_RUN = "Not run: other cases did not end well."
@@ -128,11 +130,19 @@ class Died(Exception):
     @property
     def status(self) -> str:
         """"timeout" or "crashed"."""
-        return "timeout" if self.end in (End.SLOW, End.LATE, End.BUSY) else "crashed"
+        return "timeout" if self.end in (End.SLOW, End.STILL, End.LATE) else "crashed"
 
 
 class SandboxError(RuntimeError):
     """The sandbox itself does not work: our fault, never the student's."""
+
+
+@dataclass
+class Spent:
+    """Seconds that a submission has used of its processors, and stood still, in processes that have ended or been replaced."""
+
+    cpu: float = 0.0
+    still: float = 0.0
 
 
 class Sandbox:
@@ -221,18 +231,18 @@ class Sandbox:
         self._process = None
         self._scratch.remove()
 
-    def fork(self, deadline: float) -> Child:
+    def fork(self, spent: Spent) -> Child:
         """A fresh child for one submission.
 
         Args:
-            deadline: `time.monotonic()` at which its submission's time is over.
+            spent: what the submission has used before; what the child uses is added.
         Raises:
             SandboxError: no worker can be had.
         """
         for attempt in (1, 2):  # a worker that was killed from outside is started once more
             self.start()
             try:
-                return Child(self, deadline)
+                return Child(self, spent)
             except (EOFError, OSError, wire.WireError) as error:
                 self.stop()
                 if attempt == 2:
@@ -273,8 +283,9 @@ class Sandbox:
 class Child:
     """One submission's process; use it as a context manager."""
 
-    def __init__(self, sandbox: Sandbox, deadline: float):
-        self.sandbox, self.deadline, self.exit = sandbox, deadline, None
+    def __init__(self, sandbox: Sandbox, spent: Spent):
+        self.sandbox, self.spent, self.exit = sandbox, spent, None
+        self._cpu = 0.0  # processor seconds at the last look
         self.pid = self.folder = None
         self._number, self._worker = 0, sandbox._process
         self.room = Room()
@@ -310,16 +321,17 @@ class Child:
     def __exit__(self, *_):
         self.close()
 
-    def run_cell(self, source: str, name: str) -> CellDone:
-        """Run a cell.
+    def run_cell(self, source: str, name: str, question: str | None = None) -> CellDone:
+        """Run a cell; `question` is the one that it answers, if any.
 
         Raises:
             Died: it took too long or too much, or took the process with it.
             SandboxError: the worker around it is gone.
         """
-        done = self._request(RunCell(name, source), CellDone, self.sandbox.limits.cell_seconds)
+        done = self._request(RunCell(name, source, question), CellDone, self.sandbox.limits.cell_seconds)
         self.room.dropped_pictures += _count(done.undrawn)
-        return CellDone(_outputs(done.outputs, self.room), _count(done.dropped), _failure(done.failure))
+        return CellDone(_outputs(done.outputs, self.room), _count(done.dropped), _failure(done.failure), 0, _names(done.defines),
+                        _names(done.taken), _names(done.deleted), tuple(state for state in STATES if state in done.unusual))
 
     def inspect(self, cells: list[str], questions: dict[str, tuple[str, ...]]) -> Inspected:
         """Read cells for what each question rules out; only of use before any cell has run.
@@ -328,21 +340,22 @@ class Child:
             Died: reading took too long or too much.
             SandboxError: as for `run_cell`.
         """
-        found = self._request(Inspect(cells, questions), Inspected, 2 * INSPECT_SECONDS, INSPECT_SECONDS)
+        found = self._request(Inspect(cells, questions), Inspected, INSPECT_SECONDS)
         uses = {name: use for name in questions if name in found.found for use in _uses((found.found[name],))}
         return Inspected(uses, _signs(found.signs), printable_text(found.unread, 40))
 
     def exercise(self, question: str, probe: Probe, inputs: Any, seed: str, forbid: tuple[str, ...] = (),
-                 others: tuple[str, ...] = ()) -> Outcome:
+                 others: tuple[str, ...] = (), first: bool = False) -> Outcome:
         """Exercise an answer.
 
         Args:
             forbid: what the answer may not use; what it did use of it is among the outcome's `uses`.
             others: the questions that it builds on, whose answers have rules of their own.
+            first: take the first of several values that the answer gives back for its only one.
         Raises:
             Died, SandboxError: as for `run_cell`.
         """
-        request = Exercise(question, probe, inputs, seed, forbid, others)
+        request = Exercise(question, probe, inputs, seed, forbid, others, first)
         return _outcome(self._request(request, Exercised, self.sandbox.limits.case_seconds).outcome)
 
     def close(self, grace: float = 0) -> Reaped | None:
@@ -352,6 +365,7 @@ class Child:
             grace: seconds to wait for an end that has begun by itself.
         """
         self.channel.close()
+        self.spent.cpu, self._cpu = self.spent.cpu + self._cpu, 0.0
         reply = None
         pid, self.pid = self.pid, None
         if pid is not None and self.sandbox._process is self._worker:  # a dead worker took its children with it
@@ -366,37 +380,28 @@ class Child:
         """What the submission uses now."""
         return self.sandbox.meter.usage(self.pid)
 
-    def _request(self, request: RunCell | Exercise | Inspect, kind: type, seconds: float, cpu_seconds: float | None = None):
-        limits = self.sandbox.limits
-        left = self.deadline - time.monotonic()
-        if left <= 0:
-            raise Died(End.LATE, f"The whole submission took longer than {limits.submission_seconds:g} s.")
-        end = time.monotonic() + min(seconds, left)
-        before, unmeasured = None, 0  # processor seconds used before this request; looks in a row that did not see all
+    def _request(self, request: RunCell | Exercise | Inspect, kind: type, seconds: float):
+        clock = _Clock(self, seconds)
         self._number += 1
         try:
-            self.channel.settimeout(seconds)
+            self.channel.settimeout(START_SECONDS)
             wire.send(self.channel, numbered(self._number, request))
-            while not wire.readable(self.channel, min(POLL_SECONDS, max(end - time.monotonic(), 0))):
-                if time.monotonic() >= end:
-                    raise TimeoutError
+            unmeasured = 0  # looks in a row that did not see all
+            while not wire.readable(self.channel, POLL_SECONDS):
                 used = self.usage()
-                before = used.cpu if before is None else before
                 unmeasured = 0 if used.complete else unmeasured + 1
                 if unmeasured == MOST_UNMEASURED:
                     raise Died(End.UNMEASURED, "Its memory could not be measured, for all its processes and areas of "
                                                "memory. It was stopped.")
-                self._within(used, used.cpu - before, min(seconds, left), cpu_seconds)
+                clock.look(used)
+                self._within(used)
             # Only an answer has arrays to give back.
-            most = int(limits.reply_megabytes * 2**20) if kind is Exercised else wire.MAX_HEADER
-            reply = wire.receive(self.channel, max(end - time.monotonic(), POLL_SECONDS), most)
+            most = int(self.sandbox.limits.reply_megabytes * 2**20) if kind is Exercised else wire.MAX_HEADER
+            reply = wire.receive(self.channel, seconds, most)
             self._room_for_files()  # what is done between two looks wrote, too
             return read(reply, self._number, kind)[1]
         except TimeoutError:
-            if left > seconds:
-                raise Died(End.SLOW, f"It took longer than {seconds:g} s and was stopped.") from None
-            raise Died(End.LATE, f"The whole submission took longer than {limits.submission_seconds:g} s and was "
-                                 "stopped.") from None
+            raise Died(End.STILL, "Its reply did not arrive whole. It was stopped.") from None
         except wire.WireError as error:
             self.sandbox.kill()  # whoever writes here what is no reply may have reached further
             raise Died(End.UNREADABLE, f"The reply of your code's process could not be read: {error}.") from None
@@ -406,18 +411,13 @@ class Child:
             end = End.SIGNALLED if self.exit is not None and self.exit < 0 else End.EXITED
             raise Died(end, f"Python ended while it ran{_how(self.exit)}.") from None
 
-    def _within(self, used: Usage, cpu: float, seconds: float, cpu_seconds: float | None) -> None:
+    def _within(self, used: Usage) -> None:
         limits = self.sandbox.limits
-        if cpu_seconds is not None and cpu > cpu_seconds:
-            raise Died(End.BUSY, f"It used more than {cpu_seconds:g} s of processor time and was stopped.")
         if used.memory > limits.memory_megabytes * 2**20:
             raise Died(End.HUNGRY, f"It used more than {limits.memory_megabytes:,.0f} MB of memory and was stopped.")
         if used.processes > limits.processes:
             raise Died(End.CROWDED, f"It started more than {limits.processes:g} processes and was stopped.")
         self._room_for_files()
-        if cpu > seconds * limits.cores or used.cpu > limits.submission_seconds * limits.cores:
-            allowed = min(seconds, limits.submission_seconds) * limits.cores
-            raise Died(End.BUSY, f"It used more than {allowed:g} s of processor time and was stopped.")
 
     def _room_for_files(self) -> None:
         if self.folder is not None:
@@ -427,6 +427,49 @@ class Child:
                 raise Died(End.FULL, f"It wrote more than {MAX_FILES:,} files, or more than {limit:,.0f} MB. It was stopped.")
 
 
+class _Clock:
+    """Times a request by what its processes do, so that a busy machine takes nothing from anybody.
+
+    Raises:
+        Died: the submission's time is over already.
+    """
+
+    def __init__(self, child: Child, seconds: float):
+        self.child, self.seconds, self.most = child, seconds, child.sandbox.limits.submission_seconds
+        self.first: Usage | None = None
+        self.last: Usage | None = None
+        self.still = 0.0  # seconds that it has stood still
+        self._over()
+
+    def look(self, used: Usage) -> None:
+        """Take another look into account.
+
+        Raises:
+            Died: it ran, or stood still, longer than it may.
+        """
+        now = time.monotonic()
+        if self.last is not None:
+            ready = max(used.cpu + used.waited - self.last.cpu - self.last.waited, 0.0)
+            rested = max(now - self.looked - ready, 0.0)
+            self.still += rested
+            self.child.spent.still += rested
+        self.first, self.last, self.looked = self.first or used, used, now
+        self.child._cpu = max(self.child._cpu, used.cpu)
+        self._over()
+        if used.cpu - self.first.cpu > self.seconds:
+            raise Died(End.SLOW, f"It used more than {self.seconds:g} s of processor time and was stopped.")
+        if self.still > self.seconds:
+            raise Died(End.STILL, f"It stood still for {self.seconds:g} s and was stopped: it slept, or waited for what did not "
+                                  "come.")
+
+    def _over(self) -> None:
+        spent = self.child.spent
+        if spent.cpu + self.child._cpu > self.most:
+            raise Died(End.LATE, f"The whole submission used more than {self.most:g} s of processor time and was stopped.")
+        if spent.still > self.most:
+            raise Died(End.LATE, f"The whole submission stood still for {self.most:g} s and was stopped.")
+
+
 def _outcome(outcome: Outcome) -> Outcome:
     """An outcome as its process reports it, bounded; what only the sandbox may say is not taken from it."""
     if outcome.observation is not None and outcome.failure is None:
@@ -434,7 +477,8 @@ def _outcome(outcome: Outcome) -> Outcome:
             raise Died(End.UNREADABLE, "The reply of your code's process could not be read.")
         seen = {printable_text(name, 80): printable_text(value, 120) if isinstance(value, str) else value
                 for name, value in outcome.observation.items()}
-        return Outcome(seen, uses=_uses(outcome.uses), signs=_signs(outcome.signs))
+        several = outcome.several if 2 <= outcome.several <= MOST_VALUES else 0
+        return Outcome(seen, uses=_uses(outcome.uses), signs=_signs(outcome.signs), several=several)
     if outcome.undefined:
         return Outcome(undefined=True)
     return Outcome(failure=_failure(outcome.failure) or Failure("Unknown"), uses=_uses(outcome.uses),
@@ -447,6 +491,10 @@ def _signs(signs: tuple[str, ...]) -> tuple[str, ...]:
 
 def _uses(uses: tuple[Use, ...]) -> tuple[Use, ...]:
     return tuple(Use(printable_text(use.name, 80), printable_text(use.line, MAX_LINE) or None) for use in uses[:20])
+
+
+def _names(names: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(name for name in names[:MOST_NAMES] if len(name) <= 80 and name.isidentifier() and name.isprintable())
 
 
 def _count(number: int) -> int:

@@ -6,6 +6,7 @@ shown here, and nowhere else.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import html
 import inspect
@@ -19,11 +20,13 @@ from pathlib import Path
 
 import numpy as np
 
+from autograder.grading import diagnose
 from autograder.grading.grade import grade as grade_submission
 from autograder.grading.judge import judge, mend_first
 from autograder.grading.key import Key, KeyFileError, QuestionKey, load
-from autograder.grading.observe import load_observers, observed, without_observers
-from autograder.grading.submission import RunCell, Submission, Unreadable, read_notebook
+from autograder.grading.observe import load_observers, observed, tried, without_observers
+from autograder.grading.ran import Ran
+from autograder.grading.submission import RunCell, Submission, Unreadable, answered, is_stub, read_notebook
 from autograder.grading.verdict import QuestionVerdict, Status, Verdict
 from autograder.grading.versions import installed, notice
 from autograder.inside import probes, watch
@@ -54,10 +57,10 @@ def check(name: str) -> None:
         print(f"check: {error}")
         return
     outcomes, earlier = _outcomes(question, namespace, key.beneath(question)), {}
-    verdict = judge(question, outcomes, {}, earlier)
+    verdict = judge(question, outcomes, Ran(), earlier)
     if verdict.status not in (Status.PASSED, Status.MISSING):  # perhaps what it builds on is to blame
         earlier = _earlier(visible_part(key), question, namespace)
-        verdict = judge(question, outcomes, {}, earlier)
+        verdict = judge(question, outcomes, Ran(), earlier)
     if os.environ.get("NBGRADER_EXECUTION") == "validate" and verdict.status != Status.PASSED:
         raise CheckFailed(verdict.message)  # `nbgrader validate` takes errors, and nothing else, for failures
     advice = mend_first(question, earlier) if verdict.status != Status.PASSED else _other_type(question, outcomes)
@@ -80,13 +83,16 @@ def check_notebook(path: Path, limits: Limits = DEFAULT_LIMITS, release: Path | 
         raise Unreadable(f"expected a notebook; {path} does not exist")
     key = visible_part(_examples(folder))
     read, notes = read_notebook(path)
-    names = {question.name for question in key.questions}
+    names = [question.name for question in key.questions]
+    written = {cell["grade_id"] or cell["id"] for cell in read if not is_stub(cell["source"])}
+    elsewhere = [name for name in names if name not in written]  # if anywhere
     cells = []
     for number, cell in enumerate(read):
         if cell["cell_type"] != "code" or "demo" in cell["tags"] or CHECK_CALL.match(cell["source"]):
             continue
         name = cell["grade_id"] or cell["id"] or f"cell-{number + 1}"
-        cells.append(RunCell(name, cell["source"], question=name if name in names else None))
+        question = None if is_stub(cell["source"]) else name if name in names else answered(cell["source"], elsewhere)
+        cells.append(RunCell(name, cell["source"], question))
     files = without_observers(file for file in folder.iterdir()
                               if file.is_file() and file.suffix in (".npz", ".py", ".txt", ".csv"))
     with Sandbox(files, limits, "process") as sandbox:  # the student's own code on the student's own machine
@@ -129,13 +135,19 @@ def _outcomes(question: QuestionKey, namespace: dict, beneath: tuple[str, ...]) 
             if answer is None:
                 outcomes[case.name] = Outcome(undefined=True)
                 continue
-            used = []
+            used, seed = [], f"{question.name}/{case.name}"
             try:
                 with watch.watching(question.forbid, answer, others) as (used, _):
-                    seen = probes.exercise(answer, case.probe, case.inputs, f"{question.name}/{case.name}", extra)
+                    seen = probes.exercise(answer, case.probe, case.inputs, seed, extra)
                 outcomes[case.name] = observed(Outcome(seen, uses=tuple(used)), case.probe, case.inputs, observers)
             except Exception as error:
                 outcomes[case.name] = Outcome(failure=probes.failure(error), uses=tuple(used))
+            if diagnose.may_be_several(case, outcomes[case.name]):
+                counts: list[int] = []
+                with contextlib.suppress(Exception):
+                    again = tried(probes.first_of(answer, counts), case.probe, case.inputs, seed, extra, observers)
+                    outcomes[case.name] = dataclasses.replace(
+                        outcomes[case.name], several=max(counts, default=0), first=again.observation)
     finally:  # the notebook's own random numbers go on as if nothing had happened
         random.setstate(states[0])
         np.random.set_state(states[1])
@@ -147,7 +159,7 @@ def _earlier(key: Key, question: QuestionKey, namespace: dict) -> dict[str, Ques
     verdicts: dict[str, QuestionVerdict] = {}
     for name in key.beneath(question):
         other = _find(key, name)
-        verdicts[name] = judge(other, _outcomes(other, namespace, key.beneath(other)), {}, verdicts)
+        verdicts[name] = judge(other, _outcomes(other, namespace, key.beneath(other)), Ran(), verdicts)
     return verdicts
 
 
