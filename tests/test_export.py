@@ -18,7 +18,7 @@ import nbformat
 import numpy as np
 import pytest
 import yaml
-from conftest import ASSIGNMENTS, ROOT, TINY_LESSON, TINY_QUESTIONS, write_tiny
+from conftest import ASSIGNMENTS, ROOT, TINY_LESSON, TINY_QUESTIONS, autograder, write_tiny
 from packaging.requirements import Requirement
 from packaging.version import Version
 from test_ci import NAME, RIGHT, RUNNER, Reported, answered, breaks, obeyed
@@ -442,6 +442,6 @@ def test_every_command_has_help_and_says_what_it_did(built_tiny, tmp_path, monke
     delivery.gradescope(NAME, tmp_path / "zips")
     said = capsys.readouterr().out
     assert "9 files, nothing hidden" in said and "runtime.json" in said and "hidden key" in said
-    listed = subprocess.run([sys.executable, "-m", "autograder", "export", "--help"], capture_output=True, text=True, check=True).stdout
+    listed = autograder("export", "--help", cwd=tmp_path).stdout
     for command in ("classroom", "gitlab", "classroom50", "gradescope", "canvas", "moodle", "table", "csv", "junit"):
         assert re.search(rf"\b{command}\b", listed)

@@ -1,10 +1,8 @@
 """The README's example is complete and does what the README says."""
 
 import re
-import subprocess
-import sys
 
-from conftest import ROOT, write_tiny
+from conftest import ROOT, autograder, write_tiny
 
 from autograder.authoring.build import build
 from autograder.authoring.lesson import BEGIN, END
@@ -32,7 +30,7 @@ def test_the_readme_names_every_room_and_command():
     for path in (ROOT / "autograder").iterdir():
         if not path.name.startswith("__"):
             assert f"`{path.name}" in README, path.name
-    commands = subprocess.run([sys.executable, "-m", "autograder", "--help"], capture_output=True, text=True, check=True).stdout
+    commands = autograder("--help", cwd=ROOT).stdout
     for command in ("build", "check", "grade", "demo", "export", "collect"):
         assert re.search(rf"\b{command}\b", commands) and re.search(rf"(autograder|make) {command}\b", README)
     for target in ("demo", "test", "build"):
