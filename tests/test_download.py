@@ -16,11 +16,12 @@ from autograder.delivery.roster import Roster, read_roster
 
 NAME = "a0_doubling"
 CANVAS = {"lovelaceada_LATE_101_5001_doubling-2.ipynb": "ada", "turingalan_102_5002_doubling.ipynb": "alan",
-          "turingalan_102_5003_notes.pdf": "%PDF", "hopper_103_5004_doubling.ipynb": "grace", "hopper_103_5005_doubling (1).ipynb": "old"}
+          "turingalan_102_5003_notes.pdf": "%PDF", "latefred_104_text.html": "<p>see mail</p>", "__MACOSX/._x": "", ".DS_Store": "", "hopper_103_5004_doubling.ipynb": "grace", "hopper_103_5005_doubling (1).ipynb": "old"}
 MOODLE = {"Ada Lovelace_17_assignsubmission_file/doubling.ipynb": "ada", "Zoë Turing_18_assignsubmission_file_/doubling.ipynb": "zoë",
-          "Grace_van_Hopper_19_assignsubmission_file/essay.txt": "no", "Grace_van_Hopper_19_assignsubmission_onlinetext/onlinetext.html": "<p>"}
+          "Grace_van_Hopper_19_assignsubmission_file/essay.txt": "no", "Grace_van_Hopper_19_assignsubmission_onlinetext/onlinetext.html": "<p>",
+          "Eve_20_assignsubmission_onlinetext/onlinetext.html": "<p>"}
 MOODLE_FLAT = {"Ada Lovelace_17_assignsubmission_file_doubling.ipynb": "ada", "Zoë Turing_18_assignsubmission_file_doubling.ipynb": "zoë",
-               "Grace_van_Hopper_19_assignsubmission_file_essay.txt": "no"}
+               "Grace_van_Hopper_19_assignsubmission_file_essay.txt": "no", "Eve_20_assignsubmission_onlinetext_onlinetext.html": "<p>"}
 
 
 @pytest.fixture
@@ -49,7 +50,8 @@ def test_canvas_names_the_student_by_number_and_says_who_was_late(course, tmp_pa
     found, _ = collected(packed(tmp_path / "submissions.zip", CANVAS), course, tmp_path / "submitted")
     assert taken(tmp_path / "submitted") == {f"101/{NAME}/doubling.ipynb": "ada", f"102/{NAME}/doubling.ipynb": "alan",
                                              f"103/{NAME}/doubling.ipynb": "grace", f"103/{NAME}/doubling (1).ipynb": "old"}
-    assert [(item.student, item.assignment, item.note) for item in found] == [("101", NAME, "late, says Canvas"), ("102", NAME, ""), ("103", NAME, "")]
+    assert [(item.student, item.note) for item in found] == [("101", "late, says Canvas"), ("102", ""), ("103", ""), ("104", "")]
+    assert [bool(item.problem) for item in found] == [False, False, False, True] and "Found: text.html" in found[3].problem
     assert json.loads((tmp_path / f"submitted/101/{NAME}/collected.json").read_text()) == {
         "download": "submissions.zip", "as": "lovelaceada_LATE_101", "late": True, "note": ""}
 
@@ -64,15 +66,15 @@ def test_moodle_names_the_student_by_participant(course, tmp_path, files, unpack
         assert is_download(path)
     found, _ = collected(path, course, tmp_path / "submitted")
     assert taken(tmp_path / "submitted") == {f"17/{NAME}/doubling.ipynb": "ada", f"18/{NAME}/doubling.ipynb": "zoë"}
-    assert [bool(item.problem) for item in found] == [False, False, True] and "expected doubling.ipynb" in found[2].problem
+    assert [bool(item.problem) for item in found] == [False, False, True, True] and "Found: onlinetext.html" in found[3].problem
 
 
 def test_the_roster_gives_names_and_tells_who_is_missing(course, tmp_path):
-    (tmp_path / "roster.csv").write_text("identifier,canvas_id,moodle_id\nada,101,Participant 17\nzoe,104,18\nalan,102,\n")
+    (tmp_path / "roster.csv").write_text("identifier,canvas_id,moodle_id\nada,101,Participant 17\nzoe,105,18\nalan,102,\n")
     roster = read_roster(tmp_path / "roster.csv", "Canvas")
     found, absent = collected(packed(tmp_path / "c.zip", CANVAS), course, tmp_path / "canvas", roster)
     assert sorted(taken(tmp_path / "canvas")) == [f"ada/{NAME}/doubling.ipynb", f"alan/{NAME}/doubling.ipynb"] and absent == ["zoe"]
-    assert [item.problem for item in found] == ["", "", "Canvas's number 103 is not in the roster"]
+    assert [item.problem for item in found[:3]] == ["", "", "Canvas's number 103 is not in the roster"]
     roster = read_roster(tmp_path / "roster.csv", "Moodle")
     assert roster == Roster({"17": ("ada",), "18": ("zoe",)}, ("alan",))
     collected(packed(tmp_path / "m.zip", MOODLE), course, tmp_path / "moodle", roster)
@@ -117,6 +119,7 @@ def test_an_archives_tricks_cost_their_owner_only_and_are_a_line_each(course, tm
     found, _ = collected(hostile(tmp_path / "in"), course, tmp_path / "deep/er/submitted")
     assert taken(tmp_path / "deep/er/submitted") == {f"1/{NAME}/doubling.ipynb": "good"}
     said = {item.source.split("_")[0]: item.problem for item in found}
+    assert "2 files whose names tell no student: Up_2" in said.pop("submissions.zip")
     assert set(said) == {"good", "far", "huge", "link", "secret", "torn"} and not said.pop("good")
     for who, words in (("far", "no path below a folder"), ("huge", "more than"), ("link", "not a regular file"), ("secret", "encrypted"), ("torn", "CRC")):
         assert words in said[who] and "Found: none" in said[who] and "\n" not in said[who]
@@ -156,11 +159,11 @@ def test_what_is_no_download_is_one_line(course, tmp_path, content, words):
 
 def test_the_command_takes_a_download_as_it_takes_clones(course, tmp_path):
     packed(course.root / "submissions.zip", CANVAS)
-    (course.root / "roster.csv").write_text("identifier,canvas_id\nada,101\nalan,102\neve,\nzoe,104\n")
+    (course.root / "roster.csv").write_text("identifier,canvas_id\nada,101\nalan,102\neve,\nzoe,105\nfred,104\n")
     done = autograder("collect", "submissions.zip", "--roster", "roster.csv", cwd=course.root)
     assert done.returncode == 1 and "lovelaceada_LATE_101 -> submitted/ada/a0_doubling" in done.stdout
     for line in ("lovelaceada_LATE_101: late, says Canvas", "hopper_103: not taken: Canvas's number 103 is not in the roster", "zoe: nothing there",
-                 "eve: no account in the roster", "2 submissions from 3 students"):
+                 "eve: no account in the roster", "2 submissions from 4 students"):
         assert line in done.stdout.splitlines()
     done = autograder("collect", "submissions.zip", "--assignment", NAME, "--assignment", "a1_halving", cwd=course.root)
     assert done.returncode == 2 and "expected one assignment" in done.stderr

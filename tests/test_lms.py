@@ -65,7 +65,7 @@ def test_the_assignments_column_is_found(column):
 @pytest.mark.parametrize("change, words", [
     (("a4_cross_entropy (4711)", "Week 4 (4711)"), "Week 4"), (("Other (11)", "a4 cross entropy (11)"), "found 2"),
     (("a4_cross_entropy (4711)", "a4_cross_entropy"), "found 0"), (("    Points Possible", "Points"), "Points Possible"),
-    ((",100,", ",50,"), "--scale"), (("Student,ID", "Name,No"), "exported from Canvas"), ((",100,", ",(read only),"), "read only"),
+    ((",10,10,100,", ",10,10,(schreibgeschützt),"), "Canvas says"), ((",100,", ",50,"), "--scale"), (("Student,ID", "Name,No"), "exported from Canvas"), ((",100,", ",(read only),"), "says .read only. of"),
     (('"Lovelace, Ada"', '"Lovelace, Ada'), "cannot be read"), ((CANVAS, ""), "empty")])
 def test_what_canvas_would_turn_into_something_new_is_refused(change, words):
     with pytest.raises(LmsError, match=words):

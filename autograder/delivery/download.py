@@ -24,8 +24,11 @@ from autograder.files import read_regular
 from autograder.grading.submission import MAX_BYTES, Unreadable
 
 SYSTEMS = {
-    "Moodle": re.compile(r"(?P<who>[^/]+_(?P<id>\d+))_assignsubmission_file(?:_?/|_)(?P<file>.+)", re.DOTALL),
-    "Canvas": re.compile(r"(?P<who>[^/]+?(?P<late>_late)?_(?P<id>\d+))_\d+_(?P<file>[^/]+)", re.DOTALL | re.IGNORECASE)}
+    "Moodle": re.compile(r"(?P<who>[^/]+_(?P<id>\d+))_assignsubmission_[a-z]+(?:_?/|_)(?P<file>.+)", re.DOTALL),
+    # Text typed into a page has no number of its own.
+    "Canvas": re.compile(r"(?P<who>[^/]+?_(?P<id>\d+))_(?:\d+_(?=.)|(?=(?:text|link)\.html))(?P<file>[^/]+)", re.DOTALL)}
+LATE = "_LATE_"  # Canvas's, between a name in small letters and the student's number
+NOBODYS = re.compile(r"(?:.*/)?(?:__MACOSX/.*|\.[^/]*|Thumbs\.db|desktop\.ini)", re.DOTALL)  # what computers add by themselves
 MOST_FILES = 50  # of one student
 MOST_BYTES = 2 * MAX_BYTES  # of one student, once unpacked
 DEEPEST = 3  # folders of a student's own
@@ -63,6 +66,7 @@ class Download:
                               f"it cannot be read ({error})") from None
         self.system, self._numbers, self._files = max(((system, *_students(files, form)) for system, form in SYSTEMS.items()),
                                                       key=lambda found: len(found[1]))
+        self._others = [name for name in files if not SYSTEMS[self.system].fullmatch(name) and not NOBODYS.fullmatch(name)]
         if not self._files:
             self.__exit__()
             raise CourseError(f"{path}: expected the submissions as Canvas or Moodle name them, such as ada_101_5001_x.ipynb or "
@@ -82,7 +86,7 @@ class Download:
         Args:
             assignment: by default the one whose notebook somebody handed in under its own name.
         Returns:
-            What became of each student's files, and the students of the roster who have none.
+            What became of each student's files and of those that name no student; and who of the roster has none.
         Raises:
             CourseError: the files do not tell the assignment.
         """
@@ -95,6 +99,10 @@ class Download:
                 continue
             met.add(student)
             found.append(self._collect_one(who, course, student, assignment, target))
+        if self._others:
+            some = ", ".join(name[:60] for name in sorted(self._others)[:3])
+            found.append(Collected(self.path.name, "", assignment,
+                                   problem=f"{len(self._others)} files whose names tell no student: {some}"))
         everyone = {student for members in roster.students.values() for student in members} if roster else set()
         return found, sorted(everyone - met)
 
@@ -107,7 +115,7 @@ class Download:
         return there[0]
 
     def _collect_one(self, who: str, course: Course, student: str, assignment: str, target: Path) -> Collected:
-        late = self.system == "Canvas" and "_late_" in who.lower()
+        late = self.system == "Canvas" and LATE in who
         with tempfile.TemporaryDirectory() as scratch:
             skipped = _unpack(self._files[who], Path(scratch))
             note = f"not unpacked: {'; '.join(skipped[:3])}" if skipped else ""

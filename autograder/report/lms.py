@@ -93,9 +93,9 @@ def canvas(exported: str, results: dict[str, Any], column: str | None = None, sc
     first = next((row for row in table.rows if row and row[0].strip() == "Points Possible"), None)
     if first is None:
         raise LmsError("expected a row 'Points Possible' under the header, as Canvas exports it; found none")
-    if "read only" in first[place]:
-        raise LmsError(f"expected a column that can be filled in; Canvas marks {table.header[place]} as read only")
-    students = [row for row in table.whole if row is not first and row[0].strip()]
+    if first[place].strip() and _number(first[place]) is None:  # "(read only)", which Canvas translates, as nothing else here
+        raise LmsError(f"expected a column that can be filled in; Canvas says {first[place]} of {table.header[place]}")
+    students = [row for row in table.whole if row is not first and row[table.header.index("ID")].strip()]
     known = [table.header.index(name) for name in CANVAS_IDENTITY if name in table.header]
     return _fill(table, students, results, scale, _Places(
         place, lambda row: {row[i] for i in known}, lambda row: first[place],
