@@ -410,7 +410,7 @@ def test_what_could_not_be_graded_waits_for_a_person_and_takes_nothing_away(smal
     hand_in(small, "ada")
     hand_in(small, "bob", source("explain", "Because."))
     grade(small)
-    hand_in(small, "cy")
+    hand_in(small, "cy", added("mine = 1"))
     monkeypatch.setattr(Sandbox, "fork", refuse)
     verdicts = [broken(student, load(small.key(NAME)), "no worker today") for student in ("ada", "cy")]
     for _ in range(2):
@@ -435,6 +435,13 @@ def test_what_could_not_be_graded_waits_for_a_person_and_takes_nothing_away(smal
     assert [(row["student_id"], row["status"], row["score"], row["double"]) for row in table(small.root / "grades.csv")] == [
         ("ada", "by hand outstanding", "90.0", "40.0"), ("bob", "by hand outstanding", "90.0", "40.0"), ("cy", "ungraded", "", ""),
         ("dora", "not submitted", "0.0", "")]
+    with warnings.catch_warnings(action="ignore"):  # formgrader's button
+        assert api(small).autograde(NAME, "ada")["success"]
+        tried = api(small).autograde(NAME, "cy")
+        assert not tried["success"] and "1 submissions could not be graded, through no fault of theirs: cy" in tried["log"]
+        with api(small).gradebook as gradebook:
+            assert gradebook.find_grade("double-check", "doubling", NAME, "ada").needs_manual_grade is False
+            assert gradebook.find_grade("double-check", "doubling", NAME, "cy").auto_score is None
 
 
 def test_grade_books_get_the_points_that_count(small):
