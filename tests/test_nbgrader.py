@@ -410,11 +410,12 @@ def test_what_could_not_be_graded_waits_for_a_person_and_takes_nothing_away(smal
     hand_in(small, "ada")
     hand_in(small, "bob", source("explain", "Because."))
     grade(small)
-    hand_in(small, "cy")
+    hand_in(small, "cy", added("mine = 1"))
     monkeypatch.setattr(Sandbox, "fork", refuse)
     verdicts = [broken(student, load(small.key(NAME)), "no worker today") for student in ("ada", "cy")]
-    for _ in range(2):
-        record(small, NAME, small.root / "submitted", verdicts, logging.getLogger("test"))
+    graded = (small.root / "autograded" / "ada" / NAME / "doubling.ipynb").read_bytes()
+    assert [record(small, NAME, small.root / "submitted", verdicts, logging.getLogger("test")) for _ in range(2)] == [2, 0]
+    assert (small.root / "autograded" / "ada" / NAME / "doubling.ipynb").read_bytes() == graded
     with warnings.catch_warnings(action="ignore"), api(small).gradebook as gradebook:
         def double(student):
             row = gradebook.find_grade("double-check", "doubling", NAME, student)
@@ -435,6 +436,13 @@ def test_what_could_not_be_graded_waits_for_a_person_and_takes_nothing_away(smal
     assert [(row["student_id"], row["status"], row["score"], row["double"]) for row in table(small.root / "grades.csv")] == [
         ("ada", "by hand outstanding", "90.0", "40.0"), ("bob", "by hand outstanding", "90.0", "40.0"), ("cy", "ungraded", "", ""),
         ("dora", "not submitted", "0.0", "")]
+    with warnings.catch_warnings(action="ignore"):  # formgrader's button
+        assert api(small).autograde(NAME, "ada")["success"]
+        tried = api(small).autograde(NAME, "cy")
+        assert not tried["success"] and "1 submission could not be graded, by no fault of the students: cy" in tried["log"]
+        with api(small).gradebook as gradebook:
+            assert gradebook.find_grade("double-check", "doubling", NAME, "ada").needs_manual_grade is False
+            assert gradebook.find_grade("double-check", "doubling", NAME, "cy").auto_score is None
 
 
 def test_grade_books_get_the_points_that_count(small):
@@ -534,7 +542,7 @@ def test_what_is_wrong_with_one_submissions_record_costs_nobody_else_any(small, 
     done = grade(small)
     assert done.returncode == 1 and done.stderr.splitlines() == [
         "ada: timestamp.txt holds no date that nbgrader can read: the submission counts as handed in without one.",
-        "autograder: 1 submissions could not be recorded, all others are: bob: ZeroDivisionError: division by zero"], done.stderr
+        "autograder: 1 submission could not be recorded, all others are: bob: ZeroDivisionError: division by zero"], done.stderr
     with warnings.catch_warnings(action="ignore"), api(small).gradebook as gradebook:
         rows = {row.student.id: row.notebooks[0].late_submission_penalty for row in gradebook.assignment_submissions(NAME)}
     assert rows == {"ada": None, "cy": 1.0}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import json
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated
 
@@ -26,7 +27,7 @@ from autograder.report.lms import Filled, LmsError
 from autograder.report.lms import canvas as fill_canvas
 from autograder.report.lms import moodle as fill_moodle
 from autograder.report.lms import table as fill_table
-from autograder.report.standing import counted, remarks
+from autograder.report.standing import Standing, counted, remarks
 
 out = Console(highlight=False, soft_wrap=True)
 export = typer.Typer(no_args_is_help=True, help="Hand assignments out to GitHub, GitLab and Gradescope, grades to grade books.")
@@ -182,20 +183,27 @@ def _exported(path: Path) -> tuple[str, str]:
 
 def _results(path: Path) -> dict:
     """What was graded, with the points that count: the gradebook's, where it has the assignment. Says which are not final."""
-    from autograder.nbgrader.gradebook import RecordError, standings  # lazy: nbgrader takes a second to import
-
     found = _graded(path)
-    try:
-        there = standings(find_course(), found["assignment"])
-    except CourseError:  # results can be exported anywhere
-        there = None
-    except RecordError as error:
-        fail(error, 1)
+    there = _standings(found["assignment"])
     out.print(escape("points: nbgrader's gradebook" if there is not None else
                      f"points: {path}, because there is no gradebook that has {found['assignment']}"))
     for line in remarks(found, there):
         out.print(f"[yellow]{escape(printable(line))}")
     return counted(found, there or {})
+
+
+def _standings(assignment: str) -> dict[str, Standing | None] | None:
+    """Where everybody stands in the gradebook; None when none has the assignment, as results can be exported anywhere."""
+    if find_spec("nbgrader") is None:
+        return None
+    from autograder.nbgrader.gradebook import RecordError, standings  # lazy: nbgrader takes a second to import
+
+    try:
+        return standings(find_course(), assignment)
+    except CourseError:
+        return None
+    except RecordError as error:
+        fail(error, 1)
 
 
 def _graded(path: Path) -> dict:

@@ -80,6 +80,9 @@ class Autograde(NbgraderAutograde):
                 verdicts = self._graded(course, key, due)
                 found = [(verdict, folder) for verdict, (_, folder) in zip(verdicts, due)]
                 self.record(course.skeleton(assignment), found, anew=True)
+            if failed := [printable(verdict.student) for verdict in verdicts if verdict.score is None]:
+                raise NbGraderException(f"{len(failed)} submission{'s' * (len(failed) > 1)} could not be graded, by no fault "
+                                        f"of the students: {', '.join(failed)}. All others are recorded; run it again.")
         except (KeyFileError, NbGraderException) as error:
             self.log.error("%s", error)
             raise NbGraderException(str(error)) from None

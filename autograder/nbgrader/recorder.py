@@ -89,19 +89,18 @@ class Recorder:
                         new.add(student)
                     except OSError as error:
                         failed[student] = _reason(error)
-                self._hook(self._converter.run_post_convert_hook, entry.folder)
+                    self._hook(self._converter.run_post_convert_hook, entry.folder)
                 done()
         if failed:
             some = "; ".join(f"{printable(student)}: {reason}" for student, reason in list(failed.items())[:5])
-            raise NbGraderException(f"{len(failed)} submissions could not be recorded, all others are: {some}"
-                                    + ("; …" if len(failed) > 5 else ""))
+            raise NbGraderException(f"{len(failed)} submission{'s' * (len(failed) > 1)} could not be recorded, all others are: "
+                                    + some + ("; …" if len(failed) > 5 else ""))
         return len(new)
 
     def _entries(self, found: Iterable[tuple[Verdict, Path]], failed: dict[str, str]) -> Iterator[list[Entry]]:
         """What is to be written, for as many students as one commit takes."""
         entries: list[Entry] = []
         for verdict, folder in found:
-            self._hook(self._converter.run_pre_convert_hook, folder)
             try:
                 entries.append(self._entry(verdict, folder))
             except Exception as error:  # costs nobody else anything
@@ -116,18 +115,21 @@ class Recorder:
         if note := timestamp_note(folder):
             self._converter.log.warning("%s: %s", printable(student), note)
         cells = student_cells(folder, self._name)
+        automatic = {f"{question.name}-check": question for question in verdict.questions if question.status != Status.MANUAL}
+        ungraded = {name for name, question in automatic.items() if question.status == Status.UNGRADED}
         recorded, before = self._there(student)
         wanted, now, notebook = self._digest(cells, verdict, handed_in), before, None
         if self._anew or recorded != wanted:
+            self._hook(self._converter.run_pre_convert_hook, folder)
             made = graded_notebook(cells, self._skeleton, verdict)
             made.metadata["autograder"] = {"recorded": wanted, "status": verdict.status}
-            notebook, now = self._finished(made, student), answers(made)
-        blank = {name for name, source in now.items() if source == self._handed_out[name]}
+            now = answers(made)
+            if now != before or ungraded != set(automatic):  # else it only says of the same answers that we failed
+                notebook = self._finished(made, student)
+        blank = {name for name, source in now.items() if source == self._handed_out.get(name)}
         scores = {question.name: 0.0 if question.name in blank else None for question in verdict.questions
                   if question.status == Status.MANUAL}
-        scores |= {f"{question.name}-check": question.score if question.score is None else float(question.score)
-                   for question in verdict.questions if question.status != Status.MANUAL}
-        ungraded = {f"{question.name}-check" for question in verdict.questions if question.status == Status.UNGRADED}
+        scores |= {name: None if question.score is None else float(question.score) for name, question in automatic.items()}
         answer = lambda name: name.removesuffix("-check")  # noqa: E731
         return Entry(folder, Wanted(student, parse_utc(handed_in) if handed_in else None, scores, ungraded, blank,
                                     lambda name: before.get(answer(name)) == now.get(answer(name), "")), notebook)
