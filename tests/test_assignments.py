@@ -43,7 +43,7 @@ def graded(course, assignment, tmp_path):
         job = Job(key, course.skeleton(assignment), tuple(course.released_files(assignment)), LIMITS, "auto", (course.root,))
         lenient = replace(key, questions=tuple(replace(question, forbid=()) for question in key.questions))
         nothing = Cache(None, key, job.files, LIMITS, choose("auto"))
-        with Sandbox(job.inside, LIMITS, nothing.isolation, job.hidden, job.forbid) as sandbox:
+        with Sandbox(job.inside, LIMITS, nothing.isolation, job.hidden, job.key.forbid) as sandbox:
             for student, folder in find_submissions(tmp_path, assignment)[0]:
                 if student in (untouched or {}):
                     path, notes = find_notebook(folder, key.notebook)

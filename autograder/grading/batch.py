@@ -50,11 +50,6 @@ class Job:
         """What every scratch directory holds."""
         return without_observers(self.files)
 
-    @property
-    def forbid(self) -> tuple[str, ...]:
-        """All that is ruled out in one question or another: a sandbox had better be ready for it."""
-        return tuple(sorted({pattern for question in self.key.questions for pattern in question.forbid}))
-
 
 def find_submissions(folder: Path, assignment: str) -> tuple[list[tuple[str, Path]], list[str]]:
     """Students with a directory `folder/STUDENT/assignment`, by name, and those without one."""
@@ -92,7 +87,7 @@ def grade_all(submissions: list[tuple[str, Path]], job: Job, jobs: int = 1,
             ended.put(None)
 
     def grade_waiting():
-        with Sandbox(job.inside, job.limits, isolation, job.hidden, job.forbid) as sandbox:
+        with Sandbox(job.inside, job.limits, isolation, job.hidden, job.key.forbid) as sandbox:
             while not stop.is_set():
                 try:
                     number, (student, folder) = waiting.get_nowait()

@@ -23,7 +23,7 @@ from autograder.files import atomic
 from autograder.inside import wire
 from autograder.inside.protocol import Observation, Outcome, Probe, plain, typed
 
-FORMAT = 3  # of the file; a key of another format must be built again
+FORMAT = 4  # of the file; a key of another format must be built again
 SECRET_FILE = ".autograder_secret"
 
 
@@ -90,6 +90,11 @@ class Key:
     @property
     def max_score(self) -> int:
         return sum(question.max_score for question in self.questions) + sum(self.written.values())
+
+    @property
+    def forbid(self) -> tuple[str, ...]:
+        """All that is ruled out in one question or another: a sandbox had better be ready for it."""
+        return tuple(sorted({pattern for question in self.questions for pattern in question.forbid}))
 
     def beneath(self, question: QuestionKey) -> tuple[str, ...]:
         """The earlier questions that a question builds on, and those that they build on: first ones first."""

@@ -268,7 +268,7 @@ def _recognised(cells: list[dict], known: dict) -> list[str | None]:
 
 def answered(source: str, questions: Iterable[str]) -> str | None:
     """The first of these questions whose name a source's text gives a meaning."""
-    binding = r"^(?:(?:async[ \t]+)?(?:def|class)[ \t]+{0}\b|{0}[ \t]*=(?!=))"
+    binding = r"^(?:(?:async[ \t]+)?(?:def|class)[ \t]+{0}\b|{0}[ \t]*=(?!=)(?!.*\b{0}\b))"
     return next((name for name in questions if re.search(binding.format(re.escape(name)), source, re.MULTILINE)), None)
 
 

@@ -95,7 +95,7 @@ def check_notebook(path: Path, limits: Limits = DEFAULT_LIMITS, release: Path | 
         cells.append(RunCell(name, cell["source"], question))
     files = without_observers(file for file in folder.iterdir()
                               if file.is_file() and file.suffix in (".npz", ".py", ".txt", ".csv"))
-    with Sandbox(files, limits, "process") as sandbox:  # the student's own code on the student's own machine
+    with Sandbox(files, limits, "process", forbid=key.forbid) as sandbox:  # the student's own code on the student's own machine
         submission = Submission(path.stem, tuple(cells), notes)
         verdict = grade_submission(submission, key, sandbox, observers=load_observers(folder))
     if differ := notice(key.versions, installed()):

@@ -50,7 +50,7 @@ def _graded(root, isolation):
     work = Job(load(course.key(NAME)), course.skeleton(NAME), (), LIMITS, isolation, (course.root,))
     nothing = Cache(None, work.key, (), LIMITS, isolation)
 
-    with Sandbox(list(work.files), LIMITS, isolation, (course.root,), work.forbid) as sandbox:
+    with Sandbox(list(work.files), LIMITS, isolation, (course.root,), work.key.forbid) as sandbox:
 
         def grade(student, double, before="", quadruple=None):
             made = samples.edited(notebook, "double", lambda source: double)
