@@ -114,8 +114,8 @@ lesson = load_lesson(__file__)
 Scaled = Question(lesson.Scaled)
 
 
-def case(batch):
-    return {"config": {"units": 2}, "call": [np.ones((batch, 3), "float32")],
+def case(batch, rng=np.random.default_rng(0)):
+    return {"config": {"units": 2}, "call": [rng.normal(size=(batch, 3))],
             "weights": {"inner/kernel": np.arange(6.0).reshape(3, 2), "inner/bias": np.ones(2), "scale": np.array([2.0, 3.0])}}
 
 
@@ -128,7 +128,7 @@ def called(rng):
 @Scaled.case(points=20, probe=probes.layer_in_model())
 def in_a_model(rng):
     """In a model."""
-    return case(5)
+    return case(5, rng)
 
 
 @Scaled.case(points=60, probe=probes.layer_config())

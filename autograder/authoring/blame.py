@@ -41,7 +41,7 @@ def sentence(error: BaseException) -> str:
 def where(error: BaseException, folder: Path) -> str:
     """"solutions/a4_cross_entropy/questions.py, line 12: " for the innermost line of the author's that it came from; else ""."""
     folder = Path(folder).resolve()
-    places = [(frame.filename, frame.lineno) for frame in traceback.extract_tb(error.__traceback__)]
+    places = [(frame.f_code.co_filename, line) for frame, line in traceback.walk_tb(error.__traceback__)]
     if isinstance(error, SyntaxError) and error.filename:
         places.append((error.filename, error.lineno))
     for filename, line in reversed(places):
