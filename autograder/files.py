@@ -46,7 +46,8 @@ class atomic:
     def __exit__(self, kind, *_):
         try:
             if kind is None:
-                self.file.flush()  # which may find the disk full
+                if not self.file.closed:  # as a text layer on top of it may have done
+                    self.file.flush()  # which may find the disk full
                 os.chmod(self.name, self.mode)
                 os.replace(self.name, self.path)
         finally:

@@ -108,7 +108,6 @@ LARGE, ONE = "rng.random(),", "tf.size(x) == 1 and x > OWN"
 TRIED = {  # the hidden case, the answer, the probe -> can it be won unseen?
     "secret numbers": ("rng.normal(size=3),", "return 2 * x", "call", False),
     "a secret length": ("[0.0] * int(rng.integers(4, 100_000)),", COUNTED, "call", False),
-    "the same numbers whatever the secret": ("[1.5, 2.5],", "return 2 * x", "call", True),
     "one result for many numbers": ("rng.normal(size=4),", COUNTED, "call", True),
     "a visible case's numbers": ("[rng.random(), 2.0, 5.0] if rng.random() < OWN else [1.0, 2.0, 5.0],", "return 2 * x", "call", True),
     "zeros": (LARGE, "return tf.maximum(OWN - x, 0.0)", "call", True),
