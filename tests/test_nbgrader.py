@@ -247,7 +247,7 @@ def test_what_cannot_be_read_is_zero_and_a_line(course, scores, student):
 
 def test_a_renamed_notebook_counts_and_is_noticed(course, scores):
     assert scores["renamed"] == 90
-    assert "renamed: The notebook is called my homework.ipynb" in (course.root / "log.txt").read_text()
+    assert "renamed: The notebook is my homework.ipynb; expected doubling.ipynb" in (course.root / "log.txt").read_text()
 
 
 @pytest.mark.parametrize("student", NAMES)
