@@ -650,6 +650,7 @@ ANSWERS += [("embed", embed_row_by_row), ("rnn_step", step_by_sigmoid), ("rnn", 
             ("sample_next", sample_with_global_seed)]
 
 
+@pytest.mark.corpus  # test_assignments has one of each through the whole grader
 @pytest.mark.parametrize("name, answer", ANSWERS)
 def test_correct_answers_written_differently_get_full_marks(name, answer):
     assert lost_cases(answer, QUESTIONS[name]) == []

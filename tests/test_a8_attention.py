@@ -465,6 +465,7 @@ VARIANTS = {
 }
 
 
+@pytest.mark.corpus  # test_assignments has one of each through the whole grader
 @pytest.mark.parametrize("name, variant", [(name, i) for name, variants in VARIANTS.items() for i in range(len(variants))])
 def test_correct_answers_written_differently_get_full_marks(name, variant):
     assert full_marks(VARIANTS[name][variant], QUESTIONS[name]) == []

@@ -201,6 +201,7 @@ def test_feedback_in_a_browser_runs_nothing_of_a_students(graded, tmp_path):
 
 
 @pytest.mark.long
+@pytest.mark.corpus
 def test_only_jupyterlab_opens_another_folder_as_a_course(graded):
     browser = urllib.request.build_opener(urllib.request.HTTPCookieProcessor())
 
