@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import linecache
 import traceback
 from collections.abc import Iterator
 from pathlib import Path
@@ -58,8 +59,6 @@ def _shown(folder: Path) -> str:
 
 def _line_of_lesson(folder: Path, filename: str, line: int) -> int:
     """A cell's line as a line of the lesson, in which the cell stands as it is."""
-    import linecache
-
     cell = [text.rstrip("\n") for text in linecache.cache[filename][2]]
     lesson = (folder / "lesson.py").read_text(encoding="utf-8").splitlines()
     start = next((i for i in range(len(lesson)) if lesson[i:i + len(cell)] == cell), 0)

@@ -133,9 +133,9 @@ def finish(started: Started, say: Callable[[str], None] = lambda text: None) -> 
         for question in questions]
     key = Key(assignment, notebook_name(assignment), started.digest, tuple(question_keys), installed(),
               written_points(cells))
-    raised = {name: {mistake: said for case in question.cases
-                     for mistake, said in computed[name, case.name].raised.items()}
-              for question in questions for name in [question.name]}
+    raised: dict[str, dict[str, str]] = collections.defaultdict(dict)
+    for (name, _), case in computed.items():
+        raised[name] |= case.raised
     if problems := [*weaknesses(key, raised), *_squares(questions, computed)]:
         raise DeclarationError(f"{assignment}: " + "; ".join(problems))
 
@@ -308,7 +308,7 @@ def _computed(folder: Path, question: Question, case: Case, questions: dict[str,
             return Outcome(failure=kept)
 
     raised: dict[str, str] = {}
-    beneath = [questions[name].answer for name in _beneath(question, questions)]
+    beneath = [questions[name].answer for name in keys.beneath(question, list(questions.values()))]
     if case is question.cases[0]:
         _rules_that_exist(question)
     with blamed(folder, f"{whose}: the reference raised "), \
@@ -335,7 +335,7 @@ def _computed(folder: Path, question: Question, case: Case, questions: dict[str,
     arrays = {name: value for name, value in _arrays(inputs)
               if not case.visible and value.ndim > 1 and not name.startswith("weights.")}  # whose shapes the layer decides
     square = {name for name, value in arrays.items() if len(set(sizes := [n for n in value.shape if n > 1])) < len(sizes)}
-    could = frozenset(name for name in square if _could_differ(lambda inputs: run(question.answer, inputs), inputs, name))
+    could = frozenset(name for name in square if _could_differ(lambda inputs: run(question.answer, inputs), inputs, arrays[name]))
     return Computed(key, raised, could, frozenset(arrays) - square)
 
 
@@ -356,11 +356,6 @@ def _rules_that_exist(question: Question) -> None:
             raise DeclarationError(f"{question.name}: forbid names {pattern}, and there is no such thing")
 
 
-def _beneath(question: Question, questions: dict[str, Question]) -> set[str]:
-    """The questions that a question's answer may call, and those that theirs may."""
-    return set(question.uses).union(*(_beneath(questions[name], questions) for name in question.uses))
-
-
 def _arrays(inputs, name: str = "") -> Iterator[tuple[str, np.ndarray]]:
     """Every array that a case gives, with a name that says where it stands."""
     if isinstance(inputs, np.ndarray):
@@ -373,21 +368,19 @@ def _arrays(inputs, name: str = "") -> Iterator[tuple[str, np.ndarray]]:
             yield from _arrays(value, f"{name}[{number}]" if name else f"argument {number + 1}")
 
 
-def _could_differ(run: Callable, inputs, name: str) -> bool:
-    """Would the reference take the array of this name with another size of one of its equal axes?"""
-    changed = wire.unpack(wire.pack(inputs))
-    array = dict(_arrays(changed))[name]
+def _could_differ(run: Callable, inputs, array: np.ndarray) -> bool:
+    """Would the reference take this array of its inputs with another size of one of its equal axes?"""
     axis = next(axis for axis in range(array.ndim) if array.shape[axis] > 1 and array.shape.count(array.shape[axis]) > 1)
 
-    def shorter(value, place: str = ""):
+    def shorter(value):
         if isinstance(value, dict):
-            return {key: shorter(item, f"{place}.{key}" if place else str(key)) for key, item in value.items()}
+            return {key: shorter(item) for key, item in value.items()}
         if isinstance(value, (list, tuple)):
-            return type(value)(shorter(item, f"{place}[{i}]" if place else f"argument {i + 1}") for i, item in enumerate(value))
-        return np.delete(value, -1, axis) if place == name else value
+            return type(value)(map(shorter, value))
+        return np.delete(value, -1, axis) if value is array else value
 
     try:
-        observation = run(shorter(changed)).observation
+        observation = run(shorter(inputs)).observation
     except Exception:  # it has to be square
         return False
     values = observation.values() if observation is not None else ["nothing"]

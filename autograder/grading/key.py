@@ -13,6 +13,7 @@ import json
 import os
 import secrets
 import zipfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -97,12 +98,8 @@ class Key:
         return tuple(sorted({pattern for question in self.questions for pattern in question.forbid}))
 
     def beneath(self, question: QuestionKey) -> tuple[str, ...]:
-        """The earlier questions that a question builds on, and those that they build on: first ones first."""
-        needed = set(question.uses)
-        for other in reversed(self.questions):
-            if other.name in needed:
-                needed.update(other.uses)
-        return tuple(other.name for other in self.questions if other.name in needed)
+        """The names that `beneath` gives of this key's questions."""
+        return beneath(question, self.questions)
 
     def examples(self) -> Key:
         """The part students may have: visible cases, and nothing that depends on the hidden ones."""
@@ -119,6 +116,19 @@ def save(key: Key, path: Path, *, private: bool) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     with atomic(path, mode=0o600 if private else 0o644) as file:
         np.savez_compressed(file, manifest=np.frombuffer(manifest, np.uint8), **{f"a{i}": a for i, a in enumerate(arrays)})
+
+
+def beneath(question, questions: Sequence) -> tuple[str, ...]:
+    """The earlier questions that a question builds on, and those that they build on: first ones first.
+
+    Args:
+        question, questions: in order, whatever has a `name` and `uses`: of a key, or as they are declared.
+    """
+    needed = set(question.uses)
+    for other in reversed(questions):
+        if other.name in needed:
+            needed.update(other.uses)
+    return tuple(other.name for other in questions if other.name in needed)
 
 
 def load(path: Path) -> Key:
