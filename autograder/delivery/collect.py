@@ -92,8 +92,7 @@ def collect(folder: Path, course: Course, target: Path, roster: Roster | None = 
                     raise RosterError(f"expected one repository for each student and assignment; {student} has {other.name} and "
                                       f"{path.name} for {assignment}. Move one of them away.")
     found += [_collect_one(path, course, student, assignment, target) for (student, assignment), path in plan.items()]
-    everyone = {student for members in roster.students.values() for student in members} if roster else set()
-    return found, sorted(everyone - met)
+    return found, sorted(roster.everyone - met) if roster else []
 
 
 def whose(name: str, course: Course, roster: Roster | None) -> tuple[str, ...]:

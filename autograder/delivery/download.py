@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import re
 import stat
-import tempfile
 import zipfile
 import zlib
 from collections.abc import Callable
@@ -20,7 +19,7 @@ from autograder.authoring.course import Course, CourseError
 from autograder.authoring.lesson import notebook_name
 from autograder.delivery.collect import Collected, store, take
 from autograder.delivery.roster import Roster
-from autograder.files import read_regular
+from autograder.files import Scratch, read_regular
 from autograder.grading.submission import MAX_BYTES, Unreadable
 
 SYSTEMS = {
@@ -103,8 +102,7 @@ class Download:
             some = ", ".join(name[:60] for name in sorted(self._others)[:3])
             found.append(Collected(self.path.name, "", assignment,
                                    problem=f"{len(self._others)} files whose names tell no student: {some}"))
-        everyone = {student for members in roster.students.values() for student in members} if roster else set()
-        return found, sorted(everyone - met)
+        return found, sorted(roster.everyone - met) if roster else []
 
     def _assignment(self, course: Course) -> str:
         names = {_own_name(PurePosixPath(name).name) for files in self._files.values() for name in files}
@@ -116,7 +114,7 @@ class Download:
 
     def _collect_one(self, who: str, course: Course, student: str, assignment: str, target: Path) -> Collected:
         late = self.system == "Canvas" and LATE in who
-        with tempfile.TemporaryDirectory() as scratch:
+        with Scratch() as scratch:
             skipped = _unpack(self._files[who], Path(scratch))
             note = f"not unpacked: {'; '.join(skipped[:3])}" if skipped else ""
             try:

@@ -29,6 +29,11 @@ class Roster:
     students: dict[str, tuple[str, ...]]
     without: tuple[str, ...] = ()
 
+    @property
+    def everyone(self) -> set[str]:
+        """All who have an account."""
+        return {student for members in self.students.values() for student in members}
+
 
 def read_roster(path: Path, system: str = "repositories") -> Roster:
     """Read a CSV file with a column of accounts, and one of students' names where these differ.

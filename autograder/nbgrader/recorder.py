@@ -34,9 +34,13 @@ STUDENTS, BYTES = 50, 2**26  # whose rows are committed at once, unless their no
 
 @dataclasses.dataclass(frozen=True)
 class Entry:
-    """What is written of a student; `notebook` is None where the graded notebook is there already."""
+    """What is written of a student; `notebook` is None where the graded notebook is there already.
+
+    `handed_in` is the time that stands beside the submission, as it stands there; "" when there is none.
+    """
 
     folder: Path
+    handed_in: str
     rows: Wanted
     notebook: bytes | None
 
@@ -112,7 +116,7 @@ class Recorder:
 
     def _entry(self, verdict: Verdict, folder: Path) -> Entry:
         student, handed_in = verdict.student, timestamp(folder)
-        if note := timestamp_note(folder):
+        if not handed_in and (note := timestamp_note(folder)):
             self._converter.log.warning("%s: %s", printable(student), note)
         cells = student_cells(folder, self._name)
         automatic = {f"{question.name}-check": question for question in verdict.questions if question.status != Status.MANUAL}
@@ -131,8 +135,8 @@ class Recorder:
                   if question.status == Status.MANUAL}
         scores |= {name: None if question.score is None else float(question.score) for name, question in automatic.items()}
         answer = lambda name: name.removesuffix("-check")  # noqa: E731
-        return Entry(folder, Wanted(student, parse_utc(handed_in) if handed_in else None, scores, ungraded, blank,
-                                    lambda name: before.get(answer(name)) == now.get(answer(name), "")), notebook)
+        return Entry(folder, handed_in, Wanted(student, parse_utc(handed_in) if handed_in else None, scores, ungraded, blank,
+                                               lambda name: before.get(answer(name)) == now.get(answer(name), "")), notebook)
 
     def _finished(self, notebook: nbformat.NotebookNode, student: str) -> bytes:
         """The graded notebook as it is written: with nbgrader's checksums, and after the course's own preprocessors."""
@@ -167,8 +171,8 @@ class Recorder:
         converter, student = self._converter, entry.rows.student
         target, notebook = Path(converter._format_dest(self._assignment, student)), Path(f"{self._name}.ipynb")
         files = dict(self._files)
-        if handed_in := timestamp(entry.folder):
-            files[Path(TIMESTAMP)] = handed_in.encode()  # nbgrader compares it to see whether a submission is newer
+        if entry.handed_in:
+            files[Path(TIMESTAMP)] = entry.handed_in.encode()  # nbgrader compares it to see whether a submission is newer
         for path in sorted(target.rglob("*"), reverse=True):  # of an older release, or of a run that was ended
             if path.is_symlink() or not path.is_dir():
                 if path.relative_to(target) not in {notebook, *files}:

@@ -26,7 +26,7 @@ def timestamp(folder: Path) -> str:
 
 
 def timestamp_note(folder: Path) -> str:
-    """A line when the time that stands beside a notebook cannot be used."""
-    if os.path.lexists(folder / FILE) and not timestamp(folder):
+    """A line for what has the name where `timestamp` has found none; "" where nothing has it."""
+    if os.path.lexists(folder / FILE):
         return f"{FILE} holds no date that nbgrader can read: the submission counts as handed in without one."
     return ""
