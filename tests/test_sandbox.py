@@ -178,6 +178,7 @@ def test_memory_that_is_shared_between_processes_counts_once_and_counts(tmp_path
         used = child.usage()
         assert used.processes == before.processes + 1 and used.complete
         assert 280 < (used.memory - before.memory) / 2**20 < 420
+        assert used.memory < child.usage(2**40).memory < 2**40 and child.usage(used.memory).memory == pytest.approx(used.memory, rel=0.05)
 
 
 LOOK = """

@@ -17,11 +17,14 @@ import psutil
 
 LOOK_SECONDS = 1.0
 PSS = re.compile(rb"^(?:Pss_Anon|Pss_Shmem): +(\d+) kB$", re.MULTILINE)
+RSS = re.compile(rb"^(?:RssAnon|RssShmem):\s+(\d+) kB$", re.MULTILINE)
 
 
 @dataclass(frozen=True)
 class Usage:
     """Processes, processor seconds, bytes of memory beyond the warm worker's; `complete` unless there was no time to read all.
+
+    `memory` may be more than it is where the caller did not need it exactly.
 
     `waited` are the seconds that its threads were ready to run and others had the processors, where the kernel counts them.
     """
@@ -48,8 +51,13 @@ class Meter:
         self.warm_bytes = _memory(warm) or 0.0  # its pages are shared with every submission
         self._found: tuple[int, psutil.Process] | None = None
 
-    def usage(self, pid: int) -> Usage:
-        """What the submission uses whose first process has this id, as the warm parent says it."""
+    def usage(self, pid: int, enough: float = 0.0) -> Usage:
+        """What the submission uses whose first process has this id, as the warm parent says it.
+
+        Args:
+            enough: bytes; a bound for the memory will do where that is below this. It costs nothing, but for the exact number the
+                kernel walks through every page, while the submission waits for it.
+        """
         end = time.monotonic() + LOOK_SECONDS
         if self._found is None or self._found[0] != pid:
             host = self._find((pid, 1)) if self.confined else pid
@@ -57,7 +65,7 @@ class Meter:
                 self._found = pid, psutil.Process(host or -1)
             except (psutil.Error, ValueError):
                 return Usage(0, 0.0, 0.0, True)  # it has ended
-        cpu, waited, memory, looked = 0.0, 0.0, 0.0, 0
+        cpu, waited, memory, bound, looked = 0.0, 0.0, 0.0, 0.0, 0
         try:
             processes = [self._found[1], *self._found[1].children(recursive=True)]
         except psutil.Error:
@@ -66,6 +74,10 @@ class Meter:
             with contextlib.suppress(psutil.Error, OSError):
                 times = process.cpu_times()
                 cpu += times.user + times.system + times.children_user + times.children_system
+                bound += _resident(process.pid)
+        shares = lambda looked: self.warm_bytes * looked / (looked + 1)  # noqa: E731
+        if (bound := bound - shares(len(processes))) < enough:
+            return Usage(len(processes), cpu, max(bound, 0.0), True, sum(_waited(process.pid) for process in processes))
         for process in processes:
             if time.monotonic() > end:
                 break
@@ -73,7 +85,7 @@ class Meter:
             looked += 1
             memory += _memory(process.pid) or 0.0
         # The warm parent's pages count in it and, in equal shares, in each that still has them.
-        memory = max(memory - self.warm_bytes * looked / (looked + 1), 0.0)
+        memory = max(memory - shares(looked), 0.0)
         return Usage(len(processes), cpu, memory, looked == len(processes), waited)
 
     def _find(self, ids: tuple[int, ...]) -> int | None:
@@ -113,6 +125,12 @@ def _waited(pid: int) -> float:
             with contextlib.suppress(OSError, IndexError, ValueError):  # it has ended, or the kernel does not count
                 nanoseconds += int(Path(thread.path, "schedstat").read_bytes().split()[1])
     return nanoseconds / 1e9
+
+
+def _resident(pid: int) -> float:
+    """Bytes of a process's own and shared memory, all of what it shares with others; infinite where the kernel does not say."""
+    found = RSS.findall(Path(f"/proc/{pid}/status").read_bytes())
+    return 1024.0 * sum(map(int, found)) if found else float("inf")
 
 
 def _memory(pid: int | None) -> float | None:

@@ -376,9 +376,9 @@ class Child:
             remove_tree(self.folder)
         return reply
 
-    def usage(self) -> Usage:
-        """What the submission uses now."""
-        return self.sandbox.meter.usage(self.pid)
+    def usage(self, enough: float = 0.0) -> Usage:
+        """What the submission uses now; its memory need not be exact below `enough` bytes."""
+        return self.sandbox.meter.usage(self.pid, enough)
 
     def _request(self, request: RunCell | Exercise | Inspect, kind: type, seconds: float):
         clock = _Clock(self, seconds)
@@ -388,7 +388,7 @@ class Child:
             wire.send(self.channel, numbered(self._number, request))
             unmeasured = 0  # looks in a row that did not see all
             while not wire.readable(self.channel, POLL_SECONDS):
-                used = self.usage()
+                used = self.usage(self.sandbox.limits.memory_megabytes * 2**20)
                 unmeasured = 0 if used.complete else unmeasured + 1
                 if unmeasured == MOST_UNMEASURED:
                     raise Died(End.UNMEASURED, "Its memory could not be measured, for all its processes and areas of "
