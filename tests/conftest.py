@@ -21,7 +21,6 @@ os.environ["CUDA_VISIBLE_DEVICES"] = "-1"
 os.environ["TF_NUM_INTRAOP_THREADS"] = os.environ["TF_NUM_INTEROP_THREADS"] = "1"  # as in the sandbox; tests run side by side
 os.environ["MPLBACKEND"] = "Agg"
 os.environ.pop("AUTOGRADER_SECRET", None)
-gc.disable()  # until everything is imported: looking for garbage among what stays is a tenth of the time
 
 import numpy as np
 import pytest
@@ -45,6 +44,10 @@ needs_bubblewrap = pytest.mark.skipif(obstacle() is not None, reason=f"bubblewra
 
 def pytest_collection_modifyitems(items):
     items.sort(key=lambda item: item.get_closest_marker("long") is None)
+
+
+def pytest_configure():
+    gc.disable()  # until everything is imported: looking for garbage among what stays is a tenth of the time
 
 
 def pytest_collection_finish():
