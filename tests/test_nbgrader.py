@@ -28,6 +28,7 @@ from autograder.grading.verdict import broken
 from autograder.nbgrader.export import PointsPerQuestion
 from autograder.nbgrader.gradebook import api, record
 from autograder.nbgrader.recorder import Recorder
+from autograder.report.json import results
 from autograder.sandbox.sandbox import Sandbox
 
 NAME = "a0_doubling"
@@ -403,7 +404,7 @@ def test_an_unwritten_answer_gets_zero_and_waits_for_nobody(small):
         assert explain.auto_score == 0 and not explain.needs_manual_grade
 
 
-def test_what_could_not_be_graded_waits_for_a_person_and_takes_nothing_away(small, monkeypatch):
+def test_what_could_not_be_graded_is_no_zero_anywhere_and_takes_nothing_away(small, monkeypatch):
     def refuse(*_):
         raise AssertionError("the class has been graded")
 
@@ -414,20 +415,25 @@ def test_what_could_not_be_graded_waits_for_a_person_and_takes_nothing_away(smal
     monkeypatch.setattr(Sandbox, "fork", refuse)
     verdicts = [broken(student, load(small.key(NAME)), "no worker today") for student in ("ada", "cy")]
     graded = (small.root / "autograded" / "ada" / NAME / "doubling.ipynb").read_bytes()
-    assert [record(small, NAME, small.root / "submitted", verdicts, logging.getLogger("test")) for _ in range(2)] == [2, 0]
+    assert [record(small, NAME, small.root / "submitted", verdicts, logging.getLogger("test")) for _ in range(2)] == [1, 0]
     assert (small.root / "autograded" / "ada" / NAME / "doubling.ipynb").read_bytes() == graded
     with warnings.catch_warnings(action="ignore"), api(small).gradebook as gradebook:
         def double(student):
             row = gradebook.find_grade("double-check", "doubling", NAME, student)
             return row.auto_score, row.needs_manual_grade
 
-        assert double("ada") == (40, True) and double("cy") == (None, True) and double("bob") == (40, False)
+        assert double("ada") == (40, True) and double("bob") == (40, False)
+        assert gradebook.average_assignment_score(NAME) == 90  # cy's nothing is not among them
         gradebook.update_or_create_student("dora")
-    done = autograder("export", "csv", f"build/results/{NAME}.json", "--to", "table.csv", cwd=small.root)
+        in_formgrader = {item["student"]: (item["autograded"], item["needs_manual_grade"]) for item in api(small).get_submissions(NAME)}
+    assert in_formgrader == {"ada": (True, True), "bob": (True, True), "cy": (False, False)}  # "needs autograding", and no score
+    shown = json.loads((small.root / "build" / "results" / f"{NAME}.json").read_text())
+    shown["submissions"] += results(verdicts[1:], load(small.key(NAME)))["submissions"]
+    (small.root / "with-cy.json").write_text(json.dumps(shown))
+    done = autograder("export", "csv", "with-cy.json", "--to", "table.csv", cwd=small.root)
     assert "2 not final, because a person has yet to look at some of it: ada (double, quadruple); bob (explain)" in done.stdout, done
-    assert "1 in the gradebook, and left out because these results do not have them: cy" in done.stdout
     assert [(row["student"], row["status"], row["score"], row["double"]) for row in table(small.root / "table.csv")] == [
-        ("ada", "by hand outstanding", "90", "40"), ("bob", "by hand outstanding", "90", "40"),
+        ("ada", "by hand outstanding", "90", "40"), ("bob", "by hand outstanding", "90", "40"), ("cy", "ungraded", "", ""),
         ("dora", "not submitted", "", "")]
     with warnings.catch_warnings(action="ignore"):
         plugin = PointsPerQuestion(parent=api(small), to=str(small.root / "grades.csv"))
@@ -442,7 +448,7 @@ def test_what_could_not_be_graded_waits_for_a_person_and_takes_nothing_away(smal
         assert not tried["success"] and "1 submission could not be graded, by no fault of the students: cy" in tried["log"]
         with api(small).gradebook as gradebook:
             assert gradebook.find_grade("double-check", "doubling", NAME, "ada").needs_manual_grade is False
-            assert gradebook.find_grade("double-check", "doubling", NAME, "cy").auto_score is None
+            assert [item.student.id for item in gradebook.assignment_submissions(NAME)] == ["ada", "bob"]
 
 
 def test_grade_books_get_the_points_that_count(small):

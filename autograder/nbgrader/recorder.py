@@ -121,6 +121,7 @@ class Recorder:
         cells = student_cells(folder, self._name)
         automatic = {f"{question.name}-check": question for question in verdict.questions if question.status != Status.MANUAL}
         ungraded = {name for name, question in automatic.items() if question.status == Status.UNGRADED}
+        failed = bool(automatic) and ungraded == set(automatic)
         recorded, before = self._there(student)
         wanted, now, notebook = self._digest(cells, verdict, handed_in), before, None
         if self._anew or recorded != wanted:
@@ -128,15 +129,17 @@ class Recorder:
             made = graded_notebook(cells, self._skeleton, verdict)
             made.metadata["autograder"] = {"recorded": wanted, "status": verdict.status}
             now = answers(made)
-            if now != before or ungraded != set(automatic):  # else it only says of the same answers that we failed
+            # Else it only says that we failed: of the same answers, or of what formgrader would then take for graded.
+            if not failed or before and now != before:
                 notebook = self._finished(made, student)
         blank = {name for name, source in now.items() if source == self._handed_out.get(name)}
         scores = {question.name: 0.0 if question.name in blank else None for question in verdict.questions
                   if question.status == Status.MANUAL}
         scores |= {name: None if question.score is None else float(question.score) for name, question in automatic.items()}
         answer = lambda name: name.removesuffix("-check")  # noqa: E731
-        return Entry(folder, handed_in, Wanted(student, parse_utc(handed_in) if handed_in else None, scores, ungraded, blank,
-                                               lambda name: before.get(answer(name)) == now.get(answer(name), "")), notebook)
+        rows = Wanted(student, parse_utc(handed_in) if handed_in else None, scores, ungraded, failed, blank,
+                      lambda name: before.get(answer(name)) == now.get(answer(name), ""))
+        return Entry(folder, handed_in, rows, notebook)
 
     def _finished(self, notebook: nbformat.NotebookNode, student: str) -> bytes:
         """The graded notebook as it is written: with nbgrader's checksums, and after the course's own preprocessors."""

@@ -68,7 +68,8 @@ def remarks(results: dict[str, Any], standings: Mapping[str, Standing | None] | 
         "not final, because a person has yet to look at some of it":
             [f"{it['student']} ({', '.join(it['waiting'])})" for it in shown if status(it) == "by hand outstanding"],
         "not in the gradebook, with the points of these results":
-            [it["student"] for it in graded if standings is not None and there.get(it["student"]) is None],
+            [it["student"] for it in graded
+             if standings is not None and there.get(it["student"]) is None and it["score"] is not None],
         "graded otherwise since, and not recorded: with the gradebook's points":
             [it["student"] for it in graded if _newer(it, there.get(it["student"]))],
         "in the gradebook, and left out because these results do not have them":
