@@ -7,7 +7,6 @@ import fcntl
 import io
 import itertools
 import os
-import shutil
 import sys
 import textwrap
 from pathlib import Path
@@ -22,6 +21,7 @@ os.environ.pop("AUTOGRADER_SECRET", None)
 
 import numpy as np
 import pytest
+from clone import copy_course
 
 from autograder.authoring.course import Course, find_course
 from autograder.grading import batch
@@ -133,13 +133,6 @@ def first_to(place: Path):
         done = Path(f"{place}.done")
         yield not done.exists()
         done.touch()
-
-
-def copy_course(root: Path) -> None:
-    """Copy what git would hand to a clone, without what is generated."""
-    for name in ("solutions", "data", "assignments"):
-        shutil.copytree(ROOT / name, root / name, ignore=shutil.ignore_patterns("__pycache__"))
-    shutil.copy(ROOT / "course.toml", root)
 
 
 TINY_LESSON = '''

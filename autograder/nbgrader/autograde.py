@@ -12,9 +12,7 @@ import glob
 import os
 import re
 import signal
-import sqlite3
 import sys
-import tempfile
 import warnings
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
@@ -34,6 +32,7 @@ from traitlets import Integer, Unicode
 
 from autograder.authoring.course import Course, find_course
 from autograder.authoring.lesson import notebook_name
+from autograder.files import atomic
 from autograder.grading.batch import Job, grade_all
 from autograder.grading.key import Key, KeyFileError, load
 from autograder.grading.submission import printable
@@ -195,17 +194,6 @@ def _create(db_url: str, course_id: str) -> None:
     if url.get_backend_name() != "sqlite" or not url.database or os.path.lexists(url.database):
         return
     with Gradebook("sqlite://", course_id) as memory:
-        descriptor, new = tempfile.mkstemp(prefix=f".{os.path.basename(url.database)}.", dir=os.path.dirname(url.database) or ".")
-        os.close(descriptor)
-        try:
-            with contextlib.closing(sqlite3.connect(new)) as file:
-                memory.engine.raw_connection().driver_connection.backup(file)
-            os.chmod(new, 0o644)
-            os.link(new, url.database)  # replaces nothing: another command may have been faster, and be writing to its own
-        except FileExistsError:
-            pass
-        except OSError:  # a file system without links
-            os.replace(new, url.database)
-        finally:
-            with contextlib.suppress(FileNotFoundError):
-                os.unlink(new)
+        # Replaces nothing: another command may have been faster, and be writing to its own.
+        with atomic(Path(url.database), replace=False) as file:
+            file.write(memory.engine.raw_connection().driver_connection.serialize())

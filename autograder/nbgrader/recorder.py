@@ -22,11 +22,10 @@ from traitlets.utils.importstring import import_item
 from autograder.authoring.lesson import notebook_name
 from autograder.files import atomic
 from autograder.grading.cache import digest
-from autograder.grading.submission import Unreadable, find_notebook, printable, read_cells
+from autograder.grading.submission import TIMESTAMP, Unreadable, find_notebook, printable, read_cells
 from autograder.grading.verdict import Status, Verdict
 from autograder.nbgrader.notebook import answers, graded_notebook
 from autograder.nbgrader.rows import Rows, Wanted
-from autograder.nbgrader.timestamps import FILE as TIMESTAMP
 from autograder.nbgrader.timestamps import timestamp, timestamp_note
 
 STUDENTS, BYTES = 50, 2**26  # whose rows are committed at once, unless their notebooks are larger than this
