@@ -551,7 +551,8 @@ def test_what_is_wrong_with_one_submissions_record_costs_nobody_else_any(small, 
         "autograder: 1 submission could not be recorded, all others are: bob: ZeroDivisionError: division by zero"], done.stderr
     with warnings.catch_warnings(action="ignore"), api(small).gradebook as gradebook:
         rows = {row.student.id: row.notebooks[0].late_submission_penalty for row in gradebook.assignment_submissions(NAME)}
-    assert rows == {"ada": None, "cy": 1.0}
+        in_formgrader = {item["student"]: item["timestamp"] for item in api(small).get_submissions(NAME)}
+    assert rows == {"ada": None, "cy": 1.0} and in_formgrader["ada"] is None and in_formgrader["cy"] == "2026-01-02T00:00:00"
 
 
 def test_a_gradebook_that_cannot_be_written_is_one_line(small):

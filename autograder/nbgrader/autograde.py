@@ -15,6 +15,7 @@ import signal
 import sys
 import warnings
 from collections.abc import Callable, Iterable, Iterator
+from datetime import datetime
 from pathlib import Path
 
 import nbformat
@@ -47,8 +48,15 @@ def install() -> None:
     """Let nbgrader's command and formgrader's button use this converter; nbgrader has no setting for it."""
     nbgrader.apps.autogradeapp.Autograde = Autograde
     nbgrader.apps.api.Autograde = Autograde
-    # nbgrader opens whatever has the name, waits for a pipe, and fails on what is no date.
-    CourseDirectory.get_existing_timestamp = lambda self, folder: parse_utc(timestamp(Path(folder)) or None)
+    # nbgrader opens whatever has the name, waits for a pipe, and fails on what is no date: its command, and formgrader's list.
+    CourseDirectory.get_existing_timestamp = lambda self, folder: _when(folder)
+    nbgrader.apps.api.NbGraderAPI.get_submitted_timestamp = lambda self, assignment, student: _when(
+        self.coursedir.format_path(self.coursedir.submitted_directory, student, assignment))
+
+
+def _when(folder: str) -> datetime | None:
+    text = timestamp(Path(folder))
+    return parse_utc(text) if text else None
 
 
 class Autograde(NbgraderAutograde):
