@@ -674,7 +674,7 @@ def postgres():
 
 @pytest.mark.skipif(postgres() is None, reason="no PostgreSQL server is installed")
 @pytest.mark.skipif(os.getuid() == 0 and shutil.which("setpriv") is None, reason="PostgreSQL does not run as root, and setpriv is missing")
-def test_the_gradebook_may_be_postgresql(small, tmp_path_factory):
+def test_the_gradebook_may_be_postgresql_also_of_a_second_submission_that_is_late(small, tmp_path_factory):
     pytest.importorskip("psycopg", reason="no PostgreSQL driver is installed")
     place = tmp_path_factory.mktemp("postgres")
     as_user = []
@@ -694,12 +694,20 @@ def test_the_gradebook_may_be_postgresql(small, tmp_path_factory):
         with open(small.root / "nbgrader_config.py", "a") as file:
             file.write(f"c.CourseDirectory.db_url = 'postgresql+psycopg://grader@127.0.0.1:{port}/postgres'\n")
             file.write("c.CourseDirectory.course_id = 'course'\n")  # unlike SQLite, PostgreSQL insists on one
+            file.write("c.LateSubmissionPlugin.penalty_method = 'zero'\n")
         (small.root / "gradebook.db").unlink()
         hand_in(small, "ada")
         done = grade(small)
         assert done.returncode == 0, done.stderr
         with warnings.catch_warnings(action="ignore"), api(small).gradebook as gradebook:
             assert gradebook.find_submission(NAME, "ada").score == 90
+            gradebook.update_or_create_assignment(NAME, duedate=datetime(2026, 1, 1))
+        second = hand_in(small, "ada", source("quadruple", "def quadruple(x):\n    return x"))
+        (second / "timestamp.txt").write_text("2026-01-02 00:00:00 UTC")
+        assert "gradebook: 1 recorded" in grade(small).stdout
+        with warnings.catch_warnings(action="ignore"), api(small).gradebook as gradebook:
+            ada = gradebook.find_submission(NAME, "ada")
+            assert (ada.score, ada.total_seconds_late, ada.notebooks[0].late_submission_penalty) == (40, 86400, 40)
         assert not (small.root / "gradebook.db").exists()
     finally:
         subprocess.run([*as_user, f"{postgres()}/pg_ctl", "-D", str(data), "-m", "immediate", "stop"], capture_output=True, cwd=place)
