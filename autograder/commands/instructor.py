@@ -214,7 +214,7 @@ def record_class(course: Course, assignment: str, submissions: Path, verdicts: l
                       "reports are written; the same command goes on from there.", soft_wrap=True)
             raise typer.Exit(INTERRUPTED) from None
     out.print(f"gradebook: {new} of {len(verdicts)} recorded, the others unchanged" if new < len(verdicts) else
-              f"gradebook: {new} recorded", "· `jupyter lab`, Nbgrader, Formgrader shows them")
+              f"gradebook: {new} recorded", "· `jupyter lab`, Nbgrader, Formgrader shows them", soft_wrap=True)
 
 
 def _shown_log() -> logging.Logger:
