@@ -32,6 +32,8 @@ class NotRegular(OSError):
 class atomic:
     """`with atomic(path) as file:` writes bytes to a temporary file beside `path` and moves it there when all went well.
 
+    What writes by name, not to `file`, writes to `name`.
+
     Args:
         replace: what is there; else what is there by then stays, and what was written is thrown away.
     """

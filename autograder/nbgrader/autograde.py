@@ -12,6 +12,7 @@ import glob
 import os
 import re
 import signal
+import sqlite3
 import sys
 import warnings
 from collections.abc import Callable, Iterable, Iterator
@@ -203,5 +204,5 @@ def _create(db_url: str, course_id: str) -> None:
         return
     with Gradebook("sqlite://", course_id) as memory:
         # Replaces nothing: another command may have been faster, and be writing to its own.
-        with atomic(Path(url.database), replace=False) as file:
-            file.write(memory.engine.raw_connection().driver_connection.serialize())
+        with (new := atomic(Path(url.database), replace=False)), contextlib.closing(sqlite3.connect(new.name)) as file:
+            memory.engine.raw_connection().driver_connection.backup(file)
