@@ -213,7 +213,8 @@ def record_class(course: Course, assignment: str, submissions: Path, verdicts: l
             err.print(f"[yellow]stopped: {left} of {len(verdicts)} submissions are not recorded in the gradebook. Results and "
                       "reports are written; the same command goes on from there.", soft_wrap=True)
             raise typer.Exit(INTERRUPTED) from None
-    out.print(f"gradebook: {new} of {len(verdicts)} recorded, the others unchanged" if new < len(verdicts) else
+    others = "unchanged or not graded" if any(verdict.score is None for verdict in verdicts) else "unchanged"
+    out.print(f"gradebook: {new} of {len(verdicts)} recorded, the others {others}" if new < len(verdicts) else
               f"gradebook: {new} recorded", "· `jupyter lab`, Nbgrader, Formgrader shows them", soft_wrap=True)
 
 
