@@ -30,10 +30,16 @@ class NotRegular(OSError):
 
 
 class atomic:
-    """`with atomic(path) as file:` writes bytes to a temporary file beside `path` and moves it there when all went well."""
+    """`with atomic(path) as file:` writes bytes to a temporary file beside `path` and moves it there when all went well.
 
-    def __init__(self, path: Path, mode: int = 0o644):
-        self.path, self.mode = Path(path), mode
+    What writes by name, not to `file`, writes to `name`.
+
+    Args:
+        replace: what is there; else what is there by then stays, and what was written is thrown away.
+    """
+
+    def __init__(self, path: Path, mode: int = 0o644, replace: bool = True):
+        self.path, self.mode, self._put = Path(path), mode, os.replace if replace else _put_anew
 
     def __enter__(self):
         self.path.parent.mkdir(parents=True, exist_ok=True)
@@ -49,12 +55,21 @@ class atomic:
                 if not self.file.closed:  # as a text layer on top of it may have done
                     self.file.flush()  # which may find the disk full
                 os.chmod(self.name, self.mode)
-                os.replace(self.name, self.path)
+                self._put(self.name, self.path)
         finally:
             with contextlib.suppress(FileNotFoundError):
                 os.unlink(self.name)
             with contextlib.suppress(OSError):  # what is left to be written nobody wants
                 self.file.close()
+
+
+def _put_anew(file: str, path: Path) -> None:
+    try:
+        os.link(file, path)
+    except FileExistsError:
+        pass
+    except OSError:  # a file system without links
+        os.replace(file, path)
 
 
 class Scratch:

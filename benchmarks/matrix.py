@@ -25,9 +25,9 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from clone import copy_course
 from rich.console import Console
 from rich.table import Table
-from throughput import copy_course
 
 from autograder.authoring.course import find_course
 from autograder.grading.compare import difference

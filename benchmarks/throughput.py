@@ -32,6 +32,7 @@ os.environ["TF_ENABLE_ONEDNN_OPTS"] = "0"
 import nbformat
 import numpy as np
 import psutil
+from clone import ROOT, copy_course
 from rich.console import Console
 from rich.table import Table
 
@@ -44,7 +45,6 @@ from autograder.grading.key import load
 from autograder.grading.submission import read_submission
 from autograder.sandbox.sandbox import Sandbox, Spent
 
-ROOT = Path(__file__).resolve().parents[1]
 NAME = "a4_cross_entropy"
 BIN = Path(sys.executable).parent
 out = Console()
@@ -94,13 +94,6 @@ def measure(folder: Path, students: int, again: int) -> dict:
     if again:
         result["again"] = repeated(folder / "again", course, chosen, again)
     return result
-
-
-def copy_course(root: Path) -> None:
-    """Copy what git would hand to a clone of the course, without what is generated."""
-    for name in ("solutions", "data", "assignments"):
-        shutil.copytree(ROOT / name, root / name, ignore=shutil.ignore_patterns("__pycache__"))
-    shutil.copy(ROOT / "course.toml", root)
 
 
 def copied_course(root: Path):

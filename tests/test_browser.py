@@ -21,6 +21,7 @@ import nbformat
 import pytest
 from conftest import ROOT
 from nbconvert.exporters import HTMLExporter
+from nbgrader.apps import NbGraderAPI
 from nbgrader.coursedir import CourseDirectory
 from traitlets.config import Config
 
@@ -243,3 +244,5 @@ def test_a_time_that_is_none_does_no_harm(tmp_path, kind):
     install()
     assert timestamp(tmp_path) == "" and bool(timestamp_note(tmp_path)) == (kind != "absent")
     assert CourseDirectory().get_existing_timestamp(str(tmp_path)) is None
+    formgrader = SimpleNamespace(coursedir=SimpleNamespace(submitted_directory="submitted", format_path=lambda *_: str(tmp_path)))
+    assert NbGraderAPI.get_submitted_timestamp(formgrader, NAME, STUDENT) is None

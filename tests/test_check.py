@@ -123,14 +123,26 @@ def test_check_without_examples_says_what_to_do(tmp_path):
     assert result.returncode == 0 and "expected examples.npz beside the notebook" in result.stdout
 
 
+def test_an_answer_from_a_file_beside_the_notebook_works_nowhere_else_and_that_is_said(release, monkeypatch):
+    (release / "mine.py").write_text("def double(x):\n    return x + x\n")
+    monkeypatch.chdir(release)
+    monkeypatch.syspath_prepend(release)
+    said = io.StringIO()
+    with contextlib.redirect_stdout(said):
+        exec("from autograder import check\nfrom mine import double\ncheck('double')", {"__name__": "__main__"})
+    assert "✓ double" in said.getvalue() and "`double` comes from mine.py, which grading does not have. The notebook runs alone" in said.getvalue()
+
+
 def test_a_notebook_is_checked_outside_without_course_or_key(release):
-    path = answered(release, double="def double(x):\n    return 2 * x")
+    path = answered(release, double="def double(x):\n    return 2 * x", quadruple="from mine import quadruple")
+    (release / "mine.py").write_text("def quadruple(x):\n    return 4 * x\n")
     examples = load(release / "examples.npz")
     save(dataclasses.replace(examples, versions=examples.versions | {"numpy": "1.0.0"}), release / "examples.npz", private=False)
     verdict, key = check_notebook(path)
-    assert len(verdict.notes) == 1 and "the expected values were computed with NumPy 1.0.0" in verdict.notes[0]
+    assert len(verdict.notes) == 2 and "the expected values were computed with NumPy 1.0.0" in verdict.notes[1]
     status = {question.name: (question.status, question.score, question.max_score) for question in verdict.questions}
-    assert status == {"double": ("passed", 10, 10), "quadruple": ("missing", 0, 10)} and key.max_score == 20
+    assert status == {"double": ("passed", 10, 10), "quadruple": ("crashed", 0, 10)} and key.max_score == 20
+    assert "No module named 'mine'" in verdict.questions[1].message and "The notebook runs alone" in verdict.questions[1].message
 
 
 def test_bad_notebooks_are_one_line(release, tmp_path):

@@ -18,6 +18,11 @@ import autograder as autograder_package
 from autograder.authoring.course import find_course
 from autograder.commands import instructor
 from autograder.commands.main import app
+from autograder.grading.key import load
+from autograder.grading.verdict import unreadable
+from autograder.grading.versions import installed
+from autograder.report.changes import changes
+from autograder.report.json import results
 
 STUDENTS = ("check", "ci")  # other tests run them; each starts a worker of its own
 FASTER = {"grade": ["--no-gradebook"]}  # what nbgrader makes of a class is tested with it
@@ -130,3 +135,23 @@ def test_the_container_gets_what_installing_needs_and_no_answers():
     container = json.loads((ROOT / ".devcontainer/devcontainer.json").read_text())
     assert (ROOT / ".devcontainer" / container["build"]["dockerfile"]).resolve() == ROOT / "Dockerfile"
     assert ["WORKDIR", container["workspaceFolder"]] in steps and ["USER", container["remoteUser"]] in steps
+
+
+def test_the_results_as_data_have_the_fields_that_are_shown():
+    key = load(ROOT / "assignments" / "a4_cross_entropy" / "examples.npz")
+    real = results([unreadable("bob", key, "no notebook")], key)
+    better = json.loads(json.dumps(real))
+    better["submissions"][0]["score"] = better["submissions"][0]["questions"][0]["score"] = 50
+    real |= {"changes": changes(real, better), "versions": {"key": installed(), "grader": installed()}}
+    block = re.search(r"### The results, as data\n.*?```json\n(.*?)```", PAGES["docs/instructor.md"], re.DOTALL)[1]
+    shown = json.loads(re.sub(r", …(?=[\]}])", "", block))
+
+    def fields(one, other, place):
+        if isinstance(one, dict) and place not in ("questions", "grader"):
+            assert list(one) == list(other), place
+            for name in one:
+                fields(one[name], other[name], name)
+        elif isinstance(one, list) and one:
+            fields(one[0], other[0], f"{place} one")
+
+    fields(shown, real, "results")

@@ -115,7 +115,8 @@ def test_gitlabs_pipeline_runs_the_same_steps_and_shows_the_same_cases(built_tin
     (kept,) = (step["with"]["path"] for step in steps if "upload-artifact" in step.get("uses", ""))
     artifacts = pipeline["check"]["artifacts"]
     assert artifacts["paths"] == [kept] and artifacts["when"] == "always" and artifacts["reports"] == {"junit": f"{kept}junit.xml"}
-    assert pipeline["workflow"]["rules"] == [{"if": "$CI_COMMIT_BRANCH"}] and pipeline["check"]["interruptible"] is True
+    assert pipeline["workflow"]["rules"] == [{"if": "$AUTOGRADER_TEMPLATE", "when": "never"}, {"if": "$CI_COMMIT_BRANCH"}]
+    assert pipeline["check"]["interruptible"] is True
     ignored = (tmp_path / "gitlab/.gitignore").read_text().splitlines()
     assert kept in ignored and pipeline["check"]["cache"]["paths"][0].split("/")[0] + "/" in ignored
     assert "GitHub" not in (tmp_path / "gitlab/README.md").read_text() and "Actions" not in (tmp_path / "gitlab/README.md").read_text()

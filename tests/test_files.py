@@ -96,3 +96,12 @@ def test_a_failed_write_leaves_what_was_there(place):
         file.write(b"after")
         raise ZeroDivisionError
     assert path.read_text() == "before" and sorted(item.name for item in place.iterdir()) == ["notes.txt", "tmp"]
+
+
+def test_what_somebody_has_put_there_meanwhile_stays_where_that_is_asked(tmp_path):
+    for name, meanwhile in (("a", b"another's"), ("b", None)):
+        with (new := atomic(tmp_path / name, replace=False)):
+            Path(new.name).write_bytes(b"mine")
+            if meanwhile:
+                (tmp_path / name).write_bytes(meanwhile)
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == {"a": b"another's", "b": b"mine"}

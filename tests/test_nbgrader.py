@@ -28,6 +28,7 @@ from autograder.grading.verdict import broken
 from autograder.nbgrader.export import PointsPerQuestion
 from autograder.nbgrader.gradebook import api, record
 from autograder.nbgrader.recorder import Recorder
+from autograder.report.json import results
 from autograder.sandbox.sandbox import Sandbox
 
 NAME = "a0_doubling"
@@ -403,7 +404,7 @@ def test_an_unwritten_answer_gets_zero_and_waits_for_nobody(small):
         assert explain.auto_score == 0 and not explain.needs_manual_grade
 
 
-def test_what_could_not_be_graded_waits_for_a_person_and_takes_nothing_away(small, monkeypatch):
+def test_what_could_not_be_graded_is_no_zero_anywhere_and_takes_nothing_away(small, monkeypatch):
     def refuse(*_):
         raise AssertionError("the class has been graded")
 
@@ -414,20 +415,25 @@ def test_what_could_not_be_graded_waits_for_a_person_and_takes_nothing_away(smal
     monkeypatch.setattr(Sandbox, "fork", refuse)
     verdicts = [broken(student, load(small.key(NAME)), "no worker today") for student in ("ada", "cy")]
     graded = (small.root / "autograded" / "ada" / NAME / "doubling.ipynb").read_bytes()
-    assert [record(small, NAME, small.root / "submitted", verdicts, logging.getLogger("test")) for _ in range(2)] == [2, 0]
+    assert [record(small, NAME, small.root / "submitted", verdicts, logging.getLogger("test")) for _ in range(2)] == [1, 0]
     assert (small.root / "autograded" / "ada" / NAME / "doubling.ipynb").read_bytes() == graded
     with warnings.catch_warnings(action="ignore"), api(small).gradebook as gradebook:
         def double(student):
             row = gradebook.find_grade("double-check", "doubling", NAME, student)
             return row.auto_score, row.needs_manual_grade
 
-        assert double("ada") == (40, True) and double("cy") == (None, True) and double("bob") == (40, False)
+        assert double("ada") == (40, True) and double("bob") == (40, False)
+        assert gradebook.average_assignment_score(NAME) == 90  # cy's nothing is not among them
         gradebook.update_or_create_student("dora")
-    done = autograder("export", "csv", f"build/results/{NAME}.json", "--to", "table.csv", cwd=small.root)
+        in_formgrader = {item["student"]: (item["autograded"], item["needs_manual_grade"]) for item in api(small).get_submissions(NAME)}
+    assert in_formgrader == {"ada": (True, True), "bob": (True, True), "cy": (False, False)}  # "needs autograding", and no score
+    shown = json.loads((small.root / "build" / "results" / f"{NAME}.json").read_text())
+    shown["submissions"] += results(verdicts[1:], load(small.key(NAME)))["submissions"]
+    (small.root / "with-cy.json").write_text(json.dumps(shown))
+    done = autograder("export", "csv", "with-cy.json", "--to", "table.csv", cwd=small.root)
     assert "2 not final, because a person has yet to look at some of it: ada (double, quadruple); bob (explain)" in done.stdout, done
-    assert "1 in the gradebook, and left out because these results do not have them: cy" in done.stdout
     assert [(row["student"], row["status"], row["score"], row["double"]) for row in table(small.root / "table.csv")] == [
-        ("ada", "by hand outstanding", "90", "40"), ("bob", "by hand outstanding", "90", "40"),
+        ("ada", "by hand outstanding", "90", "40"), ("bob", "by hand outstanding", "90", "40"), ("cy", "ungraded", "", ""),
         ("dora", "not submitted", "", "")]
     with warnings.catch_warnings(action="ignore"):
         plugin = PointsPerQuestion(parent=api(small), to=str(small.root / "grades.csv"))
@@ -442,7 +448,7 @@ def test_what_could_not_be_graded_waits_for_a_person_and_takes_nothing_away(smal
         assert not tried["success"] and "1 submission could not be graded, by no fault of the students: cy" in tried["log"]
         with api(small).gradebook as gradebook:
             assert gradebook.find_grade("double-check", "doubling", NAME, "ada").needs_manual_grade is False
-            assert gradebook.find_grade("double-check", "doubling", NAME, "cy").auto_score is None
+            assert [item.student.id for item in gradebook.assignment_submissions(NAME)] == ["ada", "bob"]
 
 
 def test_grade_books_get_the_points_that_count(small):
@@ -545,7 +551,8 @@ def test_what_is_wrong_with_one_submissions_record_costs_nobody_else_any(small, 
         "autograder: 1 submission could not be recorded, all others are: bob: ZeroDivisionError: division by zero"], done.stderr
     with warnings.catch_warnings(action="ignore"), api(small).gradebook as gradebook:
         rows = {row.student.id: row.notebooks[0].late_submission_penalty for row in gradebook.assignment_submissions(NAME)}
-    assert rows == {"ada": None, "cy": 1.0}
+        in_formgrader = {item["student"]: item["timestamp"] for item in api(small).get_submissions(NAME)}
+    assert rows == {"ada": None, "cy": 1.0} and in_formgrader["ada"] is None and in_formgrader["cy"] == "2026-01-02T00:00:00"
 
 
 def test_a_gradebook_that_cannot_be_written_is_one_line(small):
@@ -667,7 +674,7 @@ def postgres():
 
 @pytest.mark.skipif(postgres() is None, reason="no PostgreSQL server is installed")
 @pytest.mark.skipif(os.getuid() == 0 and shutil.which("setpriv") is None, reason="PostgreSQL does not run as root, and setpriv is missing")
-def test_the_gradebook_may_be_postgresql(small, tmp_path_factory):
+def test_the_gradebook_may_be_postgresql_also_of_a_second_submission_that_is_late(small, tmp_path_factory):
     pytest.importorskip("psycopg", reason="no PostgreSQL driver is installed")
     place = tmp_path_factory.mktemp("postgres")
     as_user = []
@@ -687,12 +694,20 @@ def test_the_gradebook_may_be_postgresql(small, tmp_path_factory):
         with open(small.root / "nbgrader_config.py", "a") as file:
             file.write(f"c.CourseDirectory.db_url = 'postgresql+psycopg://grader@127.0.0.1:{port}/postgres'\n")
             file.write("c.CourseDirectory.course_id = 'course'\n")  # unlike SQLite, PostgreSQL insists on one
+            file.write("c.LateSubmissionPlugin.penalty_method = 'zero'\n")
         (small.root / "gradebook.db").unlink()
         hand_in(small, "ada")
         done = grade(small)
         assert done.returncode == 0, done.stderr
         with warnings.catch_warnings(action="ignore"), api(small).gradebook as gradebook:
             assert gradebook.find_submission(NAME, "ada").score == 90
+            gradebook.update_or_create_assignment(NAME, duedate=datetime(2026, 1, 1))
+        second = hand_in(small, "ada", source("quadruple", "def quadruple(x):\n    return x"))
+        (second / "timestamp.txt").write_text("2026-01-02 00:00:00 UTC")
+        assert "gradebook: 1 recorded" in grade(small).stdout
+        with warnings.catch_warnings(action="ignore"), api(small).gradebook as gradebook:
+            ada = gradebook.find_submission(NAME, "ada")
+            assert (ada.score, ada.total_seconds_late, ada.notebooks[0].late_submission_penalty) == (40, 86400, 40)
         assert not (small.root / "gradebook.db").exists()
     finally:
         subprocess.run([*as_user, f"{postgres()}/pg_ctl", "-D", str(data), "-m", "immediate", "stop"], capture_output=True, cwd=place)

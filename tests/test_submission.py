@@ -149,12 +149,15 @@ def test_links_pipes_and_directories_are_not_followed(tmp_path):
             read_cells(tmp_path / f"{name}.ipynb")
 
 
-@pytest.mark.parametrize("files, found", [
+FOUND = [
     (["doubling.ipynb", "._doubling.ipynb", "x.ipynb", ".ipynb_checkpoints/doubling.ipynb"], "doubling.ipynb"),
     (["._doubling.ipynb", "doubling (1).ipynb", "__MACOSX/doubling.ipynb"], "doubling (1).ipynb"), (["Doubling.IPYNB", "x.ipynb"], "Doubling.IPYNB"),
     (["doubling.ipynb.txt"], "doubling.ipynb.txt"), (["other.ipynb.json"], "other.ipynb.json"), (["doubling.json", "b.json"], "doubling.json"),
     (["a0_doubling/doubling.ipynb", "examples.npz"], "a0_doubling/doubling.ipynb"), (["doubling.ipynb/doubling.ipynb"], "doubling.ipynb/doubling.ipynb"),
-    (["work.zip", "notes.txt"], "work.zip"), (["in/work.ZIP"], "in/work.ZIP"), (["old/x.ipynb", "new/doubling.ipynb"], "new/doubling.ipynb")])
+    (["work.zip", "notes.txt"], "work.zip"), (["in/work.ZIP"], "in/work.ZIP"), (["old/x.ipynb", "new/doubling.ipynb"], "new/doubling.ipynb")]
+
+
+@pytest.mark.parametrize("files, found", FOUND)
 def test_a_notebook_is_found_where_the_intent_is_plain_and_what_is_odd_is_noted(tmp_path, files, found):
     for file in files:
         (tmp_path / file).parent.mkdir(parents=True, exist_ok=True)
@@ -164,12 +167,15 @@ def test_a_notebook_is_found_where_the_intent_is_plain_and_what_is_odd_is_noted(
     assert notes == (() if found == "doubling.ipynb" else (f"The notebook is {found}; expected doubling.ipynb.",))
 
 
-@pytest.mark.parametrize("files, words", [
+NOT_FOUND = [
     ([], "Found: none. Hand in"), (["._doubling.ipynb"], "Found: none"), (["doubling.pdf", "src/x.py"], "Found: doubling.pdf, src/. Hand in"),
     (["doubling (1).ipynb", "doubling (2).ipynb"], "Found: doubling (1).ipynb, doubling (2).ipynb. Hand in the one that counts"),
     (["a/doubling.ipynb", "b/doubling.ipynb"], "Found: a/doubling.ipynb, b/doubling.ipynb"), (["a/b/doubling.ipynb"], "Found: a/."),
     (["a.zip", "b.zip"], "Found: a.zip, b.zip"), ([f"{i}.py" for i in range(9)], "3.py, 4.py and 4 more"),
-    (["\x1b[31m\n.py"], "Found: ?[31m?.py")])
+    (["\x1b[31m\n.py"], "Found: ?[31m?.py")]
+
+
+@pytest.mark.parametrize("files, words", NOT_FOUND)
 def test_without_a_notebook_the_message_names_what_lies_there(tmp_path, files, words):
     for file in files:
         (tmp_path / file).parent.mkdir(parents=True, exist_ok=True)
@@ -210,12 +216,14 @@ def test_a_notebook_in_another_encoding_or_in_a_zip_is_read_for_what_it_is(tmp_p
     assert len(notes) == bool(encoding) and all(f"read as {encoding}: " in note for note in notes)
 
 
-@pytest.mark.parametrize("content, words", [
+TAKEN_FOR_ONE = [
     (CONFLICT.encode(), "Git conflict (line 2)"), (b"version https://git-lfs.github.com/spec/v1\noid sha256:4e\nsize 1\n", "`git lfs pull`"),
     (b"\n<!DOCTYPE html>\n<html>", "a web page"), (b"%PDF-1.7\n", "a PDF"), (NOTEBOOK.encode()[:-2], "damaged, or not all of it has arrived"),
     (bytes(1000), "the file is empty"), (zipped(("x.ipynb", b"1"), ("y.ipynb", b"2")), "Found: x.ipynb, y.ipynb. Hand in"),
-    (zipped(("x.py", b"1")), "Found: none"), (b"PK\x03\x04rest", "cannot be opened"), (zipped(("x.ipynb", bytes(60 * 2**20))), "at most 50 MB")],
-    ids=["conflict", "lfs", "page", "pdf", "cut", "zeros", "two", "none", "broken", "bomb"])
+    (zipped(("x.py", b"1")), "Found: none"), (b"PK\x03\x04rest", "cannot be opened"), (zipped(("x.ipynb", bytes(60 * 2**20))), "at most 50 MB")]
+
+
+@pytest.mark.parametrize("content, words", TAKEN_FOR_ONE, ids=["conflict", "lfs", "page", "pdf", "cut", "zeros", "two", "none", "broken", "bomb"])
 def test_what_is_handed_in_for_a_notebook_is_called_what_it_is(tmp_path, content, words):
     (tmp_path / "a.ipynb").write_bytes(content)
     with pytest.raises(Unreadable) as caught:
@@ -232,9 +240,12 @@ def test_line_ends_of_windows_change_nothing(tmp_path, skeleton):
     assert len(submission.cells) == 1 and submission.notes == ()
 
 
-@pytest.mark.parametrize("content, words", [
+TOO_LARGE = [
     ('{"cells": [' + "[]," * 4_000_000 + "[]]}", "more memory or time"), ('{"cells": [' + "{}," * 2001 + "{}]}", "at most 2,000 cells"),
-    ('{"cells": [' + '{"source": "' + "x" * 5_000_000 + '"}]}', "4,194,304 characters")], ids=["lists", "cells", "source"])
+    ('{"cells": [' + '{"source": "' + "x" * 5_000_000 + '"}]}', "4,194,304 characters")]
+
+
+@pytest.mark.parametrize("content, words", TOO_LARGE, ids=["lists", "cells", "source"])
 def test_what_a_notebook_holds_is_bounded(tmp_path, content, words):
     (tmp_path / "a.ipynb").write_text(content)
     with pytest.raises(Unreadable, match=words):

@@ -187,9 +187,10 @@ def _results(path: Path) -> dict:
     there = _standings(found["assignment"])
     out.print(escape("points: nbgrader's gradebook" if there is not None else
                      f"points: {path}, because there is no gradebook that has {found['assignment']}"))
-    for line in remarks(found, there):
+    shown = counted(found, there or {})
+    for line in remarks(found, shown, there):
         out.print(f"[yellow]{escape(printable(line))}")
-    return counted(found, there or {})
+    return shown
 
 
 def _standings(assignment: str) -> dict[str, Standing | None] | None:

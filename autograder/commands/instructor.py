@@ -75,7 +75,7 @@ def grade(
     verdicts = grade_class(job, submissions, jobs, json_file, reports, student, table)
     out.print(f"results: {short_path(json_file)}\nreports: {short_path(reports)}/STUDENT.html\n", soft_wrap=True)
     if gradebook:
-        record_class(course, assignment, submissions, verdicts)
+        record_class(course, assignment, submissions, verdicts, quiet)
     if any(question.status == Status.UNGRADED for verdict in verdicts for question in verdict.questions):
         raise typer.Exit(1)
 
@@ -196,11 +196,11 @@ def short_path(path: Path) -> str:
     return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else str(path)
 
 
-def record_class(course: Course, assignment: str, submissions: Path, verdicts: list[Verdict]) -> None:
+def record_class(course: Course, assignment: str, submissions: Path, verdicts: list[Verdict], quiet: bool = False) -> None:
     """Write what is new to nbgrader's gradebook, and say how much that was."""
     from autograder.nbgrader.gradebook import RecordError, record  # lazy: nbgrader takes a second to import
 
-    with progress_bar() as progress:
+    with progress_bar(hidden=quiet) as progress:
         task = progress.add_task("recording in nbgrader's gradebook", total=len(verdicts))
         try:
             new = record(course, assignment, submissions, verdicts, _shown_log(), lambda: progress.advance(task))
@@ -213,8 +213,9 @@ def record_class(course: Course, assignment: str, submissions: Path, verdicts: l
             err.print(f"[yellow]stopped: {left} of {len(verdicts)} submissions are not recorded in the gradebook. Results and "
                       "reports are written; the same command goes on from there.", soft_wrap=True)
             raise typer.Exit(INTERRUPTED) from None
-    out.print(f"gradebook: {new} of {len(verdicts)} recorded, the others unchanged" if new < len(verdicts) else
-              f"gradebook: {new} recorded", "· `jupyter lab`, Nbgrader, Formgrader shows them")
+    others = "unchanged or not graded" if any(verdict.score is None for verdict in verdicts) else "unchanged"
+    out.print(f"gradebook: {new} of {len(verdicts)} recorded, the others {others}" if new < len(verdicts) else
+              f"gradebook: {new} recorded", "· `jupyter lab`, Nbgrader, Formgrader shows them", soft_wrap=True)
 
 
 def _shown_log() -> logging.Logger:

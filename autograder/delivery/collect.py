@@ -23,14 +23,13 @@ from autograder.authoring.course import Course
 from autograder.authoring.lesson import notebook_name
 from autograder.delivery.roster import Roster, RosterError
 from autograder.files import atomic, read_regular
-from autograder.grading.submission import MAX_BYTES, Unreadable, find_notebook
+from autograder.grading.cells import LFS_POINTER
+from autograder.grading.submission import MAX_BYTES, TIMESTAMP, Unreadable, find_notebook
 
 NOTE = "collected.json"  # beside a collected notebook: where it came from
 MAX_COMMIT = 2**20  # bytes
 MOST_COPIES = 5
 GIT_SECONDS = 20
-TIMESTAMP = "timestamp.txt"  # nbgrader's, for late penalties
-LFS_POINTER = b"version https://git-lfs.github.com/spec/"
 
 
 @dataclass(frozen=True)
@@ -163,7 +162,7 @@ def take(folder: Path, course: Course, assignment: str) -> tuple[Path, dict[str,
     if name.name in others:
         raise Unreadable(f"expected {notebook_name(assignment)}.ipynb; found {name} only, which is another assignment's")
     files = {name.name: read_regular(notebook, MAX_BYTES)}
-    if files[name.name].startswith(LFS_POINTER):
+    if files[name.name].startswith(LFS_POINTER.encode()):
         raise Unreadable("the notebook is a pointer of Git LFS, not the file: run `git lfs pull` in the clone, and collect again")
     copies = sorted(path for path in notebook.parent.glob("[!.]*.ipynb") if path != notebook and path.name not in others)
     for path in copies[:MOST_COPIES]:
@@ -219,7 +218,7 @@ def _beside_the_commit(repository: Path, name: Path, content: bytes, commit: Com
     if not re.fullmatch(r"[0-9a-f]{40,64}", identity):
         return "the notebook is not in the commit"
     as_committed = {_blob(form, identity) for form in (content, content.replace(b"\r\n", b"\n"))}  # Windows changes line ends
-    pointed_at = body.startswith(LFS_POINTER) and f"oid sha256:{hashlib.sha256(content).hexdigest()}\n".encode() in body
+    pointed_at = body.startswith(LFS_POINTER.encode()) and f"oid sha256:{hashlib.sha256(content).hexdigest()}\n".encode() in body
     return "" if identity in as_committed or pointed_at else "the notebook was changed after the commit"
 
 

@@ -24,10 +24,11 @@ ZIP = b"PK\x03\x04"
 AGAIN = "Jupyter cannot open it either:"  # so that "open it and save it again" would be no advice
 ENCODED = "The file is not encoded as UTF-8 and was read as {}: Jupyter cannot open it. Save it as UTF-8."
 PAGE = "the file is a web page. Download the notebook itself: its first character is {."
+LFS_POINTER = "version https://git-lfs.github.com/spec/"  # how one begins
 # What is handed in for a notebook: how it begins, what it is, and what to do.
 TAKEN_FOR_ONE = (
-    ("version https://git-lfs", "the file is a Git LFS pointer, which stands for a notebook that was not fetched. Run "
-                                "`git lfs pull` in its repository and hand in the notebook itself."),
+    (LFS_POINTER, "the file is a Git LFS pointer, which stands for a notebook that was not fetched. Run `git lfs pull` in its "
+                  "repository and hand in the notebook itself."),
     ("<!doctype", PAGE), ("<html", PAGE),
     ("%pdf", "the file is a PDF. Hand in the .ipynb file that it was made from."),
 )

@@ -26,6 +26,7 @@ if TYPE_CHECKING:  # nbformat takes a second to import, which `from autograder i
 MOST_ENTRIES = 10_000  # of a directory that are looked at
 MOST_NAMED = 5  # files that one message names
 MAX_SOURCE = 2**20  # characters of one cell
+TIMESTAMP = "timestamp.txt"  # beside a notebook: when it was handed in, as nbgrader has it
 STUB = ("# YOUR CODE HERE", "raise NotImplementedError()")  # nbgrader's own, so that both tools write the same stub
 
 

@@ -41,6 +41,7 @@ def configure(c, file: str | Path) -> None:
     # In formgrader's and the feedback's pages: what nbconvert makes of Markdown runs nothing (its own `sanitize_html` is not
     # looked at by nbgrader's templates).
     c.HTMLExporter.filters = {"markdown2html": "autograder.nbgrader.pages.markdown2html"}
+    c.ExchangeFactory.release_feedback = "autograder.nbgrader.exchange.ReleaseFeedback"
     c.ExportApp.plugin_class = "autograder.nbgrader.export.PointsPerQuestion"
     if shutil.which("alembic") is None:  # nbgrader makes a new gradebook with that program, wherever `nbgrader` was started from
         os.environ["PATH"] = f"{os.path.dirname(sys.executable)}{os.pathsep}{os.environ.get('PATH', os.defpath)}"

@@ -14,9 +14,9 @@ import re
 import signal
 import sqlite3
 import sys
-import tempfile
 import warnings
 from collections.abc import Callable, Iterable, Iterator
+from datetime import datetime
 from pathlib import Path
 
 import nbformat
@@ -34,6 +34,7 @@ from traitlets import Integer, Unicode
 
 from autograder.authoring.course import Course, find_course
 from autograder.authoring.lesson import notebook_name
+from autograder.files import atomic
 from autograder.grading.batch import Job, grade_all
 from autograder.grading.key import Key, KeyFileError, load
 from autograder.grading.submission import printable
@@ -48,8 +49,15 @@ def install() -> None:
     """Let nbgrader's command and formgrader's button use this converter; nbgrader has no setting for it."""
     nbgrader.apps.autogradeapp.Autograde = Autograde
     nbgrader.apps.api.Autograde = Autograde
-    # nbgrader opens whatever has the name, waits for a pipe, and fails on what is no date.
-    CourseDirectory.get_existing_timestamp = lambda self, folder: parse_utc(timestamp(Path(folder)) or None)
+    # nbgrader opens whatever has the name, waits for a pipe, and fails on what is no date: its command, and formgrader's list.
+    CourseDirectory.get_existing_timestamp = lambda self, folder: _when(folder)
+    nbgrader.apps.api.NbGraderAPI.get_submitted_timestamp = lambda self, assignment, student: _when(
+        self.coursedir.format_path(self.coursedir.submitted_directory, student, assignment))
+
+
+def _when(folder: str) -> datetime | None:
+    text = timestamp(Path(folder))
+    return parse_utc(text) if text else None
 
 
 class Autograde(NbgraderAutograde):
@@ -195,17 +203,6 @@ def _create(db_url: str, course_id: str) -> None:
     if url.get_backend_name() != "sqlite" or not url.database or os.path.lexists(url.database):
         return
     with Gradebook("sqlite://", course_id) as memory:
-        descriptor, new = tempfile.mkstemp(prefix=f".{os.path.basename(url.database)}.", dir=os.path.dirname(url.database) or ".")
-        os.close(descriptor)
-        try:
-            with contextlib.closing(sqlite3.connect(new)) as file:
-                memory.engine.raw_connection().driver_connection.backup(file)
-            os.chmod(new, 0o644)
-            os.link(new, url.database)  # replaces nothing: another command may have been faster, and be writing to its own
-        except FileExistsError:
-            pass
-        except OSError:  # a file system without links
-            os.replace(new, url.database)
-        finally:
-            with contextlib.suppress(FileNotFoundError):
-                os.unlink(new)
+        # Replaces nothing: another command may have been faster, and be writing to its own.
+        with (new := atomic(Path(url.database), replace=False)), contextlib.closing(sqlite3.connect(new.name)) as file:
+            memory.engine.raw_connection().driver_connection.backup(file)

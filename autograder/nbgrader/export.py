@@ -35,7 +35,8 @@ class PointsPerQuestion(ExportPlugin):
             names = {cell.name.removesuffix("-check"): None for book in assignment.notebooks for cell in book.grade_cells}
             for student in students:
                 stands = self._status(assignment, student.id, there[student.id])
-                standing = Standing(names, names, (), ()) if stands == "not submitted" else there[student.id]
+                standing = there[student.id] if stands != "not submitted" else Standing(names, names, (), ())
+                standing = standing or Standing(names, names, (), tuple(names))  # handed in, and not recorded
                 points = standing.points
                 if len(assignments) > 1:
                     points = {f"{assignment.name}/{name}": value for name, value in points.items()}
@@ -59,7 +60,7 @@ class PointsPerQuestion(ExportPlugin):
         submitted, graded = (Path(coursedir.format_path(step, student, assignment.name))
                              for step in (coursedir.submitted_directory, coursedir.autograded_directory))
         if standing is None or all(points is None for points in standing.points.values()):
-            return "ungraded" if standing and (submitted.is_dir() or graded.is_dir()) else "not submitted"
+            return "ungraded" if submitted.is_dir() or graded.is_dir() else "not submitted"
         unreadable = not standing.score and any(
             graded_as(graded / f"{notebook.name}.ipynb") == "unreadable" for notebook in assignment.notebooks)
         return status({"status": "unreadable" if unreadable else "graded", "score": standing.score, "waiting": standing.waiting})

@@ -22,11 +22,11 @@ from traitlets.utils.importstring import import_item
 from autograder.authoring.lesson import notebook_name
 from autograder.files import atomic
 from autograder.grading.cache import digest
-from autograder.grading.submission import Unreadable, find_notebook, printable, read_cells
+from autograder.grading.submission import TIMESTAMP, Unreadable, find_notebook, printable, read_cells
 from autograder.grading.verdict import Status, Verdict
+from autograder.nbgrader.exchange import SECRET, secret
 from autograder.nbgrader.notebook import answers, graded_notebook
 from autograder.nbgrader.rows import Rows, Wanted
-from autograder.nbgrader.timestamps import FILE as TIMESTAMP
 from autograder.nbgrader.timestamps import timestamp, timestamp_note
 
 STUDENTS, BYTES = 50, 2**26  # whose rows are committed at once, unless their notebooks are larger than this
@@ -36,11 +36,11 @@ STUDENTS, BYTES = 50, 2**26  # whose rows are committed at once, unless their no
 class Entry:
     """What is written of a student; `notebook` is None where the graded notebook is there already.
 
-    `handed_in` is the time that stands beside the submission, as it stands there; "" when there is none.
+    `beside` are what the exchange has put beside the submission, and are to go with it: when it was handed in, a secret.
     """
 
     folder: Path
-    handed_in: str
+    beside: dict[str, str]
     rows: Wanted
     notebook: bytes | None
 
@@ -121,22 +121,26 @@ class Recorder:
         cells = student_cells(folder, self._name)
         automatic = {f"{question.name}-check": question for question in verdict.questions if question.status != Status.MANUAL}
         ungraded = {name for name, question in automatic.items() if question.status == Status.UNGRADED}
+        failed = bool(automatic) and ungraded == set(automatic)
         recorded, before = self._there(student)
-        wanted, now, notebook = self._digest(cells, verdict, handed_in), before, None
+        beside = {name: text for name, text in ((TIMESTAMP, handed_in), (SECRET, secret(folder))) if text}
+        wanted, now, notebook = self._digest(cells, verdict, beside), before, None
         if self._anew or recorded != wanted:
             self._hook(self._converter.run_pre_convert_hook, folder)
             made = graded_notebook(cells, self._skeleton, verdict)
             made.metadata["autograder"] = {"recorded": wanted, "status": verdict.status}
             now = answers(made)
-            if now != before or ungraded != set(automatic):  # else it only says of the same answers that we failed
+            # Else it only says that we failed: of the same answers, or of what formgrader would then take for graded.
+            if not failed or before and now != before:
                 notebook = self._finished(made, student)
         blank = {name for name, source in now.items() if source == self._handed_out.get(name)}
         scores = {question.name: 0.0 if question.name in blank else None for question in verdict.questions
                   if question.status == Status.MANUAL}
         scores |= {name: None if question.score is None else float(question.score) for name, question in automatic.items()}
         answer = lambda name: name.removesuffix("-check")  # noqa: E731
-        return Entry(folder, handed_in, Wanted(student, parse_utc(handed_in) if handed_in else None, scores, ungraded, blank,
-                                               lambda name: before.get(answer(name)) == now.get(answer(name), "")), notebook)
+        rows = Wanted(student, parse_utc(handed_in) if handed_in else None, scores, ungraded, failed, blank,
+                      lambda name: before.get(answer(name)) == now.get(answer(name), ""))
+        return Entry(folder, beside, rows, notebook)
 
     def _finished(self, notebook: nbformat.NotebookNode, student: str) -> bytes:
         """The graded notebook as it is written: with nbgrader's checksums, and after the course's own preprocessors."""
@@ -170,9 +174,8 @@ class Recorder:
         """A student's directory: what the release ships, when it was handed in, and last of all the graded notebook."""
         converter, student = self._converter, entry.rows.student
         target, notebook = Path(converter._format_dest(self._assignment, student)), Path(f"{self._name}.ipynb")
-        files = dict(self._files)
-        if entry.handed_in:
-            files[Path(TIMESTAMP)] = entry.handed_in.encode()  # nbgrader compares it to see whether a submission is newer
+        # By the time nbgrader sees whether a submission is newer.
+        files = self._files | {Path(name): text.encode() for name, text in entry.beside.items()}
         for path in sorted(target.rglob("*"), reverse=True):  # of an older release, or of a run that was ended
             if path.is_symlink() or not path.is_dir():
                 if path.relative_to(target) not in {notebook, *files}:
@@ -197,11 +200,11 @@ class Recorder:
         except (OSError, ValueError, KeyError, TypeError, AttributeError):
             return None, {}
 
-    def _digest(self, cells: list[dict], verdict: Verdict, handed_in: str) -> str:
+    def _digest(self, cells: list[dict], verdict: Verdict, beside: dict[str, str]) -> str:
         """Of all that a submission's graded notebook comes from."""
         shown = [(name, digest(outputs)) for name, outputs in verdict.outputs.items()]
         recorded = dataclasses.replace(verdict, seconds=0.0, outputs={}, versions={})
-        return digest(cells, self._skeleton_digest, dataclasses.asdict(recorded), shown, handed_in)
+        return digest(cells, self._skeleton_digest, dataclasses.asdict(recorded), shown, beside)
 
     def _penalty(self, student: str, points: float, late: float) -> float | None:
         """What nbgrader's plugin takes off, within the bounds that nbgrader sets it."""

@@ -27,6 +27,8 @@ class Wanted:
         handed_in: when, in UTC; None when nobody knows, which leaves what is there.
         scores: points by graded cell; None where a person gives them.
         ungraded: graded cells that we failed to grade. Points from an earlier run stay, and wait for a person.
+        failed: whether these are all that we were to grade. Of whom there are no points yet there is no submission then, because
+            nbgrader adds up no points to 0; formgrader says that it needs autograding.
         blank: solution cells that hold what was handed out.
         same: whether the answer that a graded cell is about is the one that the notebook graded last holds.
     """
@@ -35,6 +37,7 @@ class Wanted:
     handed_in: datetime | None
     scores: Mapping[str, float | None]
     ungraded: Collection[str]
+    failed: bool
     blank: Collection[str]
     same: Callable[[str], bool]
 
@@ -94,10 +97,13 @@ class Rows:
         grades = self._read(Grade, ("notebook_id", "cell_id"), Grade.notebook_id.in_(ids))
         comments = self._read(Comment, ("notebook_id", "cell_id"), Comment.notebook_id.in_(ids))
         known, changes = self.known(students), _Changes()
+        pointed = {book for (book, _), row in grades.items() if (row["auto_score"], row["manual_score"]) != (None, None)}
         for one in wanted:
             if one.student not in known:
                 changes.new[Student].append({"id": one.student})
             row = submissions.get(one.student, {"id": None, "timestamp": None, "extension": None})
+            if one.failed and notebooks.get(row["id"], {}).get("id") not in pointed:
+                continue
             handed_in = one.handed_in or row["timestamp"]
             submission = changes.put(one.student, SubmittedAssignment, row, timestamp=handed_in, student_id=one.student,
                                      assignment_id=self._assignment)

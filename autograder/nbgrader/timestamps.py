@@ -9,8 +9,7 @@ from pathlib import Path
 from nbgrader.utils import parse_utc
 
 from autograder.files import read_regular
-
-FILE = "timestamp.txt"
+from autograder.grading.submission import TIMESTAMP
 
 
 def timestamp(folder: Path) -> str:
@@ -19,7 +18,7 @@ def timestamp(folder: Path) -> str:
     What has the name and is no small regular file with a date is nothing: `timestamp_note` says so.
     """
     with contextlib.suppress(OSError, ValueError, OverflowError):
-        text = read_regular(folder / FILE, 1000).decode().strip()
+        text = read_regular(folder / TIMESTAMP, 1000).decode().strip()
         parse_utc(text)
         return text
     return ""
@@ -27,6 +26,6 @@ def timestamp(folder: Path) -> str:
 
 def timestamp_note(folder: Path) -> str:
     """A line for what has the name where `timestamp` has found none; "" where nothing has it."""
-    if os.path.lexists(folder / FILE):
-        return f"{FILE} holds no date that nbgrader can read: the submission counts as handed in without one."
+    if os.path.lexists(folder / TIMESTAMP):
+        return f"{TIMESTAMP} holds no date that nbgrader can read: the submission counts as handed in without one."
     return ""

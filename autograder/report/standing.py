@@ -56,19 +56,21 @@ def status(submission: dict[str, Any]) -> str:
     return "ungraded" if submission["score"] is None else "by hand outstanding" if submission["waiting"] else "graded"
 
 
-def remarks(results: dict[str, Any], standings: Mapping[str, Standing | None] | None) -> list[str]:
-    """What the reader of these results, once `counted`, must know about their numbers, a line each.
+def remarks(results: dict[str, Any], shown: dict[str, Any], standings: Mapping[str, Standing | None] | None) -> list[str]:
+    """What the reader of these results must know about their numbers, a line each.
 
     Args:
+        shown: the results, `counted`.
         standings: of the gradebook; None when it does not have the assignment.
     """
-    there = standings or {}
-    graded, shown = results["submissions"], counted(results, there)["submissions"]
+    there, graded = standings or {}, results["submissions"]
+    by_hand = [it for it in shown["submissions"] if status(it) == "by hand outstanding"]
     lists = {
         "not final, because a person has yet to look at some of it":
-            [f"{it['student']} ({', '.join(it['waiting'])})" for it in shown if status(it) == "by hand outstanding"],
+            [f"{it['student']} ({', '.join(it['waiting'])})" for it in by_hand],
         "not in the gradebook, with the points of these results":
-            [it["student"] for it in graded if standings is not None and there.get(it["student"]) is None],
+            [it["student"] for it in graded
+             if standings is not None and there.get(it["student"]) is None and it["score"] is not None],
         "graded otherwise since, and not recorded: with the gradebook's points":
             [it["student"] for it in graded if _newer(it, there.get(it["student"]))],
         "in the gradebook, and left out because these results do not have them":

@@ -32,7 +32,7 @@ def class_table(verdicts: list[Verdict], key: Key, width: int) -> Group:
     scores = len("unread." if any(verdict.status == "unreadable" for verdict in verdicts) else "score")
     widths = [max(len(str(number)), len(str(points))) for number, points in enumerate(columns.values(), 1)]
     left = width - names - scores - sum(widths) - 2 * (len(columns) + 2)
-    table = Table(title=f"{key.assignment} · {len(verdicts)} submissions", title_justify="left", title_style="bold",
+    table = Table(title=_title(verdicts, key), title_justify="left", title_style="bold",
                   header_style="bold", pad_edge=False, box=None, padding=(0, 1))
     table.add_column("student", no_wrap=True, overflow="ellipsis", width=names)
     table.add_column("score", justify="right", no_wrap=True, width=scores)
@@ -50,6 +50,10 @@ def class_table(verdicts: list[Verdict], key: Key, width: int) -> Group:
     return Group(table, Text(legend), Text(f"{signs}\n{_footer(verdicts)}", style="bright_black"))
 
 
+def _title(verdicts: list[Verdict], key: Key) -> str:
+    return f"{key.assignment} · {len(verdicts)} submission{'s' * (len(verdicts) != 1)}"
+
+
 def class_summary(verdicts: list[Verdict], key: Key, width: int) -> Group:
     """A large class at a glance: how many have how many points, and who needs a look.
 
@@ -59,7 +63,7 @@ def class_summary(verdicts: list[Verdict], key: Key, width: int) -> Group:
     automatic = sum(question.max_score for question in key.questions)
     scores = [verdict.score for verdict in verdicts if verdict.status == "graded" and verdict.score is not None]
     found = Counter(min(score * TENTHS // automatic, TENTHS) for score in scores)
-    table = Table(title=f"{key.assignment} · {len(verdicts)} submissions", title_justify="left", title_style="bold",
+    table = Table(title=_title(verdicts, key), title_justify="left", title_style="bold",
                   header_style="bold", pad_edge=False, box=None, padding=(0, 1))
     for name, justify in (("points", "right"), ("students", "right"), ("", "left")):
         table.add_column(name, justify=justify, no_wrap=True)

@@ -20,12 +20,14 @@ from pathlib import Path
 
 import numpy as np
 
+from autograder import data
 from autograder.grading import diagnose
 from autograder.grading.grade import grade as grade_submission
 from autograder.grading.judge import judge, mend_first
 from autograder.grading.key import Key, KeyFileError, QuestionKey, load
 from autograder.grading.observe import load_observers, observed, tried, without_observers
 from autograder.grading.ran import Ran
+from autograder.grading.said import ALONE
 from autograder.grading.submission import RunCell, Submission, Unreadable, answered, is_stub, read_notebook
 from autograder.grading.verdict import QuestionVerdict, Status, Verdict
 from autograder.grading.versions import installed, notice
@@ -63,10 +65,11 @@ def check(name: str) -> None:
         verdict = judge(question, outcomes, Ran(), earlier)
     if os.environ.get("NBGRADER_EXECUTION") == "validate" and verdict.status != Status.PASSED:
         raise CheckFailed(verdict.message)  # `nbgrader validate` takes errors, and nothing else, for failures
-    advice = mend_first(question, earlier) if verdict.status != Status.PASSED else _other_type(question, outcomes)
+    advice = [mend_first(question, earlier) if verdict.status != Status.PASSED else _other_type(question, outcomes),
+              _from_a_file(name, namespace.get(name))]
     if verdict.status not in (Status.PASSED, Status.MISSING):  # the versions may be to blame
-        advice = " ".join(filter(None, [advice, notice(key.versions, installed())]))
-    _show(_Try(question, verdict, outcomes, total, _parameters(namespace.get(name)), advice))
+        advice.append(notice(key.versions, installed()))
+    _show(_Try(question, verdict, outcomes, total, _parameters(namespace.get(name)), " ".join(filter(None, advice))))
 
 
 def check_notebook(path: Path, limits: Limits = DEFAULT_LIMITS, release: Path | None = None) -> tuple[Verdict, Key]:
@@ -93,14 +96,29 @@ def check_notebook(path: Path, limits: Limits = DEFAULT_LIMITS, release: Path | 
         name = cell["grade_id"] or cell["id"] or f"cell-{number + 1}"
         question = None if is_stub(cell["source"]) else name if name in names else answered(cell["source"], elsewhere)
         cells.append(RunCell(name, cell["source"], question))
-    files = without_observers(file for file in folder.iterdir()
-                              if file.is_file() and file.suffix in (".npz", ".py", ".txt", ".csv"))
-    with Sandbox(files, limits, "process", forbid=key.forbid) as sandbox:  # the student's own code on the student's own machine
+    with Sandbox(without_observers(_released(folder, read)), limits, "process",
+                 forbid=key.forbid) as sandbox:  # the student's own code on the student's own machine
         submission = Submission(path.stem, tuple(cells), notes)
         verdict = grade_submission(submission, key, sandbox, observers=load_observers(folder))
     if differ := notice(key.versions, installed()):
         verdict = dataclasses.replace(verdict, notes=(*verdict.notes, differ))
     return verdict, key
+
+
+def _released(folder: Path, cells: list[dict]) -> list[Path]:
+    """The files beside a notebook that grading has, too. What needs others of the student's own fails here as it does there.
+
+    A module is the assignment's when the code that was handed out names it; of a notebook in which that cannot be told any more,
+    as some editors save it, every module is taken for one.
+    """
+    text = "\n".join(cell["source"] for cell in cells if (cell["grade_id"] or cell["id"] or "").startswith("setup-"))
+    modules = {file.stem: file for file in folder.glob("*.py") if file.is_file()}
+    named = {"probes"} if text else set(modules)
+    while new := set(re.findall(r"\w+", text)) & set(modules) - named:
+        named |= new
+        text = "\n".join(modules[name].read_text(encoding="utf-8", errors="replace") for name in new)
+    others = [folder / name for name in (EXAMPLES, *data.FILES.values())]
+    return [file for file in others if file.is_file()] + [modules[name] for name in sorted(named & set(modules))]
 
 
 def _examples(folder: Path) -> Key:
@@ -248,6 +266,15 @@ def _parameters(answer) -> list[str]:
         return []
     return [parameter.name for parameter in parameters
             if parameter.kind in (parameter.POSITIONAL_ONLY, parameter.POSITIONAL_OR_KEYWORD)]
+
+
+def _from_a_file(name: str, answer) -> str:
+    """A warning about an answer that works here alone: it comes from a module beside the notebook."""
+    module = sys.modules.get(getattr(answer, "__module__", None) or "")
+    file = Path(getattr(module, "__file__", None) or "/")
+    if module is sys.modules["__main__"] or file.parent.resolve() != Path.cwd().resolve():
+        return ""
+    return f"`{name}` comes from {file.name}, which grading does not have. {ALONE}"
 
 
 def _other_type(question: QuestionKey, outcomes: dict[str, Outcome]) -> str:

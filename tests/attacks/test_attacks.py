@@ -23,7 +23,7 @@ import hostile
 import nbformat
 import psutil
 import pytest
-from conftest import ROOT, needs_bubblewrap, write_tiny
+from conftest import ROOT, needs_bubblewrap, open_closed_parents, write_tiny
 
 from autograder.authoring import samples
 from autograder.authoring.build import build
@@ -315,21 +315,3 @@ def test_everything_above_holds_for_an_ordinary_user(what, request):
                                "PYTHONDONTWRITEBYTECODE": "1"})
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-2000:]
     assert " passed" in done.stdout and "failed" not in done.stdout
-
-
-def open_closed_parents(paths):
-    """Shell commands that, in a mount namespace of their own, let others pass a closed directory (such as /root) to these paths alone."""
-    lines = ["set -e", "mount --make-rprivate /"]
-    closed = {parent for path in paths for parent in path.resolve().parents if parent.exists() and not parent.stat().st_mode & 0o001}
-    for number, parent in enumerate(sorted(closed, key=lambda path: len(path.parts))):
-        inside = sorted({path.resolve() for path in paths if path.exists() and path.resolve().is_relative_to(parent)},
-                        key=lambda path: len(path.parts))
-        inside = [path for path in inside if not any(path != other and path.is_relative_to(other) for other in inside)]
-        store = f"/tmp/.closed-{os.getpid()}-{number}"
-        lines += [f"mkdir -p {store}", f"mount -t tmpfs tmpfs {store}"]
-        for i, path in enumerate(inside):
-            lines += [f"mkdir {store}/{i}", f"mount --bind '{path}' {store}/{i}"]
-        lines += [f"mount -t tmpfs -o mode=755 tmpfs '{parent}'"]
-        for i, path in enumerate(inside):
-            lines += [f"mkdir -p '{path}'", f"mount --bind {store}/{i} '{path}'"]
-    return "\n".join(lines)
