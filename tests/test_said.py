@@ -110,10 +110,16 @@ def test_a_rule_is_named_in_the_questions_own_words(double):
         assert judged(question, Outcome(failure=Failure("ValueError"), uses=(use,)))[1].message == f"It uses {words}{RULED_OUT}"
 
 
-def test_a_named_mistake_keeps_its_hint(double):
-    case = hidden_case(double)
-    message = judged(double, case.misconceptions["squares"][0])[0].message
-    assert message == "It returned an array of shape (4,) with the right shape but other values in every entry. " + double.hints["squares"]
+def test_a_named_mistake_keeps_its_hint_which_stands_for_what_says_less(double):
+    shown, case = (next(case for case in double.cases if case.visible == visible).misconceptions["squares"][0] for visible in (True, False))
+    message = judged(double, case, shown)[0].message
+    assert message == double.hints["squares"]
+
+
+def test_one_case_refutes_a_name(double):
+    case, verdict = judged(double, hidden_case(double).misconceptions["squares"][0])  # with the visible case right
+    assert verdict.misconception is None
+    assert case.message == "It returned an array of shape (4,) with the right shape but other values in every entry."
 
 
 def test_quotable_lines_are_those_of_the_cells_and_none_of_too_many():
@@ -126,7 +132,8 @@ def test_quotable_lines_are_those_of_the_cells_and_none_of_too_many():
 def possible(question, case, known):
     """Every text that a report can hold on a hidden case, as the parts of `bits` have it."""
     advice = ["", *diagnose.SLIPS.values(), *question.hints.values(), NEVER_READY]
-    return {f"{fact} {more}".strip() for fact in said.facts(question, case, known) for more in advice} | {""}
+    facts = set(said.facts(question, case, known))
+    return {"", *advice} | {text.strip() for fact in facts for more in advice for text in (f"{fact} {more}", f"{more} {fact}")}
 
 
 def test_whatever_comes_out_is_one_of_the_texts_and_these_are_counted(key):

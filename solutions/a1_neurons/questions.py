@@ -175,25 +175,31 @@ def broken_neuron_seven_rows(rng):
 @nand.misconception
 def and_weights(x):
     """Your gate is AND: NAND says no exactly where AND says yes."""
-    return lesson.perceptron(x, tf.constant([2.0, 2.0]), -3.0)
+    return perceptron(x, tf.constant([2.0, 2.0]), -3.0)
 
 
 @nand.misconception
 def or_weights(x):
     """Your gate is OR: NAND is silent for the row 1, 1 only."""
-    return lesson.perceptron(x, tf.constant([2.0, 2.0]), -1.0)
+    return perceptron(x, tf.constant([2.0, 2.0]), -1.0)
 
 
 @nand.misconception
 def nor_weights(x):
     """Your gate is NOR, which fires for 0, 0 only. The bias has to outweigh one of the weights, but not both."""
-    return lesson.perceptron(x, tf.constant([-2.0, -2.0]), 1.0)
+    return perceptron(x, tf.constant([-2.0, -2.0]), 1.0)
 
 
 @nand.misconception
 def bias_taken_for_a_threshold(x):
     """Your gate never fires: weights of −2 need a positive bias to lift the sum above 0."""
-    return lesson.perceptron(x, tf.constant([-2.0, -2.0]), -3.0)
+    return perceptron(x, tf.constant([-2.0, -2.0]), -3.0)
+
+
+@nand.misconception
+def positive_weights(x):
+    """Your gate always fires: with a positive bias it is the weights that have to pull the sum below 0, for the row 1, 1."""
+    return perceptron(x, tf.constant([2.0, 2.0]), 3.0)
 
 
 @nand.misconception
@@ -243,37 +249,36 @@ def broken_gates_nine_rows(rng):
 @xor.misconception
 def one_gate(x):
     """Your circuit behaves as a single NAND: for 0, 0 it has to be silent, too."""
-    return lesson.nand(x)
+    return nand(x)
 
 
 @xor.misconception
 def equal_instead_of_different(x):
     """Your circuit fires when the inputs are equal: XOR fires when they differ. One more gate turns an answer round."""
-    return 1.0 - lesson.xor(x)
+    gate = lambda p, q: nand(tf.stack([p, q], axis=1))  # noqa: E731
+    a, b = x[:, 0], x[:, 1]
+    return gate(gate(a, b), gate(gate(a, a), gate(b, b)))
 
 
 @xor.misconception
 def includes_both(x):
     """Your circuit is OR: XOR is *exclusive*, so it is silent when both inputs are 1."""
-    return tf.reduce_max(x, axis=1)
+    a, b = nand(tf.stack([x[:, 0], x[:, 0]], axis=1)), nand(tf.stack([x[:, 1], x[:, 1]], axis=1))
+    return nand(tf.stack([a, b], axis=1))
 
 
 @xor.misconception
 def only_both(x):
     """Your circuit is AND: XOR fires when exactly one of the inputs is 1."""
-    return tf.reduce_min(x, axis=1)
+    both = nand(x)
+    return nand(tf.stack([both, both], axis=1))
 
 
-@xor.misconception
-def misses_one_side(x):
-    """Your circuit notices one of the two cases in which the inputs differ: the other side needs a gate of its own."""
-    return x[:, 0] * (1 - x[:, 1])
-
-
-@xor.misconception
-def misses_the_other_side(x):
+@xor.misconception(variants=[{"side": 1}])
+def misses_one_side(x, side=0):
     """Your circuit notices one of the two cases in which the inputs differ: the other side needs a gate of its own, too."""
-    return x[:, 1] * (1 - x[:, 0])
+    half = nand(tf.stack([x[:, side], nand(x)], axis=1))
+    return nand(tf.stack([half, half], axis=1))
 
 
 @xor.misconception
