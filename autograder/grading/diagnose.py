@@ -13,6 +13,7 @@ from autograder.inside.protocol import Outcome, plain
 
 MOST_ENTRIES = 100_000  # that a slip is looked for in, beyond those expected
 TELLING = 4  # different floats that are no coincidence
+FEWEST = 3  # entries that are off by the same
 SLIPS = {  # what a slip is, as advice
     "no array": "Does every path end in `return`?",
     "shape": "The values are right: only their shape is not.",
@@ -145,11 +146,11 @@ def _array_slip(right: np.ndarray, got: np.ndarray, case: CaseKey) -> str | None
     if close(-right, got):
         return SLIPS["sign"]
     scale = np.abs(right) > 100 * case.atol
-    if np.count_nonzero(scale) >= 2 or (right.ndim == 0 and scale.any()):
+    if np.count_nonzero(scale) >= FEWEST:
         ratio = got[scale] / right[scale]
-        if right.ndim and np.ptp(ratio) <= 1e-3 * abs(ratio[0]) and abs(ratio[0]) > 1e-3 and close(right * ratio[0], got):
+        if np.ptp(ratio) <= 1e-3 * abs(ratio[0]) and abs(ratio[0]) > 1e-3 and close(right * ratio[0], got):
             return SLIPS["factor"]
     offset = got - right
-    if right.size >= 2 and np.ptp(offset) <= 1e-4 * max(1.0, abs(offset.flat[0])) and abs(offset.flat[0]) > 1e-3:
+    if len(np.unique(right)) >= FEWEST and np.ptp(offset) <= 1e-4 * max(1.0, abs(offset.flat[0])) and abs(offset.flat[0]) > 1e-3:
         return SLIPS["offset"]
     return None
