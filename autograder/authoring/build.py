@@ -218,7 +218,7 @@ def weaknesses(key: Key, raised: Mapping[str, Mapping[str, str]] = MappingProxyT
         for name, variant in diagnose.variants(question):
             outcomes = {case.name: case.misconceptions[name][variant] for case in question.cases}
             lost = {case.name for case in question.cases
-                    if not diagnose.same_outcome(outcomes[case.name], Outcome(case.expected), case)}
+                    if not diagnose.same_outcome(Outcome(case.expected), outcomes[case.name], case)}
             if not lost:
                 problems.append(f"{question.name}: no case tells the misconception {name} from the reference")
             elif not (found := diagnose.explanations(question, outcomes, lost)):

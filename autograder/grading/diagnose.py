@@ -9,10 +9,12 @@ import numpy as np
 
 from autograder.grading.compare import difference
 from autograder.grading.key import CaseKey, QuestionKey
-from autograder.inside.protocol import Outcome, plain
+from autograder.inside.protocol import Failure, Observation, Outcome, plain
 
 MOST_ENTRIES = 100_000  # that a slip is looked for in, beyond those expected
 TELLING = 4  # different floats that are no coincidence
+NO_GRADIENT = "has no gradient with respect to {name}"  # how a probe's sentence begins
+LOOSE = 0.01  # a tolerance within which values coincide
 FEWEST = 3  # entries that are off by the same
 SLIPS = {  # what a slip is, as advice
     "no array": "Does every path end in `return`?",
@@ -26,14 +28,24 @@ SLIPS = {  # what a slip is, as advice
 
 
 def same_outcome(a: Outcome, b: Outcome, case: CaseKey) -> bool:
-    """Two answers behave alike on a case: the same arrays, or the same exception."""
+    """Two answers behave alike on a case: the same arrays, or the same exception, or no gradient where the other's is 0."""
     if a.observation is not None and b.observation is not None:
         return difference(a.observation, b.observation, case.rtol, case.atol) is None
+    if a.failure is not None and b.observation is not None:
+        return _is_zero(a.failure, b.observation)
+    if b.failure is not None and a.observation is not None:
+        return _is_zero(b.failure, a.observation)
     if a.failure is None or b.failure is None or a.failure.error != b.failure.error:
         return False
     # What an AnswerError says is ours, and as telling as a value; other exceptions' messages vary with the libraries.
     return a.failure.sentence is None or \
         (a.failure.sentence, plain(a.failure.fields)) == (b.failure.sentence, plain(b.failure.fields))
+
+
+def _is_zero(failure: Failure, observation: Observation) -> bool:
+    """Has an answer failed because it does not depend on something of which another's gradient is 0?"""
+    gradient = observation.get(f"gradient of {failure.fields.get('name')}")
+    return (failure.sentence or "").startswith(NO_GRADIENT) and isinstance(gradient, np.ndarray) and not np.any(gradient)
 
 
 def misconception(question: QuestionKey, outcomes: dict[str, Outcome], lost: set[str]) -> str | None:
@@ -64,7 +76,7 @@ def lead(question: QuestionKey, case: CaseKey, outcomes: dict[str, Outcome], los
     Values that coincide easily lead nowhere, nor does a name that a case which was won refutes.
     """
     received = outcomes[case.name].observation
-    if received is None or not any(_telling(case.expected.get(name), value, case) for name, value in received.items()):
+    if received is None or max(case.rtol, case.atol) > LOOSE or not any(_telling(case.expected.get(name), value, case) for name, value in received.items()):
         return None
     won = [other for other in question.cases if other.name in outcomes and other.name not in lost]
     names = _behave_alike(question, [case, *won], outcomes)
