@@ -104,9 +104,9 @@ class Question:
         _tolerances(self.name, self.rtol, self.atol)
 
     def __call__(self, *arguments, **named):
-        """The reference's answer: a misconception that calls an earlier answer calls it by its name, `softplus(z)`, as students do.
+        """The reference's answer: what a misconception calls of an earlier question by its name, `softplus(z)`, as students do.
 
-        Then it meets whatever a probe puts in the place of that name.
+        So it meets whatever a probe puts in the place of that name.
         """
         return self.answer(*arguments, **named)
 

@@ -76,7 +76,8 @@ def lead(question: QuestionKey, case: CaseKey, outcomes: dict[str, Outcome], los
     Values that coincide easily lead nowhere, nor does a name that a case which was won refutes.
     """
     received = outcomes[case.name].observation
-    if received is None or max(case.rtol, case.atol) > LOOSE or not any(_telling(case.expected.get(name), value, case) for name, value in received.items()):
+    if received is None or max(case.rtol, case.atol) > LOOSE or not any(
+            _telling(case.expected.get(name), value, case) for name, value in received.items()):
         return None
     won = [other for other in question.cases if other.name in outcomes and other.name not in lost]
     names = _behave_alike(question, [case, *won], outcomes)

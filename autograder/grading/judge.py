@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from autograder.grading import compare, diagnose, said
-from autograder.grading.compare import difference
 from autograder.grading.key import CaseKey, QuestionKey
 from autograder.grading.ran import Ran
 from autograder.grading.verdict import CaseVerdict, QuestionVerdict, Status, no_points

@@ -38,7 +38,8 @@ MAX_BYTES = 6 * 2**20  # of one observed array: an answer to a homework question
 MAX_ITEMS = 100_000  # taken from an iterator
 TWO_TYPES = re.compile(r"cannot compute (\w+) as input #\d+\(zero-based\) was expected to be an? (\w+) tensor "
                        r"but is an? (\w+) tensor.*")
-NOISE = re.compile(r"\x1b\[[0-9;]*m|\{\{function_node [^}]*\}\} ?| \[Op:\w+\]( name:[^\n]*)?")  # colours, and names of TensorFlow's own
+# In messages of TensorFlow and Keras: colours, and names that are theirs.
+NOISE = re.compile(r"\x1b\[[0-9;]*m|\{\{function_node [^}]*\}\} ?| \[Op:\w+\]( name:[^\n]*)?")
 NODE = re.compile(r"'\{\{node [^}]*\}\} = (\w+)\[[^\]]*\]\([^)]*\)'")
 # AutoGraph quotes lines of files, indented as they are, and after them the exception, by its name.
 USER_CODE = re.compile(r"in user code:\n.*?^ {4}(?!File )[\w.]+: (.*)", re.DOTALL | re.MULTILINE)

@@ -198,8 +198,8 @@ def one_variable_at_a_time(variables, loss_fn, learning_rate):
 
 @gradient_step.misconception
 def rebinds_names(variables, loss_fn, learning_rate):
-    """Your loss is right, and the variables are as they were: `v = v - …` makes a new tensor under the old name, and a tape that has
-    not seen the loss has nothing to subtract. Change each variable itself, in place, by its gradient."""
+    """Your loss is right, and the variables are as they were: `v = v - …` makes a new tensor under the old name, and a tape that
+    has not seen the loss has nothing to subtract. Change each variable itself, in place, by its gradient."""
     with tf.GradientTape() as tape:
         loss = loss_fn()
     for variable, gradient in zip(variables, tape.gradient(loss, variables)):
@@ -792,7 +792,7 @@ def first_loss_of_the_epoch(model, batches, loss_fn, learning_rate, epochs):
 
 
 @train.misconception
-def forgets_the_rate(model, batches, loss_fn, learning_rate, epochs):
+def forgets_the_rate(model, batches, loss_fn, learning_rate, epochs):  # noqa: F811
     """Your step is the whole gradient: multiply it by the learning rate."""
     return lesson.train(model, batches, loss_fn, 1.0, epochs)
 

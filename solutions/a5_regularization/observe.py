@@ -105,7 +105,8 @@ def registration(seen, inputs):
 
 WEIGHTS = ("w1", "b1", "w2", "b2")
 EXCESS = "excess of the mean error over L/(2n), which should be 0,"
-HALVES = tuple(f"excess of the mean error over L/n on the {which} halves of all pieces, which should be 0," for which in ("first", "second"))
+HALVES = tuple(f"excess of the mean error over L/n on the {which} halves of all pieces, which should be 0,"
+               for which in ("first", "second"))
 
 
 def approximation_error(seen, inputs):

@@ -272,7 +272,7 @@ def pads_as_at_stride_one(x, kernel, bias, stride=1, padding="valid"):
 
 @conv2d.misconception
 def pads_by_kernel_and_stride(x, kernel, bias, stride=1, padding="valid"):
-    """The number of zeros follows from kernel and stride alone in your answer: it depends on what is left over of the size, too."""
+    """The number of zeros follows from kernel and stride alone in your answer: what is left over of the size counts, too."""
     if padding == "valid":
         return lesson.conv2d(x, kernel, bias, stride)
     down, right = (max(size - stride, 0) for size in kernel.shape[:2])
@@ -580,7 +580,8 @@ def thirty_units(rng):
 @dense_parameters.case(points=2)
 def colour_images(rng):
     """An image that is not square, with several channels, and more units than float32 could count the weights of."""
-    return int(rng.integers(11, 25)), 2 * int(rng.integers(13, 20)), int(rng.integers(3, 6)), 2 * int(rng.integers(10000, 15000)) + 1
+    units = 2 * int(rng.integers(10000, 15000)) + 1
+    return int(rng.integers(11, 25)), 2 * int(rng.integers(13, 20)), int(rng.integers(3, 6)), units
 
 
 @dense_parameters.case(points=1)

@@ -1226,7 +1226,7 @@ def squashes_otherwise(x, h0, c0, kernel, recurrent_kernel, bias, gate=lambda z:
 
 @lstm.misconception(variants=[{"missing": 1}, {"missing": 3}])
 def lacks_a_gate(x, h0, c0, kernel, recurrent_kernel, bias, missing=0):
-    """One of your three gates makes no difference: i multiplies the candidate, f the old memory, and o what is shown of the new."""
+    """One of your three gates makes no difference: i multiplies the candidate, f the old memory, o what is shown of the new."""
     size = h0.shape[-1]
     block = tf.one_hot(missing, 4)[:, None] * tf.ones((4, size))  # (4, U): as if that gate were open
     opened = tf.reshape(1e4 * block, (-1,))
@@ -1258,7 +1258,8 @@ def adds_the_bias_twice(x, h0, c0, kernel, recurrent_kernel, bias):  # noqa: F81
     return lesson.lstm(x, h0, c0, kernel, recurrent_kernel, 2 * bias)
 
 
-@lstm.misconception(variants=[{"order": order} for order in ((1, 0, 2, 3), (1, 0, 3, 2), (0, 2, 1, 3), (2, 0, 1, 3), (1, 2, 0, 3))])
+@lstm.misconception(variants=[{"order": order} for order in (
+    (1, 0, 2, 3), (1, 0, 3, 2), (0, 2, 1, 3), (2, 0, 1, 3), (1, 2, 0, 3))])
 def cuts_the_blocks_in_another_order(x, h0, c0, kernel, recurrent_kernel, bias, order=(0, 1, 3, 2)):
     """Your blocks of columns come in another order; it is i, f, g, o."""
     kernel, recurrent_kernel, bias = (

@@ -410,7 +410,7 @@ def hides_too_little(q, k, v, mask=None, penalty=100.0):
 
 @scaled_dot_product_attention.misconception(variants=[{"where": True}])
 def takes_one_kind_of_mask(q, k, v, mask=None, where=False):
-    """Your attention takes one type of mask and fails on others: it may come as booleans, whole numbers or floats. Cast it first."""
+    """Your attention takes one type of mask and fails on others: booleans, whole numbers and floats may come. Cast them first."""
     scores = tf.matmul(q, k, transpose_b=True) / tf.sqrt(tf.cast(tf.shape(q)[-1], q.dtype))
     if mask is not None:
         scores = tf.where(mask, scores, -1e9) if where else scores + (1.0 - mask) * -1e9
@@ -814,7 +814,7 @@ class leaves_out_the_output_map(lesson.MultiHeadAttention):
 
 @MultiHeadAttention.misconception
 class never_uses_the_output_map(lesson.MultiHeadAttention):
-    """Your output_dense is made and never called, so that it has no weights; it comes after merging, so that the heads can mingle."""
+    """Your output_dense is made and never called, so that it has no weights; it comes after merging, and lets the heads mingle."""
     def call(self, query, value, key=None, mask=None, return_attention=False):
         key = value if key is None else key
         q = lesson.split_heads(self.query_dense(query), self.num_heads)

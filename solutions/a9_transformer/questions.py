@@ -777,7 +777,7 @@ def averages_the_exponentials(labels, logits):
     return tf.reduce_mean(tf.exp(tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits)))
 
 
-@perplexity.misconception(variants=[{"base": 10.0}, {"base": float(np.exp(1 / np.log(2)))}, {"base": float(np.exp(1 / np.log(10)))}])
+@perplexity.misconception(variants=[{"base": base} for base in (10.0, float(np.exp(1 / np.log(2))), float(np.exp(1 / np.log(10))))])
 def mixes_two_bases(labels, logits, base=2.0):
     """Your exponential has another base than your logarithm, 2 or 10 in one of them and e in the other; they need the same."""
     return base ** tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits))
@@ -922,7 +922,8 @@ def as_many_blocks_as_asked_for(rng):
     """Models with 1 and 2 blocks: how many blocks' worth of trainable weights they have, whether every weight matrix gets a
     gradient, and whether every character has a row of an embedding."""
     heads = int(rng.integers(2, 5))
-    return model_inputs(31, 1, 6, repeated_rows(rng, 7, 6, 31), d_model=4 * heads, num_heads=heads, d_ff=int(rng.integers(20, 30)))
+    ids = repeated_rows(rng, 7, 6, 31)
+    return model_inputs(31, 1, 6, ids, d_model=4 * heads, num_heads=heads, d_ff=int(rng.integers(20, 30)))
 
 
 @LanguageModel.case(points=2, probe=Probe("compiled"))
