@@ -814,7 +814,7 @@ class leaves_out_the_output_map(lesson.MultiHeadAttention):
 
 @MultiHeadAttention.misconception
 class never_uses_the_output_map(lesson.MultiHeadAttention):
-    """Your output_dense is made and never called, so that it has no weights; it comes after merging, and lets the heads mingle."""
+    """Your output_dense is made and never called, so that it has no weights; it comes after merging, to let heads mingle."""
     def call(self, query, value, key=None, mask=None, return_attention=False):
         key = value if key is None else key
         q = lesson.split_heads(self.query_dense(query), self.num_heads)

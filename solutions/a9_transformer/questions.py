@@ -777,7 +777,7 @@ def averages_the_exponentials(labels, logits):
     return tf.reduce_mean(tf.exp(tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits)))
 
 
-@perplexity.misconception(variants=[{"base": base} for base in (10.0, float(np.exp(1 / np.log(2))), float(np.exp(1 / np.log(10))))])
+@perplexity.misconception(variants=[{"base": base} for base in (10.0, np.exp(1 / np.log(2)), np.exp(1 / np.log(10)))])
 def mixes_two_bases(labels, logits, base=2.0):
     """Your exponential has another base than your logarithm, 2 or 10 in one of them and e in the other; they need the same."""
     return base ** tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits))
