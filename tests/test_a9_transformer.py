@@ -487,7 +487,7 @@ class BlockWithOwnNorm(keras.layers.Layer):
         self.dense1, self.dense2 = keras.layers.Dense(d_ff), keras.layers.Dense(d_model)
 
     def call(self, x, mask=None):
-        allowed = tf.ones((x.shape[1], x.shape[1]))
+        allowed = tf.ones((tf.shape(x)[1], tf.shape(x)[1]))
         if self.config["causal"]:
             allowed = tf.linalg.band_part(allowed, -1, 0)
         if mask is not None:
@@ -538,22 +538,34 @@ class BlockWithKerasEpsilon(QUESTIONS["TransformerBlock"].answer):
         self.norm1, self.norm2 = keras.layers.LayerNormalization(), keras.layers.LayerNormalization()
 
 
+class Places(keras.layers.Layer):
+    """Adds what it has learned of each place."""
+
+    def __init__(self, max_length, d_model, **kwargs):
+        super().__init__(**kwargs)
+        self.table = self.add_weight(shape=(max_length, d_model), name="table")
+
+    def call(self, x):
+        return x + self.table[:tf.shape(x)[1]]
+
+
 class ModelWithLearnedPositions(keras.Model):
-    """Learned positions, unscaled embedding, a norm at the end, blocks in a Sequential; no build."""
+    """Learned positions, unscaled embedding, a norm at the end, a functional model within, which is told no length; no
+    build."""
 
     def __init__(self, vocabulary_size, d_model, num_heads, d_ff, blocks, max_length, **kwargs):
         super().__init__(**kwargs)
         self.config = dict(vocabulary_size=vocabulary_size, d_model=d_model, num_heads=num_heads, d_ff=d_ff, blocks=blocks,
                            max_length=max_length)
-        self.characters = keras.layers.Embedding(vocabulary_size, d_model)
-        self.places = keras.layers.Embedding(max_length, d_model)
-        self.stack = keras.Sequential([TransformerBlock(d_model, num_heads, d_ff, causal=True) for _ in range(blocks)])
-        self.norm = keras.layers.LayerNormalization()
-        self.scores = keras.layers.Dense(vocabulary_size)
+        ids = keras.Input((None,), dtype="int32")
+        x = Places(max_length, d_model)(keras.layers.Embedding(vocabulary_size, d_model)(ids))
+        for _ in range(blocks):
+            x = TransformerBlock(d_model, num_heads, d_ff, causal=True)(x)
+        x = keras.layers.LayerNormalization()(x)
+        self.inner = keras.Model(ids, keras.layers.Dense(vocabulary_size)(x))
 
     def call(self, ids):
-        x = self.characters(ids) + self.places(tf.range(ids.shape[1]))
-        return self.scores(self.norm(self.stack(x)))
+        return self.inner(ids)
 
     def get_config(self):
         return {**super().get_config(), **self.config}
@@ -616,7 +628,7 @@ STYLES = {
     "ops": ({"layer_norm": norm_in_ops, "feed_forward": network_in_ops, "TransformerBlock": BlockMadeInBuild,
              "perplexity": perplexity_with_keras, "LanguageModel": ModelWithFunctionsOfKeras}, ()),
     "graph": ({"layer_norm": norm_in_a_graph, "feed_forward": network_in_a_graph, "TransformerBlock": BlockWithOwnNorm,
-               "perplexity": perplexity_in_a_graph, "LanguageModel": ModelWithLearnedPositions}, (OwnNorm,)),
+               "perplexity": perplexity_in_a_graph, "LanguageModel": ModelWithLearnedPositions}, (OwnNorm, Places)),
     "loops": ({"layer_norm": norm_by_rows, "feed_forward": network_by_positions, "perplexity": perplexity_in_numpy,
                "LanguageModel": ModelWithTiedWeights}, ()),
 }

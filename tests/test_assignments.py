@@ -182,6 +182,17 @@ def class_gets_what_it_earned(course, assignment, graded, made, mistaken):
     feedback_tells_nothing(submissions, key)
 
 
+@pytest.mark.corpus
+@pytest.mark.parametrize("assignment", ASSIGNMENTS[:1])
+def test_a_yes_or_no_question_is_answered_as_one(course, assignment, graded):
+    around = samples.edited(solved(course, assignment), "xor", lambda _: "def xor(x):\n    return tf.abs(x[:, 0] - x[:, 1])")
+    (submission,) = graded([samples.Sample("around", json.dumps(around))]).values()
+    (verdict,) = [question for question in submission["questions"] if question["name"] == "xor"]
+    assert verdict["misconception"] == "goes_round_the_gates"
+    shown = next(case["message"] for case in verdict["cases"] if case["name"] == "broken_gates")
+    assert shown.endswith("Is every answer 0 with `nand` stuck at 0? No; it should be yes.")
+
+
 def rewritten(course, assignment, answers, helpers=()):
     """The solved notebook with other answers, functions and classes from the tests, and helper cells of the student's own."""
     notebook = solved(course, assignment)

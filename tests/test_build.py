@@ -263,7 +263,7 @@ def test_a_lesson_that_does_not_fit_is_refused(tmp_path, old, new, words):
     ("points=10, visible=True)\ndef small", "points=10)\ndef small", "no visible case"),
     ("points=40)\ndef random", "points=40, visible=True)\ndef random", "20 points at most"),
     ("    return x * x", "    return 2 * x", "no case tells the misconception squares"),
-    ("    return 3 * x", "    return x * x", "would be called"),
+    ("    return 3 * x", "    return x * x", "no case tells the misconceptions squares and triples from one another"),
     ('    """Random numbers."""\n', "", "needs a docstring"),
     ("def triples", "def squares", "declared twice"),
     ('uses=("double",)', 'uses=("treble",)', "no earlier question"),

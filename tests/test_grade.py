@@ -97,7 +97,7 @@ def test_two_mistakes_at_once_are_hinted_at_case_by_case(run):
                        quadruple="def quadruple(x):\n    return 4 * x")
     visible, hidden = questions["double"].cases
     assert questions["double"].misconception is None
-    assert "You square" in visible.message and "You triple" in hidden.message
+    assert "You triple" in hidden.message and "You square" not in visible.message  # 1, 4 and 25 could be much else
 
 
 def test_an_earlier_named_mistake_is_not_paid_for_twice(run):

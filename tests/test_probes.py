@@ -255,6 +255,31 @@ def test_tensors_of_two_types_are_said_in_plain_words():
         assert probes.failure(error).message == "Equal takes tensors of one type, and these are int64 and int32: cast one with tf.cast"
 
 
+def test_a_librarys_reason_is_said_and_not_its_headings():
+    class Wide(keras.layers.Layer):
+        def __init__(self, make, **kwargs):
+            super().__init__(**kwargs)
+            self.make = make
+
+        def call(self, x):
+            return tf.matmul(x, tf.zeros((9, 9)))
+
+    @tf.function
+    def traced(x):
+        return tf.matmul(x, x)
+
+    sizes = "Dimensions must be equal, but are 3 and {} for MatMul with input shapes: [{},3], [{}]."
+    for provoke, words in (
+            (lambda: traced(tf.zeros((2, 3))), sizes.format(2, 2, "2,3")),
+            (lambda: Wide(len)(keras.Input((3,))), sizes.format(9, "?", "9,9")),
+            (lambda: Wide(len)(tf.zeros((2, 3))), "Matrix size-incompatible: In[0]: [2,3], In[1]: [9,9]"),
+            (lambda: Wide(len).get_config(), "Object Wide was created by passing non-serializable argument values in `__init__()`, and therefore "),
+            (lambda: Wide.from_config({}), "missing 1 required positional argument: 'make'")):
+        with pytest.raises(Exception) as error:
+            provoke()
+        assert words in probes.failure(error.value).message, str(error.value)
+
+
 def test_an_assignments_own_probe_comes_first_and_an_unknown_one_is_our_error():
     class Own:
         @staticmethod

@@ -110,10 +110,58 @@ def test_a_rule_is_named_in_the_questions_own_words(double):
         assert judged(question, Outcome(failure=Failure("ValueError"), uses=(use,)))[1].message == f"It uses {words}{RULED_OUT}"
 
 
-def test_a_named_mistake_keeps_its_hint(double):
+def test_a_named_mistake_keeps_its_hint_which_stands_for_what_says_less(double):
+    shown, case = (next(case for case in double.cases if case.visible == visible).misconceptions["squares"][0] for visible in (True, False))
+    message = judged(double, case, shown)[0].message
+    assert message == double.hints["squares"]
+
+
+def test_a_lead_needs_values_that_do_not_coincide(double):
+    values, wrong = np.array([0.3, -1.2, 0.7, 2.5]), np.array([0.9, -3.6, 2.1, 7.5])
+    shown, case = double.cases[0], hidden_case(double)
+
+    def lead(right, given, known, **changes):
+        there = dataclasses.replace(case, expected={"output": right}, misconceptions=case.misconceptions | {
+            "triples": [Outcome({"output": known})]}, **changes)
+        question = dataclasses.replace(double, cases=(shown, there))
+        return diagnose.lead(question, there, {shown.name: Outcome(shown_seen), there.name: Outcome({"output": given})}, {shown.name, there.name} - won)
+
+    shown_seen, won = {"output": np.zeros(3)}, set()  # neither right nor a known mistake
+    assert lead(values, wrong, wrong) == "triples"
+    assert lead(values, wrong, wrong, rtol=0.1) is None
+    assert lead(values[:3], wrong[:3], wrong[:3]) is None and lead(values, wrong + 1, wrong) is None
+    assert lead(np.zeros(6), np.ones(6), np.ones(6)) is None
+    assert lead(values, np.where(values > 0.5, wrong, values), np.where(values > 0.5, wrong, values)) is None  # two wrong entries
+    shown_seen, won = shown.expected, {shown.name}
+    assert lead(values, wrong, wrong) is None  # who triples does not win the visible case
+
+
+def test_what_has_no_gradient_has_a_gradient_of_zero(double):
     case = hidden_case(double)
-    message = judged(double, case.misconceptions["squares"][0])[0].message
-    assert message == "It returned an array of shape (4,) with the right shape but other values in every entry. " + double.hints["squares"]
+    sentence = "has no gradient with respect to {name}: it does not depend on it."
+    lacks = raised("AnswerError", "", sentence=sentence, fields={"name": "bias"})
+    zero, other = (Outcome({"output": np.ones(2), "gradient of bias": np.full(2, value)}) for value in (0.0, 1.0))
+    assert diagnose.same_outcome(lacks, zero, case) and diagnose.same_outcome(zero, lacks, case)
+    assert not diagnose.same_outcome(lacks, other, case)
+    assert not diagnose.same_outcome(raised("ValueError", fields={"name": "bias"}), zero, case)
+
+
+def test_a_slip_is_no_coincidence(double):
+    def slip(right, got):
+        case = dataclasses.replace(double.cases[0], expected={"output": np.array(right)})
+        return diagnose.slip(case, Outcome({"output": got if isinstance(got, str) else np.array(got)}))
+
+    assert slip([1.0, 2.0], "None") == diagnose.SLIPS["no array"] and slip([1.0, 2.0], "a list with None") is None
+    assert slip(1.5, -1.5) == diagnose.SLIPS["sign"] and slip(1, -1) is None  # what some return for "none"
+    for name, change in (("factor", lambda value: 3 * value), ("offset", lambda value: value + 3)):
+        assert slip([1.0, 2.0, 5.0], change(np.array([1.0, 2.0, 5.0]))) == diagnose.SLIPS[name]
+        assert slip([1.0, 2.0], change(np.array([1.0, 2.0]))) is None
+
+
+def test_one_case_refutes_a_name(double):
+    case, verdict = judged(double, hidden_case(double).misconceptions["squares"][0])  # with the visible case right
+    assert verdict.misconception is None
+    assert case.message == "It returned an array of shape (4,) with the right shape but other values in every entry."
 
 
 def test_quotable_lines_are_those_of_the_cells_and_none_of_too_many():
@@ -126,7 +174,8 @@ def test_quotable_lines_are_those_of_the_cells_and_none_of_too_many():
 def possible(question, case, known):
     """Every text that a report can hold on a hidden case, as the parts of `bits` have it."""
     advice = ["", *diagnose.SLIPS.values(), *question.hints.values(), NEVER_READY]
-    return {f"{fact} {more}".strip() for fact in said.facts(question, case, known) for more in advice} | {""}
+    facts = set(said.facts(question, case, known))
+    return {"", *advice} | {text.strip() for fact in facts for more in advice for text in (f"{fact} {more}", f"{more} {fact}")}
 
 
 def test_whatever_comes_out_is_one_of_the_texts_and_these_are_counted(key):

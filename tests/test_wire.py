@@ -15,7 +15,7 @@ from autograder.inside import wire
 def test_messages_come_back_as_they_were():
     message = {"text": "é\n", "numbers": [1, 2.5, True, None, float("inf")], "empty": {},
                "arrays": [np.arange(6, dtype=np.int32).reshape(2, 3), {"deep": np.zeros((0, 4), np.float64)},
-                          np.array(3.5, np.float32), np.array([True, False]), np.array([1j], np.complex64)]}
+                          np.array(3.5, np.float32), np.array([True, False]), np.array(True), np.array([1j], np.complex64)]}
     back = wire.unpack(wire.pack(message))
     assert back["text"] == message["text"] and back["numbers"] == message["numbers"] and back["empty"] == {}
     sent = [message["arrays"][0], message["arrays"][1]["deep"], *message["arrays"][2:]]

@@ -218,15 +218,15 @@ def weaknesses(key: Key, raised: Mapping[str, Mapping[str, str]] = MappingProxyT
         for name, variant in diagnose.variants(question):
             outcomes = {case.name: case.misconceptions[name][variant] for case in question.cases}
             lost = {case.name for case in question.cases
-                    if not diagnose.same_outcome(outcomes[case.name], Outcome(case.expected), case)}
+                    if not diagnose.same_outcome(Outcome(case.expected), outcomes[case.name], case)}
             if not lost:
                 problems.append(f"{question.name}: no case tells the misconception {name} from the reference")
-            elif (found := diagnose.misconception(question, outcomes, lost)) is None:
-                why = raised.get(question.name, {}).get(name, "it explains too few of the cases")
+            elif not (found := diagnose.explanations(question, outcomes, lost)):
+                why = raised.get(question.name, {}).get(name, "it gives no value in any case")
                 problems.append(f"{question.name}: nobody would be told of the misconception {name}: {why}")
-            elif found != name:
-                problems.append(f"{question.name}: the misconception {name} would be called {found}")
-    return problems
+            elif len(found) > 1:
+                problems.append(f"{question.name}: no case tells the misconceptions {' and '.join(found)} from one another")
+    return list(dict.fromkeys(problems))
 
 
 def _squares(questions: list[Question], computed: dict[tuple[str, str], Computed]) -> list[str]:

@@ -88,7 +88,8 @@ def misconception_source(question: Question, item: Misconception, imports: str) 
     """Code that, put after a right answer, replaces it with the misconception."""
     source = textwrap.dedent(inspect.getsource(item.answer))
     node = ast.parse(source).body[0]
-    body = "\n".join(source.splitlines()[node.lineno - 1:])  # without the decorator
+    first = node.decorator_list[1] if len(node.decorator_list) > 1 else node  # without the decorator that declares it
+    body = "\n".join(source.splitlines()[first.lineno - 1:])
     # In a function, so that `lesson` stays what it was here when other cells do the same.
     inner = textwrap.indent(f"lesson = SimpleNamespace(**globals())\n\n{body}\n\nreturn {item.name}", "    ")
     return f"from types import SimpleNamespace\n{imports}\n\n\ndef mistaken():\n{inner}\n\n\n{question.name} = mistaken()"

@@ -15,6 +15,7 @@ from autograder.inside.protocol import NO_ARRAY, WORDS, Observation
 
 MOST_AXES = 4  # whose sizes are looked at one by one
 MOST_NUMBER = 8  # of axes that are counted
+OTHER_VALUES, OTHER_NUMBER = "with the right shape but other values", "a number other than expected"
 SHARES = ("", " in one entry", " in some entries", " in most entries", " in every entry")
 
 
@@ -44,6 +45,11 @@ def differences(expected: Observation) -> Iterator[str]:
         if name.endswith("?") and _is_flag(right):
             yield _flag(name, right)
         yield from (_subject(name, words) for words in dict.fromkeys(_all_words(right)))
+
+
+def says_little(sentence: str) -> bool:
+    """Does a sentence of `difference` say no more than that values are others than expected?"""
+    return OTHER_VALUES in sentence or OTHER_NUMBER in sentence
 
 
 def _missing(expected: Observation, name: str) -> str:
@@ -119,7 +125,7 @@ def _sizes(axes: list[int]) -> str:
 def _values(kind: str, right: np.ndarray, where: str) -> str:
     if kind:
         return f"{'NaN (not a number)' if kind == 'nan' else 'an infinite value'}{where}"
-    return f"{_shape(right)} with the right shape but other values{where}" if right.ndim else "a number other than expected"
+    return f"{_shape(right)} {OTHER_VALUES}{where}" if right.ndim else OTHER_NUMBER
 
 
 def _is_flag(value) -> bool:

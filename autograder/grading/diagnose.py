@@ -9,9 +9,13 @@ import numpy as np
 
 from autograder.grading.compare import difference
 from autograder.grading.key import CaseKey, QuestionKey
-from autograder.inside.protocol import Outcome, plain
+from autograder.inside.protocol import Failure, Observation, Outcome, plain
 
 MOST_ENTRIES = 100_000  # that a slip is looked for in, beyond those expected
+TELLING = 4  # different floats that are no coincidence
+NO_GRADIENT = "has no gradient with respect to {name}"  # how a probe's sentence begins
+LOOSE = 0.01  # a tolerance within which values coincide
+FEWEST = 3  # entries that are off by the same
 SLIPS = {  # what a slip is, as advice
     "no array": "Does every path end in `return`?",
     "shape": "The values are right: only their shape is not.",
@@ -24,9 +28,13 @@ SLIPS = {  # what a slip is, as advice
 
 
 def same_outcome(a: Outcome, b: Outcome, case: CaseKey) -> bool:
-    """Two answers behave alike on a case: the same arrays, or the same exception."""
+    """Two answers behave alike on a case: the same arrays, or the same exception, or no gradient where the other's is 0."""
     if a.observation is not None and b.observation is not None:
         return difference(a.observation, b.observation, case.rtol, case.atol) is None
+    if a.failure is not None and b.observation is not None:
+        return _is_zero(a.failure, b.observation)
+    if b.failure is not None and a.observation is not None:
+        return _is_zero(b.failure, a.observation)
     if a.failure is None or b.failure is None or a.failure.error != b.failure.error:
         return False
     # What an AnswerError says is ours, and as telling as a value; other exceptions' messages vary with the libraries.
@@ -34,47 +42,66 @@ def same_outcome(a: Outcome, b: Outcome, case: CaseKey) -> bool:
         (a.failure.sentence, plain(a.failure.fields)) == (b.failure.sentence, plain(b.failure.fields))
 
 
-def misconception(question: QuestionKey, outcomes: dict[str, Outcome], lost: set[str]) -> str | None:
-    """The misconception that explains the lost cases, or None.
+def _is_zero(failure: Failure, observation: Observation) -> bool:
+    """Has an answer failed because it does not depend on something of which another's gradient is 0?"""
+    gradient = observation.get(f"gradient of {failure.fields.get('name')}")
+    return (failure.sentence or "").startswith(NO_GRADIENT) and isinstance(gradient, np.ndarray) and not np.any(gradient)
 
-    It has to give the wrong values of at least one lost case, or to agree on every case there is; and to agree with more
-    cases than any other, and with more than half of them, or with half and all that are lost.
+
+def misconception(question: QuestionKey, outcomes: dict[str, Outcome], lost: set[str]) -> str | None:
+    """The one misconception that explains everything, or None: of two that explain as much neither is named.
 
     Args:
         outcomes: the student's outcome by case name, for every case that ran.
         lost: names of the cases that were not won.
     """
-    best, best_score = None, 0
-    cases = [case for case in question.cases if case.name in outcomes]
-    suspects = {found for case in cases if case.name in lost for found in matches(case, outcomes[case.name])}
-    for mistake, variant in variants(question):
-        if (mistake, variant) not in suspects:
-            continue
-        agree = {case.name for case in cases if same_outcome(outcomes[case.name], case.misconceptions[mistake][variant], case)}
-        # Many different mistakes raise the same exception: without a wrong value, everything has to agree.
-        telling = any(outcomes[name].observation is not None for name in agree & lost)
-        with_others = len(agree) == len(cases) and any(outcomes[name].observation is not None for name in agree)
-        enough = 2 * len(agree) > len(cases) - (lost <= agree)
-        if not (telling or with_others) or not enough:
-            continue
-        score = len(agree)
-        if score > best_score:
-            best, best_score = mistake, score
-    return best
+    names = explanations(question, outcomes, lost)
+    return names[0] if len(names) == 1 else None
 
 
-def matches(case: CaseKey, outcome: Outcome) -> set[tuple[str, int]]:
-    """The misconceptions, with the index of the variant, that behave on a case as the outcome does."""
-    return {(name, i) for name, known in case.misconceptions.items() for i, other in enumerate(known)
-            if same_outcome(outcome, other, case)}
+def explanations(question: QuestionKey, outcomes: dict[str, Outcome], lost: set[str]) -> list[str]:
+    """The misconceptions with the wrong outcome of every case that was lost, and the right one of every case that was won.
+
+    One case that refutes a name is enough. Many mistakes raise the same exception: without a value in some case there is no name.
+    """
+    cases = sorted((case for case in question.cases if case.name in outcomes), key=lambda case: case.name not in lost)
+    if not lost or all(outcomes[case.name].observation is None for case in cases):
+        return []
+    return _behave_alike(question, cases, outcomes)
 
 
-def only_match(case: CaseKey, outcome: Outcome) -> str | None:
-    """The one misconception that gives just these values on a case: a lead where none explains all the cases."""
-    if outcome.observation is None:
+def lead(question: QuestionKey, case: CaseKey, outcomes: dict[str, Outcome], lost: set[str]) -> str | None:
+    """The one misconception that gives just these wrong values on a case that was lost, where none explains all the cases.
+
+    Values that coincide easily lead nowhere, nor does a name that a case which was won refutes.
+    """
+    received = outcomes[case.name].observation
+    if received is None or max(case.rtol, case.atol) > LOOSE or not any(
+            _telling(case.expected.get(name), value, case) for name, value in received.items()):
         return None
-    names = {name for name, _ in matches(case, outcome)}
-    return names.pop() if len(names) == 1 else None
+    won = [other for other in question.cases if other.name in outcomes and other.name not in lost]
+    names = _behave_alike(question, [case, *won], outcomes)
+    return names[0] if len(names) == 1 else None
+
+
+def agrees(name: str, case: CaseKey, outcome: Outcome) -> bool:
+    """Does a misconception, made in one way or another, behave on a case as the outcome does?"""
+    return any(same_outcome(outcome, known, case) for known in case.misconceptions[name])
+
+
+def _behave_alike(question: QuestionKey, cases: list[CaseKey], outcomes: dict[str, Outcome]) -> list[str]:
+    """The misconceptions that, made in one way throughout, behave on all these cases as the outcomes do."""
+    return list(dict.fromkeys(
+        name for name, variant in variants(question)
+        if all(same_outcome(outcomes[case.name], case.misconceptions[name][variant], case) for case in cases)))
+
+
+def _telling(right: np.ndarray | str | None, got: np.ndarray | str, case: CaseKey) -> bool:
+    """Are there several different floats among the wrong values, zeros and ones not counted?"""
+    if isinstance(got, str) or not isinstance(right, np.ndarray) or got.dtype.kind != "f" or got.size > right.size + MOST_ENTRIES:
+        return False
+    wrong = got[~np.isclose(got, right, case.rtol, case.atol)] if got.shape == right.shape else got
+    return len(np.unique(wrong[np.isfinite(wrong) & (wrong != 0) & (wrong != 1)])) >= TELLING
 
 
 def variants(question: QuestionKey) -> list[tuple[str, int]]:
@@ -92,7 +119,7 @@ def slip(case: CaseKey, outcome: Outcome) -> str | None:
         if isinstance(right, str) or got is None or name != "output" and right.dtype.kind == "b":  # a table of answers of ours
             continue
         if isinstance(got, str):
-            return SLIPS["no array"] if got == "None" else None
+            return SLIPS["no array"] if got == "None" else None  # a list with None in it is no missing `return`
         if advice := _array_slip(np.asarray(right, np.float64), got, case):
             return advice
     return None
@@ -127,14 +154,16 @@ def _array_slip(right: np.ndarray, got: np.ndarray, case: CaseKey) -> str | None
         return None
     if right.ndim >= 2 and right.shape == right.T.shape and close(right.T, got):
         return SLIPS["transposed"]
+    if right.size == 1 and float(right.flat[0]).is_integer():
+        return None  # a count, or -1 for "none": what is near it says little
     if close(-right, got):
         return SLIPS["sign"]
     scale = np.abs(right) > 100 * case.atol
-    if np.count_nonzero(scale) >= 2 or (right.ndim == 0 and scale.any()):
+    if np.count_nonzero(scale) >= FEWEST:
         ratio = got[scale] / right[scale]
-        if right.ndim and np.ptp(ratio) <= 1e-3 * abs(ratio[0]) and abs(ratio[0]) > 1e-3 and close(right * ratio[0], got):
+        if np.ptp(ratio) <= 1e-3 * abs(ratio[0]) and abs(ratio[0]) > 1e-3 and close(right * ratio[0], got):
             return SLIPS["factor"]
     offset = got - right
-    if right.size >= 2 and np.ptp(offset) <= 1e-4 * max(1.0, abs(offset.flat[0])) and abs(offset.flat[0]) > 1e-3:
+    if len(np.unique(right)) >= FEWEST and np.ptp(offset) <= 1e-4 * max(1.0, abs(offset.flat[0])) and abs(offset.flat[0]) > 1e-3:
         return SLIPS["offset"]
     return None

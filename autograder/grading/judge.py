@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from autograder.grading import diagnose, said
-from autograder.grading.compare import difference
+from autograder.grading import compare, diagnose, said
 from autograder.grading.key import CaseKey, QuestionKey
 from autograder.grading.ran import Ran
 from autograder.grading.verdict import CaseVerdict, QuestionVerdict, Status, no_points
@@ -46,7 +45,7 @@ def judge(question: QuestionKey, outcomes: dict[str, Outcome], ran: Ran, earlier
     name = diagnose.misconception(question, own, lost & set(own))
     cases = tuple(
         CaseVerdict(case.name, case.description, case.visible, case.name not in lost, case.points, _case_message(
-            case, outcomes[case.name], wrong.get(case.name), inherited.get(case.name), question, name))
+            case, outcomes, wrong.get(case.name), inherited.get(case.name), question, name, lost))
         for case in question.cases)
     score = sum(case.points for case in cases if case.passed)
     message = _question_message(question, cases, name, inherited)
@@ -67,9 +66,9 @@ def _wrong(question: QuestionKey, case: CaseKey, outcome: Outcome, known: said.K
     """What is wrong with an outcome, as a fact; None when it is right."""
     if outcome.several:
         return said.several(outcome.several, outcome.first is not None and
-                            difference(case.expected, outcome.first, case.rtol, case.atol) is None)
+                            compare.difference(case.expected, outcome.first, case.rtol, case.atol) is None)
     if outcome.observation is not None:
-        return difference(case.expected, outcome.observation, case.rtol, case.atol, case.visible)
+        return compare.difference(case.expected, outcome.observation, case.rtol, case.atol, case.visible)
     return said.fact(outcome) if case.visible else said.hidden_fact(outcome, question, case, known)
 
 
@@ -111,8 +110,9 @@ def _and(names) -> str:
     return " and ".join(sorted(set(names)))
 
 
-def _case_message(case: CaseKey, outcome: Outcome, fact: str | None, inherited: str | None, question: QuestionKey,
-                  misconception: str | None) -> str:
+def _case_message(case: CaseKey, outcomes: dict[str, Outcome], fact: str | None, inherited: str | None, question: QuestionKey,
+                  misconception: str | None, lost: set[str]) -> str:
+    outcome = outcomes[case.name]
     if fact is None:
         return ""
     if inherited:
@@ -120,15 +120,15 @@ def _case_message(case: CaseKey, outcome: Outcome, fact: str | None, inherited: 
             f"{fact} Your {inherited} leads to it: mend that first."
     if outcome.several:
         return fact
-    if misconception in {name for name, _ in diagnose.matches(case, outcome)}:
-        return f"{fact} {question.hints[misconception]}"
-    if lead := diagnose.only_match(case, outcome):
-        return f"{fact} {question.hints[lead]}"
-    if advice := diagnose.slip(case, outcome):
-        return f"{fact} {advice}"
-    if outcome.brief == End.SLOW.value:
-        return f"{fact} {NEVER_READY}"
-    return fact
+    if misconception and diagnose.agrees(misconception, case, outcome):
+        advice = question.hints[misconception]
+    elif name := diagnose.lead(question, case, outcomes, lost):
+        advice = question.hints[name]
+    else:
+        advice = diagnose.slip(case, outcome) or (NEVER_READY if outcome.brief == End.SLOW.value else "")
+    if outcome.observation is None:
+        return f"{fact} {advice}".rstrip()
+    return " ".join(filter(None, (advice, "" if advice and compare.says_little(fact) else fact)))  # what explains it comes first
 
 
 def _question_message(question: QuestionKey, cases: tuple[CaseVerdict, ...], misconception: str | None, inherited: dict) -> str:

@@ -164,7 +164,7 @@ def _written(value: Any) -> Any:
 
 def _vocabulary(case: CaseKey) -> tuple[set[str], set[tuple]]:
     """What a case itself names: its strings, the parts of its paths, fixed words; and the shapes of its arrays."""
-    words, shapes = {*THINGS, *case.expected}, set()
+    words, shapes = {*THINGS, *case.expected, *(name.removeprefix("gradient of ") for name in case.expected)}, set()
 
     def look(value: Any) -> None:
         if isinstance(value, str):

@@ -38,6 +38,11 @@ MAX_BYTES = 6 * 2**20  # of one observed array: an answer to a homework question
 MAX_ITEMS = 100_000  # taken from an iterator
 TWO_TYPES = re.compile(r"cannot compute (\w+) as input #\d+\(zero-based\) was expected to be an? (\w+) tensor "
                        r"but is an? (\w+) tensor.*")
+# In messages of TensorFlow and Keras: colours, and names that are theirs.
+NOISE = re.compile(r"\x1b\[[0-9;]*m|\{\{function_node [^}]*\}\} ?| \[Op:\w+\]( name:[^\n]*)?")
+NODE = re.compile(r"'\{\{node [^}]*\}\} = (\w+)\[[^\]]*\]\([^)]*\)'")
+# AutoGraph quotes lines of files, indented as they are, and after them the exception, by its name.
+USER_CODE = re.compile(r"in user code:\n.*?^ {4}(?!File )[\w.]+: (.*)", re.DOTALL | re.MULTILINE)
 MAX_MESSAGE = 300  # characters of an exception's message
 
 
@@ -158,15 +163,24 @@ def failure(error: BaseException) -> Failure:
         message = str(error.msg if isinstance(error, SyntaxError) else error)  # without the cell's made-up file name
     except Exception:  # a student's own exception class can raise here
         message = ""
-    plain_words = r"\1 takes tensors of one type, and these are \2 and \3: cast one with tf.cast"
-    if not answer_error:  # Keras and TensorFlow put pages into their messages; the first line says it
-        plain = re.sub(r"\x1b\[[0-9;]*m|\{\{function_node [^}]*\}\} ?", "", message)
-        lines = [text.strip() for text in plain.splitlines() if text.strip()]
-        if len(lines) > 1 and lines[0].startswith("Exception encountered when calling"):
-            lines = lines[1:]  # Keras's own reason comes second
-        message = TWO_TYPES.sub(plain_words, "".join(lines[:1]))
+    if not answer_error:
+        message = _reason(message)
     return Failure(str(type(error).__name__), message[:MAX_MESSAGE], line[:MAX_LINE] if line else None, function,
                    error.sentence if answer_error else None, dict(error.fields) if answer_error else {})
+
+
+def _reason(message: str) -> str:
+    """What a message says, in one line: Keras and TensorFlow write pages, whose first line often says where and not why."""
+    text = NOISE.sub("", message).partition("Arguments received by")[0].rpartition("Exception encountered: ")[2]
+    if quoted := USER_CODE.search(text):
+        text = quoted[1]
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    while len(lines) > 1 and (lines[0].startswith("Exception encountered when calling") or lines[0].endswith(":")):
+        lines = lines[1:]
+    while len(lines) > 1 and lines[1][:1].islower() and lines[0][-1] not in ".!?":  # a sentence that goes on
+        lines[:2] = [f"{lines[0]} {lines[1]}"]
+    plain = NODE.sub(r"\1", "".join(lines[:1]))
+    return TWO_TYPES.sub(r"\1 takes tensors of one type, and these are \2 and \3: cast one with tf.cast", plain)
 
 
 def in_notebook(filename: str) -> bool:

@@ -175,25 +175,31 @@ def broken_neuron_seven_rows(rng):
 @nand.misconception
 def and_weights(x):
     """Your gate is AND: NAND says no exactly where AND says yes."""
-    return lesson.perceptron(x, tf.constant([2.0, 2.0]), -3.0)
+    return perceptron(x, tf.constant([2.0, 2.0]), -3.0)
 
 
 @nand.misconception
 def or_weights(x):
     """Your gate is OR: NAND is silent for the row 1, 1 only."""
-    return lesson.perceptron(x, tf.constant([2.0, 2.0]), -1.0)
+    return perceptron(x, tf.constant([2.0, 2.0]), -1.0)
 
 
 @nand.misconception
 def nor_weights(x):
     """Your gate is NOR, which fires for 0, 0 only. The bias has to outweigh one of the weights, but not both."""
-    return lesson.perceptron(x, tf.constant([-2.0, -2.0]), 1.0)
+    return perceptron(x, tf.constant([-2.0, -2.0]), 1.0)
 
 
 @nand.misconception
 def bias_taken_for_a_threshold(x):
     """Your gate never fires: weights of −2 need a positive bias to lift the sum above 0."""
-    return lesson.perceptron(x, tf.constant([-2.0, -2.0]), -3.0)
+    return perceptron(x, tf.constant([-2.0, -2.0]), -3.0)
+
+
+@nand.misconception
+def positive_weights(x):
+    """Your gate always fires: with a positive bias it is the weights that have to pull the sum below 0, for the row 1, 1."""
+    return perceptron(x, tf.constant([2.0, 2.0]), 3.0)
 
 
 @nand.misconception
@@ -243,43 +249,42 @@ def broken_gates_nine_rows(rng):
 @xor.misconception
 def one_gate(x):
     """Your circuit behaves as a single NAND: for 0, 0 it has to be silent, too."""
-    return lesson.nand(x)
+    return nand(x)
 
 
 @xor.misconception
 def equal_instead_of_different(x):
     """Your circuit fires when the inputs are equal: XOR fires when they differ. One more gate turns an answer round."""
-    return 1.0 - lesson.xor(x)
+    gate = lambda p, q: nand(tf.stack([p, q], axis=1))  # noqa: E731
+    a, b = x[:, 0], x[:, 1]
+    return gate(gate(a, b), gate(gate(a, a), gate(b, b)))
 
 
 @xor.misconception
 def includes_both(x):
     """Your circuit is OR: XOR is *exclusive*, so it is silent when both inputs are 1."""
-    return tf.reduce_max(x, axis=1)
+    a, b = nand(tf.stack([x[:, 0], x[:, 0]], axis=1)), nand(tf.stack([x[:, 1], x[:, 1]], axis=1))
+    return nand(tf.stack([a, b], axis=1))
 
 
 @xor.misconception
 def only_both(x):
     """Your circuit is AND: XOR fires when exactly one of the inputs is 1."""
-    return tf.reduce_min(x, axis=1)
+    both = nand(x)
+    return nand(tf.stack([both, both], axis=1))
 
 
-@xor.misconception
-def misses_one_side(x):
-    """Your circuit notices one of the two cases in which the inputs differ: the other side needs a gate of its own."""
-    return x[:, 0] * (1 - x[:, 1])
-
-
-@xor.misconception
-def misses_the_other_side(x):
+@xor.misconception(variants=[{"side": 1}])
+def misses_one_side(x, side=0):
     """Your circuit notices one of the two cases in which the inputs differ: the other side needs a gate of its own, too."""
-    return x[:, 1] * (1 - x[:, 0])
+    half = nand(tf.stack([x[:, side], nand(x)], axis=1))
+    return nand(tf.stack([half, half], axis=1))
 
 
-@xor.misconception
-def goes_round_the_gates(x):
+@xor.misconception(variants=[{"gate": True}])
+def goes_round_the_gates(x, gate=False):
     """The values are right, but something else than `nand` makes them: every signal has to come out of a NAND gate."""
-    return tf.abs(x[:, 0] - x[:, 1])
+    return nand(x) * tf.reduce_max(x, axis=1) if gate else tf.abs(x[:, 0] - x[:, 1])
 
 
 # ---------------------------------------------------------------------------------------------------- sigmoid
@@ -375,10 +380,17 @@ def computes_both_branches(z):
     return tf.where(z >= 0, 1 / (1 + tf.exp(-z)), tf.exp(z) / (1 + tf.exp(z)))
 
 
-@sigmoid.misconception(variants=[{"limit": limit} for limit in (1.0, 2.0, 3.0, 4.0, 6.0, 8.0, 10.0)])
-def clips(z, limit=5.0):
-    """Your curve stops short of 0 and 1: z seems to be clipped. There is a way without clipping."""
-    return lesson.sigmoid(tf.clip_by_value(z, -limit, limit))
+@sigmoid.misconception(variants=[*({"limit": limit} for limit in (1.0, 2.0, 3.0, 4.0, 6.0, 8.0, 10.0)),
+                                 *({"limit": 1e9, "least": least} for least in (0.1, 0.01, 1e-3, 1e-4))])
+def clips(z, limit=5.0, least=0.0):
+    """Your curve stops short of 0 and 1: z, or the answer, seems to be clipped. There is a way without clipping."""
+    return tf.clip_by_value(lesson.sigmoid(tf.clip_by_value(z, -limit, limit)), least, 1 - least)
+
+
+@sigmoid.misconception
+def shares_of_a_row(z):
+    """Your entries depend on one another, and add up to 1: that is a softmax. The sigmoid squashes each entry alone."""
+    return tf.nn.softmax(z)
 
 
 @sigmoid.misconception(variants=[{"steepness": 0.25}, {"steepness": 1 / 6}])
@@ -510,6 +522,14 @@ def forgets_the_biases(x, weights, biases):
 
 
 @feedforward.misconception
+def rectified_layers(x, weights, biases):
+    """Your hidden neurons answer what a ReLU does, 0 or the sum itself: they are sigmoid neurons, as the last layer's are."""
+    for w, b in zip(weights[:-1], biases[:-1]):
+        x = tf.nn.relu(x @ w + b)
+    return tf.sigmoid(x @ weights[-1] + biases[-1])
+
+
+@feedforward.misconception
 def only_the_last_layer_squashes(x, weights, biases):
     """Only the last layer has a sigmoid: without one in between, two layers collapse into one."""
     for w, b in zip(weights, biases):
@@ -579,8 +599,9 @@ def no_hidden_layer(rng):
 
 @count_parameters.case(points=2)
 def seven_layers(rng):
-    """Seven layers."""
-    return rng.choice(np.arange(3, 60), size=7, replace=False).tolist(),
+    """Seven layers, some of which have the same size."""
+    a, b, c = rng.choice(np.arange(3, 60), size=3, replace=False).tolist()
+    return [a, b, a, b, c, c, c],
 
 
 @count_parameters.case(points=2, probe=each(inputs_as="python"))
@@ -618,6 +639,18 @@ def one_bias_per_layer(sizes):
 def no_biases_at_the_output(sizes):
     """The output layer's biases are missing: output neurons compute as hidden ones do."""
     return sum(a * b for a, b in zip(sizes, sizes[1:])) + sum(sizes[1:-1])
+
+
+@count_parameters.misconception
+def biases_at_the_output_alone(sizes):
+    """You count the output layer's biases alone: hidden neurons have one each, too."""
+    return sum(a * b for a, b in zip(sizes, sizes[1:])) + sizes[-1]
+
+
+@count_parameters.misconception
+def equal_layers_once(sizes):
+    """Layers of equal sizes are counted once: each has weights and biases of its own."""
+    return sum((a + 1) * b for a, b in set(zip(sizes, sizes[1:])))
 
 
 @count_parameters.misconception

@@ -198,7 +198,8 @@ def one_variable_at_a_time(variables, loss_fn, learning_rate):
 
 @gradient_step.misconception
 def rebinds_names(variables, loss_fn, learning_rate):
-    """The variables are as they were: `v = v - …` makes a new tensor under the old name. Change the variable itself, in place."""
+    """Your loss is right, and the variables are as they were: `v = v - …` makes a new tensor under the old name, and a tape that
+    has not seen the loss has nothing to subtract. Change each variable itself, in place, by its gradient."""
     with tf.GradientTape() as tape:
         loss = loss_fn()
     for variable, gradient in zip(variables, tape.gradient(loss, variables)):
@@ -286,7 +287,7 @@ def two_steps_towards_4(rng):
     return [0.0], 0.25, 2, [[4.0], [1.0]]
 
 
-@minimize.case(points=4, probe=Probe("descend", {"function": "bowl"}))
+@minimize.case(points=3, probe=Probe("descend", {"function": "bowl"}))
 def a_bowl(rng):
     """Many steps in three dimensions, each with a steepness of its own."""
     return 2 * normal(rng, 3), number(rng, 0.04, 0.07), 25, [normal(rng, 3), rng.permutation([0.5, 2.0, 6.0])]
@@ -315,6 +316,28 @@ def too_high_a_rate(rng):
 def no_steps(rng):
     """No steps at all: x0 alone, as a trajectory of one row."""
     return normal(rng, 4), 0.1, 0, [normal(rng, 4), [1.0, 1.0, 1.0, 1.0]]
+
+
+@minimize.case(points=1, probe=Probe("descend", {"function": "bowl"}))
+def from_the_bottom(rng):
+    """A start where the gradient is 0: every step is taken, and leads nowhere."""
+    bottom = normal(rng, 3)
+    return bottom, 0.1, 6, [bottom, [0.5, 1.0, 2.0]]
+
+
+@minimize.misconception
+def stops_at_rest(f, x0, learning_rate, steps):
+    """Rows are missing where the descent has come to rest: take all the steps, however small they have become."""
+    x, trajectory = tf.Variable(x0), [x0]
+    for _ in range(steps):
+        with tf.GradientTape() as tape:
+            value = f(x)
+        gradient = tape.gradient(value, x)
+        if tf.norm(gradient) < 1e-6:
+            break
+        x.assign_sub(learning_rate * gradient)
+        trajectory.append(tf.identity(x))
+    return tf.stack(trajectory)
 
 
 @minimize.misconception
@@ -531,6 +554,13 @@ def stops_after_one_batch(x, y, batch_size, seed):
 
 
 @minibatches.misconception
+def evens_the_batches_out(x, y, batch_size, seed):
+    """Your batches share the rows evenly: every batch has `batch_size` rows but the last, which holds the rest."""
+    order = np.array_split(np.random.default_rng(seed).permutation(len(x)), -(-len(x) // batch_size))
+    return [(tf.gather(x, rows), tf.gather(y, rows)) for rows in order]
+
+
+@minibatches.misconception
 def counts_batches(x, y, batch_size, seed):
     """You make as many batches as each of them should have rows: `batch_size` is the number of rows in a batch."""
     order = np.array_split(np.random.default_rng(seed).permutation(len(x)), min(batch_size, len(x)))
@@ -634,13 +664,28 @@ def compares_all_pairs(x, y, learning_rate, epochs):
     return float(w), float(b)
 
 
-@fit_line.misconception
-def starts_at_one(x, y, learning_rate, epochs):
+@fit_line.misconception(variants=[{"at": (0.0, 1.0)}, {"at": (1.0, 1.0)}])
+def starts_at_one(x, y, learning_rate, epochs, at=(1.0, 0.0)):
     """Your line does not start at 0: w and b are both 0 before the first step."""
-    w, b = tf.Variable(1.0), tf.Variable(0.0)
+    w, b = tf.Variable(at[0]), tf.Variable(at[1])
     for _ in range(epochs):
         lesson.gradient_step([w, b], lambda: tf.reduce_mean((w * x + b - y) ** 2), learning_rate)
     return float(w), float(b)
+
+
+@fit_line.misconception(variants=[{"cost": lambda d: tf.reduce_mean(tf.abs(d))}])
+def another_cost(x, y, learning_rate, epochs, cost=lambda d: tf.sqrt(tf.reduce_mean(d ** 2))):
+    """Your steps follow another cost than the mean squared error: a root of it, or absolute differences."""
+    w, b = tf.Variable(0.0), tf.Variable(0.0)
+    for _ in range(epochs):
+        lesson.gradient_step([w, b], lambda: cost(w * x + b - y), learning_rate)
+    return float(w), float(b)
+
+
+@fit_line.misconception
+def one_epoch_too_many(x, y, learning_rate, epochs):
+    """Your line takes one step too many: as many as there are epochs, and none for 0."""
+    return lesson.fit_line(x, y, learning_rate, epochs + 1)
 
 
 @fit_line.misconception
@@ -741,6 +786,37 @@ def last_loss_of_the_epoch(model, batches, loss_fn, learning_rate, epochs):
 
 
 @train.misconception
+def first_loss_of_the_epoch(model, batches, loss_fn, learning_rate, epochs):
+    """An epoch's loss is that of its first batch alone: take the mean over all its batches."""
+    return [[lesson.train(model, [batch], loss_fn, learning_rate, 1)[0] for batch in batches][0] for _ in range(epochs)]
+
+
+@train.misconception
+def forgets_the_rate(model, batches, loss_fn, learning_rate, epochs):  # noqa: F811
+    """Your step is the whole gradient: multiply it by the learning rate."""
+    return lesson.train(model, batches, loss_fn, 1.0, epochs)
+
+
+@train.misconception
+def trains_a_copy(model, batches, loss_fn, learning_rate, epochs):
+    """Your losses are right, and the model's weights are as they were: change its own variables, in place, and not a copy's."""
+    before = model.get_weights()
+    history = lesson.train(model, batches, loss_fn, learning_rate, epochs)
+    model.set_weights(before)
+    return history
+
+
+@train.misconception
+def leaves_the_biases(model, batches, loss_fn, learning_rate, epochs):
+    """The biases are as they were: all of `model.trainable_variables` take their step."""
+    def step(x, y):
+        kernels = [variable for variable in model.trainable_variables if len(variable.shape) > 1]
+        return lesson.gradient_step(kernels, lambda: loss_fn(y, model(x, training=True)), learning_rate)
+
+    return [np.mean([float(step(x, y)) for x, y in batches]) for _ in range(epochs)]
+
+
+@train.misconception
 def first_batch_only(model, batches, loss_fn, learning_rate, epochs):
     """Only the first batch is learnt from: an epoch goes through all of them."""
     return lesson.train(model, batches[:1], loss_fn, learning_rate, epochs)
@@ -829,8 +905,8 @@ def one_step_per_epoch(model, batches, loss_fn, learning_rate, epochs):
     return history
 
 
-@train.misconception
-def uses_momentum(model, batches, loss_fn, learning_rate, epochs):
+@train.misconception(variants=[{"momentum": 0.5}])
+def uses_momentum(model, batches, loss_fn, learning_rate, epochs, momentum=0.9):
     """Your steps remember those before, as with momentum: a plain step follows the gradient of its batch alone."""
     velocities = [np.zeros(variable.shape, np.float32) for variable in model.trainable_variables]
     history = []
@@ -840,7 +916,7 @@ def uses_momentum(model, batches, loss_fn, learning_rate, epochs):
             with tf.GradientTape() as tape:
                 loss = loss_fn(y, model(x, training=True))
             gradients = tape.gradient(loss, model.trainable_variables)
-            velocities = [0.9 * velocity - learning_rate * gradient for velocity, gradient in zip(velocities, gradients)]
+            velocities = [momentum * velocity - learning_rate * gradient for velocity, gradient in zip(velocities, gradients)]
             for variable, velocity in zip(model.trainable_variables, velocities):
                 variable.assign_add(velocity)
             losses.append(float(loss))

@@ -496,10 +496,10 @@ def divides_by_the_larger(a, b):
     return np.max(np.abs(a - b) / np.maximum(1e-8, np.maximum(np.abs(a), np.abs(b))))
 
 
-@relative_error.misconception
-def divides_by_the_mean(a, b):
+@relative_error.misconception(variants=[{"floor": 5e-9}])
+def divides_by_the_mean(a, b, floor=1e-8):
     """You divide by the mean of the two sizes, so your errors are twice too large: here it is their sum, |a| + |b|."""
-    return np.max(np.abs(a - b) / np.maximum(1e-8, (np.abs(a) + np.abs(b)) / 2))
+    return np.max(np.abs(a - b) / np.maximum(floor, (np.abs(a) + np.abs(b)) / 2))
 
 
 @relative_error.misconception(variants=[{"second": True}])
@@ -659,14 +659,14 @@ def biases_first(x, y, weights, biases):
     return tuple(lesson.backprop(x, y, weights, biases))[::-1]
 
 
-@backprop.misconception
-def slope_at_the_activation(x, y, weights, biases):
+@backprop.misconception(variants=[{"last": False}])
+def slope_at_the_activation(x, y, weights, biases, last=True):
     """You take σ′ of an activation, which has been through the sigmoid already: σ′ wants z."""
     zs, activations = [], [x]
     for w, b in zip(weights, biases):
         zs.append(activations[-1] @ w + b)
         activations.append(tf.sigmoid(zs[-1]))
-    delta = (activations[-1] - y) / len(x) * lesson.sigmoid_prime(activations[-1])
+    delta = (activations[-1] - y) / len(x) * lesson.sigmoid_prime(activations[-1] if last else zs[-1])
     dws, dbs = [], []
     for layer in reversed(range(len(weights))):
         dws.insert(0, tf.transpose(activations[layer]) @ delta)
@@ -739,6 +739,23 @@ def weights_not_transposed(x, y, weights, biases):
         dbs.insert(0, tf.reduce_sum(delta, axis=0))
         if layer > 0:
             delta = delta @ weights[layer] * lesson.sigmoid_prime(zs[layer - 1])
+    return dws, dbs
+
+
+@backprop.misconception
+def weights_of_the_layer_below(x, y, weights, biases):
+    """Blame comes back through the weights of another layer: δ goes through the W by which its own layer was reached."""
+    zs, activations = [], [x]
+    for w, b in zip(weights, biases):
+        zs.append(activations[-1] @ w + b)
+        activations.append(tf.sigmoid(zs[-1]))
+    delta = (activations[-1] - y) / len(x) * lesson.sigmoid_prime(zs[-1])
+    dws, dbs = [], []
+    for layer in reversed(range(len(weights))):
+        dws.insert(0, tf.transpose(activations[layer]) @ delta)
+        dbs.insert(0, tf.reduce_sum(delta, axis=0))
+        if layer > 0:
+            delta = delta @ tf.transpose(weights[layer - 1]) * lesson.sigmoid_prime(zs[layer - 1])
     return dws, dbs
 
 
@@ -1022,9 +1039,9 @@ def biases_count(x, y, weights, biases, activation):
     return [tf.sqrt(tf.reduce_sum(dw ** 2) + tf.reduce_sum(db ** 2)) for dw, db in zip(dws, dbs)]
 
 
-@layer_gradient_norms.misconception
-def sum_of_sizes(x, y, weights, biases, activation):
-    """You add up absolute values: square the entries, add, and take the root."""
+@layer_gradient_norms.misconception(variants=[{"reduce": tf.reduce_mean}])
+def sum_of_sizes(x, y, weights, biases, activation, reduce=tf.reduce_sum):
+    """You add up absolute values, or average them: square the entries, add, and take the root."""
     function = {"sigmoid": tf.sigmoid, "tanh": tf.tanh, "relu": tf.nn.relu}[activation]
     with tf.GradientTape() as tape:
         tape.watch(weights)
@@ -1033,7 +1050,7 @@ def sum_of_sizes(x, y, weights, biases, activation):
             a = function(a @ w + b)
         a = tf.sigmoid(a @ weights[-1] + biases[-1])
         cost = tf.reduce_sum((y - a) ** 2) / (2 * len(x))
-    return [tf.reduce_sum(tf.abs(gradient)) for gradient in tape.gradient(cost, weights)]
+    return [reduce(tf.abs(gradient)) for gradient in tape.gradient(cost, weights)]
 
 
 @layer_gradient_norms.misconception

@@ -404,6 +404,12 @@ def forgets_the_minus(labels, logits):  # noqa: F811
 
 
 @cross_entropy.misconception
+def forgets_the_logarithm(labels, logits):
+    """Your loss is minus a probability, and never below −1: the cost of a row is minus the logarithm of it."""
+    return -tf.reduce_mean(tf.gather(lesson.softmax(logits), labels, axis=1, batch_dims=1))
+
+
+@cross_entropy.misconception
 def logarithm_of_softmax(labels, logits):
     """Your loss becomes infinite for large logits: an `exp` has overflowed, or a probability has rounded to 0 before its
     logarithm. Stay with the logits, and shift each row by its maximum."""
@@ -598,18 +604,18 @@ def none_of_two(rng):
     return [2, 1], [[4.0, 3.0, 1.0], [0.0, 2.0, 3.0]]
 
 
-def some_wrong(rng, logits):
-    """Labels that differ from the largest score in a share of the rows that nobody can guess."""
+def some_wrong(rng, logits, right=None):
+    """Labels that differ from the largest score in all rows but `right`; by default in a share that nobody can guess."""
     rows, classes = logits.shape
-    right = int(rng.integers(rows // 4, 3 * rows // 4 + 1))
+    right = int(rng.integers(rows // 4, 3 * rows // 4 + 1)) if right is None else right
     return (logits.argmax(axis=1) + rng.permutation([0] * right + ([1, 2] * rows)[:rows - right])) % classes
 
 
 @accuracy.case(points=4, probe=Probe("each"))
 def eight_rows(rng):
-    """Eight rows of three scores, and five times eight others."""
+    """Eight rows of three scores, and five times eight others; of one batch all rows are right."""
     batches = [rng.normal(size=(8, 3)) for _ in range(6)]
-    return [[some_wrong(rng, logits), logits] for logits in batches],
+    return [[some_wrong(rng, logits, right), logits] for right, logits in zip(rng.permutation([8] + 5 * [None]), batches)],
 
 
 @accuracy.case(points=2)
@@ -643,6 +649,18 @@ def compares_rounded_probabilities(labels, logits):
 def counts(labels, logits):
     """This is the number of right rows: their share is asked for."""
     return lesson.accuracy(labels, logits) * len(labels)
+
+
+@accuracy.misconception
+def per_cent(labels, logits):
+    """This is the share in per cent: it is asked for as a number between 0 and 1."""
+    return 100 * lesson.accuracy(labels, logits)
+
+
+@accuracy.misconception
+def whole_numbers(labels, logits):
+    """Your share is cut down to a whole number: the mean of whole numbers is one in TensorFlow. Cast to float32 first."""
+    return tf.cast(lesson.accuracy(labels, logits), tf.int32)
 
 
 @accuracy.misconception

@@ -1,5 +1,6 @@
 """Cases and misconceptions of a5: validation, L2 regularization and universality."""
 
+import keras
 import numpy as np
 import tensorflow as tf
 
@@ -199,22 +200,24 @@ def too_few_epochs_left(rng):
 
 @first_overfitting_epoch.case(points=1, probe=Probe("epoch_of_each"))
 def shorter_than_the_patience(rng):
-    """Three epochs cannot use up a patience of 5; among longer lists that can."""
+    """Three epochs cannot use up a patience of 5; among longer lists that can, one of which is at its best at once."""
     def lists(turn, epochs):
         best = float(rng.uniform(0.3, 0.4))
         val = [*np.linspace(0.9, 0.5, turn).tolist(), best, *(best + rng.uniform(0.1, 0.3, size=epochs - turn - 1)).tolist()]
         return [np.linspace(1, 0.4, epochs).tolist(), val, 5]
 
     short = rng.permutation([True, True, True, *rng.integers(0, 2, size=3).astype(bool), False, False])
-    return {"curves": [lists(0, 3) if few else lists(turn := int(rng.integers(4, 9)), turn + 6) for few in short]}
+    turns = iter([0, *rng.integers(4, 9, size=len(short)).tolist()])
+    return {"curves": [lists(0, 3) if few else lists(turn := next(turns), turn + 6) for few in short]}
 
 
 @first_overfitting_epoch.case(points=2)
 def training_rises_too(rng):
     """Both losses rise together for a while, which is no overfitting; later only one of them does."""
     low, before = float(rng.uniform(0.4, 0.5)), np.linspace(2, 1.1, int(rng.integers(0, 1500))).tolist()
-    train = [*before, 0.9, 0.6, 0.8, 1.0, 1.1, 1.0, 0.4, 0.3, 0.2, 0.1]
-    return train, [*before, 1.0, 0.7, 0.9, 1.1, 1.2, 0.9, low, low + 0.1, low + 0.2, low + 0.3], 3
+    train = [*before, 0.95, 0.8, 0.85, 0.9, 0.9, 0.6, 0.8, 1.0, 1.1, 0.5, 0.4, 0.3, 0.2, 0.1]
+    # It falls below 0.6 again, but only after the patience of the second rise is over.
+    return train, [*before, 1.0, 0.9, 0.95, 0.97, 0.96, 0.7, 0.9, 1.1, 1.2, 0.9, low, low + 0.1, low + 0.2, low + 0.3], 3
 
 
 @first_overfitting_epoch.misconception
@@ -288,6 +291,25 @@ def a_tie_improves(train_loss, val_loss, patience):
         if val_loss[epoch] <= min(val_loss[:epoch], default=np.inf) and min(following) > val_loss[epoch] \
                 and train_loss[epoch + patience] < train_loss[epoch]:
             return epoch
+    return None
+
+
+@first_overfitting_epoch.misconception
+def zero_is_none(train_loss, val_loss, patience):
+    """Where the first epoch is the best you return None: epoch 0 is an epoch, although `0` counts as false in Python."""
+    return lesson.first_overfitting_epoch(train_loss, val_loss, patience) or None
+
+
+@first_overfitting_epoch.misconception
+def looks_beyond_the_patience(train_loss, val_loss, patience):
+    """The training loss is looked at again and again after the patience has run out: it has to be lower exactly `patience` epochs
+    after the best one."""
+    best = 0
+    for epoch in range(1, len(val_loss)):
+        if val_loss[epoch] < val_loss[best]:
+            best = epoch
+        elif epoch >= best + patience and train_loss[epoch] < train_loss[best]:
+            return best
     return None
 
 
@@ -510,6 +532,24 @@ def first_layer_only(loss, layers, lam):
 
 
 @regularized_loss.misconception
+def halves(loss, layers, lam):  # noqa: F811
+    """Your penalty is half of the right one: there is no ½ in this course's convention."""
+    return loss + lesson.l2_penalty([kernel for kernel, _ in layers], lam / 2)
+
+
+@regularized_loss.misconception
+def forgets_lambda(loss, layers, lam):  # noqa: F811
+    """Your penalty does not depend on lam: it is the price, and multiplies the sum of squares."""
+    return loss + lesson.l2_penalty([kernel for kernel, _ in layers], 1.0)
+
+
+@regularized_loss.misconception
+def matrices_only(loss, layers, lam):
+    """Only kernels that are matrices pay: a kernel of a convolution has more axes and pays as well."""
+    return loss + lesson.l2_penalty([kernel for kernel, _ in layers if len(kernel.shape) == 2], lam)
+
+
+@regularized_loss.misconception
 def multiplies(loss, layers, lam):
     """You multiply loss and penalty: they are added, so that each keeps its own gradient."""
     return loss * lesson.l2_penalty([kernel for kernel, _ in layers], lam)
@@ -602,6 +642,12 @@ def grows(w, grad, learning_rate, lam):
 def climbs(w, grad, learning_rate, lam):
     """You step along the gradient: descent steps against it."""
     return lesson.decay_step(w, grad, -learning_rate, lam)
+
+
+@decay_step.misconception
+def rate_twice(w, grad, learning_rate, lam):
+    """Your steps are too small by the learning rate: it multiplies the whole gradient once."""
+    return lesson.decay_step(w, grad, learning_rate ** 2, lam)
 
 
 @decay_step.misconception
@@ -757,6 +803,7 @@ def saved_and_loaded(rng):
 
 
 @L2.misconception
+@keras.saving.register_keras_serializable("mistakes")
 class halves(lesson.L2):  # noqa: F811
     """Your penalty is half of the right one: there is no ½ in this course's convention (`tf.nn.l2_loss` has one inside)."""
 
@@ -765,6 +812,7 @@ class halves(lesson.L2):  # noqa: F811
 
 
 @L2.misconception
+@keras.saving.register_keras_serializable("mistakes")
 class takes_the_mean(lesson.L2):  # noqa: F811
     """Your penalty is divided by the number of weights: it is a sum."""
 
@@ -773,6 +821,7 @@ class takes_the_mean(lesson.L2):  # noqa: F811
 
 
 @L2.misconception
+@keras.saving.register_keras_serializable("mistakes")
 class takes_the_norm(lesson.L2):  # noqa: F811
     """You take the square root of the sum of squares: leave it as it is."""
 
@@ -781,6 +830,7 @@ class takes_the_norm(lesson.L2):  # noqa: F811
 
 
 @L2.misconception
+@keras.saving.register_keras_serializable("mistakes")
 class absolute_values(lesson.L2):  # noqa: F811
     """You add up absolute values, which is the L1 penalty: L2 takes squares."""
 
@@ -789,6 +839,7 @@ class absolute_values(lesson.L2):  # noqa: F811
 
 
 @L2.misconception
+@keras.saving.register_keras_serializable("mistakes")
 class forgets_lambda(lesson.L2):  # noqa: F811
     """Your penalty does not depend on lam: keep it in __init__ and multiply by it."""
 
@@ -797,6 +848,7 @@ class forgets_lambda(lesson.L2):  # noqa: F811
 
 
 @L2.misconception
+@keras.saving.register_keras_serializable("mistakes")
 class sums_one_axis_only(lesson.L2):
     """You return several numbers: a regularizer returns one, the sum over all axes."""
 
@@ -805,6 +857,7 @@ class sums_one_axis_only(lesson.L2):
 
 
 @L2.misconception
+@keras.saving.register_keras_serializable("mistakes")
 class forgets_its_configuration(lesson.L2):
     """Your regularizer cannot be made again from its get_config: it has to hold lam, by that name."""
 
@@ -813,6 +866,7 @@ class forgets_its_configuration(lesson.L2):
 
 
 @L2.misconception
+@keras.saving.register_keras_serializable("mistakes")
 class falls_back_to_a_default(lesson.L2):
     """Made again from its configuration, your regularizer has another λ: without lam in get_config its default comes back."""
 
@@ -824,6 +878,7 @@ class falls_back_to_a_default(lesson.L2):
 
 
 @L2.misconception
+@keras.saving.register_keras_serializable("mistakes")
 class leaves_tensorflow(lesson.L2):  # noqa: F811
     """Your penalty is a number without a past: NumPy and float() stop the gradient, so that the weights would never shrink."""
 

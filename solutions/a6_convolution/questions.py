@@ -188,8 +188,8 @@ def same_size(rng):
 
 @conv2d.case(points=3)
 def same_with_stride_two(rng):
-    """Padding "same" at stride 2: how many zeros are needed depends on the stride."""
-    return convolution_inputs(rng, (3, 8, 10, 2), (3, 5, 2, 4), 2, "same")
+    """Padding "same" at stride 2: how many zeros are needed depends on the stride, and on whether it divides the size."""
+    return convolution_inputs(rng, (3, 9, 10, 2), (3, 5, 2, 4), 2, "same")
 
 
 @conv2d.case(points=2)
@@ -268,6 +268,16 @@ def pads_as_at_stride_one(x, kernel, bias, stride=1, padding="valid"):
     """You put as many zeros around the image as stride 1 needs, and then take strides; larger strides need fewer, and the
     first window starts elsewhere."""
     return lesson.conv2d(x, kernel, bias, 1, padding)[:, ::stride, ::stride]
+
+
+@conv2d.misconception
+def pads_by_kernel_and_stride(x, kernel, bias, stride=1, padding="valid"):
+    """The number of zeros follows from kernel and stride alone in your answer: what is left over of the size counts, too."""
+    if padding == "valid":
+        return lesson.conv2d(x, kernel, bias, stride)
+    down, right = (max(size - stride, 0) for size in kernel.shape[:2])
+    x = tf.pad(x, [[0, 0], [down // 2, down - down // 2], [right // 2, right - right // 2], [0, 0]])
+    return lesson.conv2d(x, kernel, bias, stride)
 
 
 @conv2d.misconception
@@ -406,6 +416,12 @@ def sees_as_much_as_it_moves(x, size, stride):
 
 
 @max_pool.misconception
+def takes_the_stride_for_the_size(x, size, stride):
+    """Size and stride have changed places: windows are `size` entries high and wide, and move by `stride`."""
+    return lesson.max_pool(x, stride, size)
+
+
+@max_pool.misconception
 def moves_by_one(x, size, stride):
     """Your windows move by one entry, whatever stride is asked for."""
     return lesson.max_pool(x, size, 1)
@@ -480,8 +496,8 @@ def twenty_filters(rng):
 
 @conv_parameters.case(points=1)
 def from_channels_to_channels(rng):
-    """A square kernel between several channels."""
-    return int(rng.choice([3, 5])), int(rng.integers(7, 40)), int(rng.integers(41, 99))
+    """A square kernel between so many channels that float32 could not count the weights."""
+    return int(rng.choice([3, 5])), 2 * int(rng.integers(800, 999)), 2 * int(rng.integers(700, 799)) + 1
 
 
 @conv_parameters.case(points=2)
@@ -500,6 +516,18 @@ def kernel_of_one_pixel(rng):
 def counts_no_bias(kernel_size, cin, cout):
     """Your count leaves out the biases: there is one for each filter."""
     return lesson.conv_parameters(kernel_size, cin, cout) - cout
+
+
+@conv_parameters.misconception
+def counts_in_float32(kernel_size, cin, cout):
+    """Your large counts are off by a few: float32 holds whole numbers up to 16 million only. Count with Python's integers."""
+    return float(np.float32(lesson.conv_parameters(kernel_size, cin, cout)))
+
+
+@conv_parameters.misconception
+def counts_biases_of_the_inputs(kernel_size, cin, cout):
+    """Your biases belong to the channels that come in: there is one for each filter."""
+    return lesson.conv_parameters(kernel_size, cin, cout) - cout + cin
 
 
 @conv_parameters.misconception
@@ -551,8 +579,9 @@ def thirty_units(rng):
 
 @dense_parameters.case(points=2)
 def colour_images(rng):
-    """An image that is not square, with several channels."""
-    return int(rng.integers(11, 25)), int(rng.integers(26, 40)), int(rng.integers(3, 6)), int(rng.integers(7, 11))
+    """An image that is not square, with several channels, and more units than float32 could count the weights of."""
+    units = 2 * int(rng.integers(10000, 15000)) + 1
+    return int(rng.integers(11, 25)), 2 * int(rng.integers(13, 20)), int(rng.integers(3, 6)), units
 
 
 @dense_parameters.case(points=1)
@@ -565,6 +594,12 @@ def one_unit(rng):
 def counts_no_biases(h, w, c, units):
     """Your count leaves out the biases: there is one for each unit."""
     return h * w * c * units
+
+
+@dense_parameters.misconception
+def counts_in_float32(h, w, c, units):  # noqa: F811
+    """Your large counts are off by a few: float32 holds whole numbers up to 16 million only. Count with Python's integers."""
+    return float(np.float32(lesson.dense_parameters(h, w, c, units)))
 
 
 @dense_parameters.misconception
@@ -1052,13 +1087,19 @@ def forgets_the_logarithm_of_the_scale(y, mean, scale):
 
 
 @gaussian_nll.misconception
+def logarithm_of_the_variance(y, mean, scale):
+    """Your cost holds ln σ² where it should hold ln σ, or half of the former."""
+    return lesson.gaussian_nll(y, mean, scale) + tf.reduce_mean(tf.math.log(scale))
+
+
+@gaussian_nll.misconception
 def leaves_errors_unscaled(y, mean, scale):
     """Your errors are not divided by their scales: an error counts less where a large one was announced."""
     return lesson.gaussian_nll(y, mean, scale) + tf.reduce_mean((y - mean) ** 2 / 2 - ((y - mean) / scale) ** 2 / 2)
 
 
-@gaussian_nll.misconception
-def takes_the_logarithm_of_the_density(y, mean, scale):
-    """Your cost becomes infinite when y is many scales off: the density underflows to 0. Simplify the logarithm first."""
+@gaussian_nll.misconception(variants=[{"epsilon": 10.0 ** -n} for n in (6, 7, 8, 9, 10, 12)])
+def takes_the_logarithm_of_the_density(y, mean, scale, epsilon=0.0):
+    """Your cost breaks down when y is many scales off: the density underflows to 0. Simplify the logarithm first."""
     density = tf.exp(-((y - mean) / scale) ** 2 / 2) / (scale * math.sqrt(2 * math.pi))
-    return -tf.reduce_mean(tf.math.log(density))
+    return -tf.reduce_mean(tf.math.log(density + epsilon))

@@ -437,9 +437,9 @@ def a_pulse_and_its_echo(rng):
     return [pulse, [[0.0], [0.0], [0.0], [1.0]]], [[-1.0], [1.0]], [[1.0]], [[0.5]], [0.0]
 
 
-@rnn.case(points=4)
+@rnn.case(points=4, probe=Probe("second_time"))
 def a_batch_with_start_states(rng):
-    """A batch of sequences, each with a start state of its own."""
+    """A batch of sequences, each with a start state of its own; they are read twice, and the second time is the same."""
     return recurrent_inputs(rng, 2, 5, 4, 3)
 
 
@@ -805,6 +805,26 @@ class swaps_output_gate_and_candidate(lesson.LSTMCell):
 
 
 @LSTMCell.misconception
+class swaps_forget_gate_and_candidate(lesson.LSTMCell):
+    """The candidate stands where the forget gate belongs, and the other way round: the order of the blocks is i, f, g, o."""
+    def call(self, inputs, states):
+        h, c = states
+        z = tf.matmul(inputs, self.kernel) + tf.matmul(h, self.recurrent_kernel) + self.bias
+        i, g, f, o = tf.split(z, 4, axis=-1)
+        c = tf.sigmoid(f) * c + tf.sigmoid(i) * tf.tanh(g)
+        h = tf.sigmoid(o) * tf.tanh(c)
+        return h, [h, c]
+
+
+@LSTMCell.misconception
+class keeps_states_in_reverse(lesson.LSTMCell):
+    """You take your states as c, h, and return them so; they come and go as h, c."""
+    def call(self, inputs, states):
+        h, states = super().call(inputs, [states[1], states[0]])
+        return h, [states[1], states[0]]
+
+
+@LSTMCell.misconception
 class shows_the_memory_unsquashed(lesson.LSTMCell):
     """Your output is o times c'; the memory goes through tanh before it is shown."""
 
@@ -1070,7 +1090,7 @@ def two_steps_back(rng):
     return two_steps()
 
 
-@lstm.case(points=3)
+@lstm.case(points=2)
 def a_batch_with_memories(rng):
     """A batch of sequences, each with start states of its own."""
     return lstm_inputs(rng, 2, 5, 4, 3)
@@ -1086,6 +1106,13 @@ def gradients_of_everything(rng):
 def sequences_of_one_step(rng):
     """Sequences of length 1 keep their time axis."""
     return lstm_inputs(rng, 4, 1, 3, 2)
+
+
+@lstm.case(points=1)
+def far_from_zero(rng):  # noqa: F811
+    """Inputs in the hundreds: gates are open or closed, and everything stays finite."""
+    x, *others = lstm_inputs(rng, 3, 2, 4, 5)
+    return 400 * np.sign(x) + x, *others
 
 
 @lstm.case(points=1)
@@ -1171,7 +1198,68 @@ def shows_memories_unsquashed(x, h0, c0, kernel, recurrent_kernel, bias):
     return tf.stack(shown, axis=1), c
 
 
-@lstm.misconception(variants=[{"order": (1, 0, 2, 3)}])
+@lstm.misconception
+def sigmoid_overflows(x, h0, c0, kernel, recurrent_kernel, bias):
+    """Your states become NaN where inputs are large: in `exp(z) / (1 + exp(z))` both overflow. `tf.sigmoid` does not."""
+    h, c, shown = h0, c0, []
+    for t in range(x.shape[1]):
+        i, f, g, o = tf.split(tf.matmul(x[:, t], kernel) + tf.matmul(h, recurrent_kernel) + bias, 4, axis=-1)
+        i, f, o = (tf.exp(z) / (1 + tf.exp(z)) for z in (i, f, o))
+        c = f * c + i * tf.tanh(g)
+        h = o * tf.tanh(c)
+        shown.append(h)
+    return tf.stack(shown, axis=1), c
+
+
+@lstm.misconception(variants=[{"gate": lambda z: tf.nn.relu6(z + 3) / 6}, {"gate": tf.sigmoid, "squash": tf.nn.relu}])
+def squashes_otherwise(x, h0, c0, kernel, recurrent_kernel, bias, gate=lambda z: tf.clip_by_value(0.2 * z + 0.5, 0.0, 1.0),
+                       squash=tf.tanh):
+    """Your gates or your candidate use another function: the three gates have a sigmoid, candidate and shown memory tanh."""
+    h, c, shown = h0, c0, []
+    for t in range(x.shape[1]):
+        i, f, g, o = tf.split(tf.matmul(x[:, t], kernel) + tf.matmul(h, recurrent_kernel) + bias, 4, axis=-1)
+        c = gate(f) * c + gate(i) * squash(g)
+        h = gate(o) * squash(c)
+        shown.append(h)
+    return tf.stack(shown, axis=1), c
+
+
+@lstm.misconception(variants=[{"missing": 1}, {"missing": 3}])
+def lacks_a_gate(x, h0, c0, kernel, recurrent_kernel, bias, missing=0):
+    """One of your three gates makes no difference: i multiplies the candidate, f the old memory, o what is shown of the new."""
+    size = h0.shape[-1]
+    block = tf.one_hot(missing, 4)[:, None] * tf.ones((4, size))  # (4, U): as if that gate were open
+    opened = tf.reshape(1e4 * block, (-1,))
+    closed = 1 - tf.reshape(block, (-1,))
+    return lesson.lstm(x, h0, c0, kernel * closed, recurrent_kernel * closed, bias * closed + opened)
+
+
+@lstm.misconception
+def reads_backwards(x, h0, c0, kernel, recurrent_kernel, bias):  # noqa: F811
+    """You read the sequence from its end; the first step takes the first input."""
+    return lesson.lstm(tf.reverse(x, [1]), h0, c0, kernel, recurrent_kernel, bias)
+
+
+@lstm.misconception
+def exchanges_the_start_states(x, h0, c0, kernel, recurrent_kernel, bias):
+    """Your start states have changed places: h0 is what was shown, c0 the memory."""
+    return lesson.lstm(x, c0, h0, kernel, recurrent_kernel, bias)
+
+
+@lstm.misconception
+def forgets_the_bias(x, h0, c0, kernel, recurrent_kernel, bias):  # noqa: F811
+    """Your sums lack the bias."""
+    return lesson.lstm(x, h0, c0, kernel, recurrent_kernel, 0 * bias)
+
+
+@lstm.misconception
+def adds_the_bias_twice(x, h0, c0, kernel, recurrent_kernel, bias):  # noqa: F811
+    """Your sums hold the bias twice, once for the input and once for the state; it is added once."""
+    return lesson.lstm(x, h0, c0, kernel, recurrent_kernel, 2 * bias)
+
+
+@lstm.misconception(variants=[{"order": order} for order in (
+    (1, 0, 2, 3), (1, 0, 3, 2), (0, 2, 1, 3), (2, 0, 1, 3), (1, 2, 0, 3))])
 def cuts_the_blocks_in_another_order(x, h0, c0, kernel, recurrent_kernel, bias, order=(0, 1, 3, 2)):
     """Your blocks of columns come in another order; it is i, f, g, o."""
     kernel, recurrent_kernel, bias = (
@@ -1289,6 +1377,17 @@ def multiplies_by_the_temperature(logits, temperature, seed):
 def takes_the_largest_always(logits, temperature, seed):
     """You always return the largest logit; only at temperature 0 is there nothing to draw."""
     return int(np.argmax(logits))
+
+
+@sample_next.misconception
+def takes_logits_for_probabilities(logits, temperature, seed):
+    """You take a logarithm of the logits, as if they were probabilities: logits may be negative, and only the softmax makes
+    probabilities of them."""
+    if temperature == 0:
+        return int(np.argmax(logits))
+    with np.errstate(all="ignore"):
+        powers = np.exp(np.log(np.asarray(logits, np.float64)) / temperature)
+        return int(np.random.default_rng(seed).choice(len(powers), p=powers / np.sum(powers)))
 
 
 @sample_next.misconception

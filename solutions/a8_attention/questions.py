@@ -69,6 +69,22 @@ def gives_each_column_its_own_wavelength(length, depth):
 
 
 @positional_encoding.misconception
+def pairs_a_cosine_with_the_next_sine(length, depth):
+    """Your cosines turn as the sines that follow them do; a sine and the cosine after it share one exponent."""
+    columns = np.arange(depth)
+    angles = np.arange(length)[:, None] / 10000 ** ((columns + 1) // 2 * 2 / depth)
+    return np.where(columns % 2 == 0, np.sin(angles), np.cos(angles))
+
+
+@positional_encoding.misconception
+def leaves_row_0_empty(length, depth):
+    """Your first row is all zeros; at position 0 the cosines are 1."""
+    encoding = np.array(lesson.positional_encoding(length, depth))
+    encoding[0] = 0
+    return encoding
+
+
+@positional_encoding.misconception
 def doubles_the_column_index(length, depth):
     """Your exponents run up to nearly 2; in 2i/D the i counts pairs of columns, so that the exponents stay below 1."""
     columns = np.arange(depth)
@@ -307,10 +323,11 @@ def no_leading_axes(rng):
 
 @scaled_dot_product_attention.case(points=3)
 def enormous_scores(rng):
-    """Scores in the thousands: everything stays finite."""
+    """Scores in the thousands, some of them hidden: everything stays finite, and what is hidden gets nothing."""
     # Whole numbers and d = 4: every score is exact in float32, so that near ties cannot depend on rounding.
     q, k = rng.integers(-60, 61, size=(2, 5, 4)), rng.integers(-60, 61, size=(2, 3, 4))
-    return q.astype("float32"), k.astype("float32"), normal(rng, 2, 3, 6)
+    mask = np.arange(3) != (q @ k.transpose(0, 2, 1)).argmax(axis=-1)[..., None]  # the best key of each query is hidden
+    return q.astype("float32"), k.astype("float32"), normal(rng, 2, 3, 6), mask
 
 
 @scaled_dot_product_attention.misconception
@@ -377,6 +394,26 @@ def adds_the_mask_as_it_is(q, k, v, mask=None):
     scores = tf.matmul(q, k, transpose_b=True) / tf.sqrt(tf.cast(tf.shape(q)[-1], q.dtype))
     if mask is not None:
         scores += tf.cast(mask, scores.dtype)
+    weights = tf.nn.softmax(scores)
+    return tf.matmul(weights, v), weights
+
+
+@scaled_dot_product_attention.misconception(variants=[{"penalty": 10.0}])
+def hides_too_little(q, k, v, mask=None, penalty=100.0):
+    """What you take off the scores of forbidden keys is too little where scores are large: they still win. Take off 1e9."""
+    scores = tf.matmul(q, k, transpose_b=True) / tf.sqrt(tf.cast(tf.shape(q)[-1], q.dtype))
+    if mask is not None:
+        scores -= penalty * (1 - tf.cast(mask, scores.dtype))
+    weights = tf.nn.softmax(scores)
+    return tf.matmul(weights, v), weights
+
+
+@scaled_dot_product_attention.misconception(variants=[{"where": True}])
+def takes_one_kind_of_mask(q, k, v, mask=None, where=False):
+    """Your attention takes one type of mask and fails on others: booleans, whole numbers and floats may come. Cast them first."""
+    scores = tf.matmul(q, k, transpose_b=True) / tf.sqrt(tf.cast(tf.shape(q)[-1], q.dtype))
+    if mask is not None:
+        scores = tf.where(mask, scores, -1e9) if where else scores + (1.0 - mask) * -1e9
     weights = tf.nn.softmax(scores)
     return tf.matmul(weights, v), weights
 
@@ -453,9 +490,9 @@ def three_heads(rng):
     return normal(rng, 2, 5, 12), 3
 
 
-@split_heads.case(points=2)
+@split_heads.case(points=2, probe=Probe("with_an_unknown_batch"))
 def heads_of_depth_one(rng):
-    """As many heads as columns: every head is one number wide."""
+    """As many heads as columns: every head is one number wide; inside a model, where the size of the batch is unknown."""
     return normal(rng, 4, 3, 5), 5
 
 
@@ -478,6 +515,12 @@ def leaves_heads_behind_time(x, heads):
     """Your heads axis comes after time; it belongs before it, so that attention works on time and depth."""
     shape = tf.shape(x)
     return tf.reshape(x, (shape[0], shape[1], heads, x.shape[2] // heads))
+
+
+@split_heads.misconception
+def reads_the_batch_size(x, heads):
+    """Your values are right, but inside a model x.shape[0] is None: take tf.shape(x)[0], or -1 in a reshape."""
+    return tf.transpose(tf.reshape(x, (x.shape[0], x.shape[1], heads, x.shape[2] // heads)), (0, 2, 1, 3))
 
 
 @split_heads.misconception
@@ -515,9 +558,9 @@ def four_heads(rng):
     return normal(rng, 2, 4, 5, 3),
 
 
-@merge_heads.case(points=2)
+@merge_heads.case(points=2, probe=Probe("with_an_unknown_batch"))
 def columns_of_one_number(rng):
-    """Heads that are one number wide."""
+    """Heads that are one number wide; inside a model, where the size of the batch is unknown."""
     return normal(rng, 3, 4, 2, 1),
 
 
@@ -533,6 +576,12 @@ def merges_by_reshape_alone(x):
     the heads first."""
     shape = tf.shape(x)
     return tf.reshape(x, (shape[0], shape[2], x.shape[1] * x.shape[3]))
+
+
+@merge_heads.misconception
+def reads_the_batch_size(x):  # noqa: F811
+    """Your values are right, but inside a model x.shape[0] is None: take tf.shape(x)[0], or -1 in a reshape."""
+    return tf.reshape(tf.transpose(x, (0, 2, 1, 3)), (x.shape[0], x.shape[2], x.shape[1] * x.shape[3]))
 
 
 @merge_heads.misconception
@@ -760,6 +809,21 @@ class leaves_out_the_output_map(lesson.MultiHeadAttention):
         output, weights = lesson.scaled_dot_product_attention(q, k, v, mask)
         output = lesson.merge_heads(output)
         self.output_dense(output)  # built, and its result unused
+        return (output, weights) if return_attention else output
+
+
+@MultiHeadAttention.misconception
+class never_uses_the_output_map(lesson.MultiHeadAttention):
+    """Your output_dense is made and never called, so that it has no weights; it comes after merging, to let heads mingle."""
+    def call(self, query, value, key=None, mask=None, return_attention=False):
+        key = value if key is None else key
+        q = lesson.split_heads(self.query_dense(query), self.num_heads)
+        k = lesson.split_heads(self.key_dense(key), self.num_heads)
+        v = lesson.split_heads(self.value_dense(value), self.num_heads)
+        if mask is not None:
+            mask = tf.expand_dims(mask, -3)
+        output, weights = lesson.scaled_dot_product_attention(q, k, v, mask)
+        output = lesson.merge_heads(output)
         return (output, weights) if return_attention else output
 
 

@@ -327,7 +327,7 @@ class TransformerBlock(keras.layers.Layer):
         """
         ### BEGIN SOLUTION
         if self.causal:
-            past = causal_mask(x.shape[1])  # (T, T)
+            past = causal_mask(tf.shape(x)[1])  # (T, T)
             mask = past if mask is None else tf.logical_and(past, tf.cast(mask, tf.bool))  # (T, T) or (B, T, T)
         x = self.norm1(x + self.attention(x, x, mask=mask))
         return self.norm2(x + self.dense2(self.dense1(x)))

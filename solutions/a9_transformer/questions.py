@@ -237,8 +237,9 @@ def a_wide_hidden_layer(rng):
 
 @feed_forward.case(points=2)
 def a_narrow_hidden_layer(rng):
-    """The hidden layer is narrower than the input."""
-    return network(rng, 2, 4, 7, 3)
+    """The hidden layer is narrower than the input, which is large."""
+    x, *weights = network(rng, 2, 4, 7, 3)
+    return 20 * x, *weights
 
 
 @feed_forward.case(points=1)
@@ -312,6 +313,12 @@ def forgets_the_last_bias(x, w1, b1, w2, b2):
 def adds_the_input(x, w1, b1, w2, b2):
     """Your result contains x itself. The residual connection is the block's business; here it is the network alone."""
     return x + tf.nn.relu(x @ w1 + b1) @ w2 + b2
+
+
+@feed_forward.misconception
+def caps_the_hidden_units(x, w1, b1, w2, b2):
+    """Your hidden units stop at 6: ReLU has no upper limit."""
+    return tf.nn.relu6(x @ w1 + b1) @ w2 + b2
 
 
 @feed_forward.misconception(variants=[{"activation": tf.nn.gelu}, {"activation": tf.tanh}, {"activation": tf.nn.leaky_relu}])
@@ -579,6 +586,25 @@ class activates_both_dense_maps(lesson.TransformerBlock):
 
 
 @TransformerBlock.misconception
+class activates_otherwise(lesson.TransformerBlock):
+    """Your dense1 is activated by GELU; here it is by ReLU."""
+
+    def __init__(self, d_model, num_heads, d_ff, causal=False, **kwargs):
+        super().__init__(d_model, num_heads, d_ff, causal, **kwargs)
+        self.dense1 = keras.layers.Dense(d_ff, activation="gelu")
+
+
+@TransformerBlock.misconception
+class normalises_the_batch(lesson.TransformerBlock):
+    """Your norms are those of batches, which average over the examples of training; each position has a norm of its own here."""
+
+    def __init__(self, d_model, num_heads, d_ff, causal=False, **kwargs):
+        super().__init__(d_model, num_heads, d_ff, causal, **kwargs)
+        self.norm1 = keras.layers.BatchNormalization(epsilon=1e-6)
+        self.norm2 = keras.layers.BatchNormalization(epsilon=1e-6)
+
+
+@TransformerBlock.misconception
 class attends_with_one_head(lesson.TransformerBlock):
     """Your attention has one head whatever num_heads is; hand the number on to it."""
 
@@ -751,10 +777,10 @@ def averages_the_exponentials(labels, logits):
     return tf.reduce_mean(tf.exp(tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits)))
 
 
-@perplexity.misconception
-def mixes_two_bases(labels, logits):
-    """You raise 2 to a cross-entropy in natural logarithms; logarithm and exponential need the same base."""
-    return 2.0 ** tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits))
+@perplexity.misconception(variants=[{"base": base} for base in (10.0, np.exp(1 / np.log(2)), np.exp(1 / np.log(10)))])
+def mixes_two_bases(labels, logits, base=2.0):
+    """Your exponential has another base than your logarithm, 2 or 10 in one of them and e in the other; they need the same."""
+    return base ** tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits))
 
 
 @perplexity.misconception
@@ -893,10 +919,11 @@ def order_matters(rng):
 
 @LanguageModel.case(points=4, probe=Probe("blocks"))
 def as_many_blocks_as_asked_for(rng):
-    """Models with 1 and 2 blocks: how many blocks' worth of trainable weights they have, and whether every weight matrix gets a
-    gradient."""
+    """Models with 1 and 2 blocks: how many blocks' worth of trainable weights they have, whether every weight matrix gets a
+    gradient, and whether every character has a row of an embedding."""
     heads = int(rng.integers(2, 5))
-    return model_inputs(5, 1, 6, repeated_rows(rng, 7, 6, 5), d_model=4 * heads, num_heads=heads, d_ff=int(rng.integers(20, 30)))
+    ids = repeated_rows(rng, 7, 6, 31)
+    return model_inputs(31, 1, 6, ids, d_model=4 * heads, num_heads=heads, d_ff=int(rng.integers(20, 30)))
 
 
 @LanguageModel.case(points=2, probe=Probe("compiled"))
@@ -965,6 +992,16 @@ class has_one_block_that_sees_the_future(lesson.LanguageModel):
     def __init__(self, vocabulary_size, d_model, num_heads, d_ff, blocks, max_length, **kwargs):
         super().__init__(vocabulary_size, d_model, num_heads, d_ff, blocks, max_length, **kwargs)
         self.blocks = [lesson.TransformerBlock(d_model, num_heads, d_ff, causal=i == 0) for i in range(blocks)]
+
+
+@LanguageModel.misconception
+class freezes_its_embedding(lesson.LanguageModel):
+    """Your embedding does not learn, or lacks a row for some character: it is trainable, and has as many rows as there are
+    characters."""
+
+    def __init__(self, vocabulary_size, d_model, num_heads, d_ff, blocks, max_length, **kwargs):
+        super().__init__(vocabulary_size, d_model, num_heads, d_ff, blocks, max_length, **kwargs)
+        self.embedding = keras.layers.Embedding(vocabulary_size, d_model, trainable=False)
 
 
 @LanguageModel.misconception
