@@ -12,8 +12,10 @@ os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
 # Answers are small: handing their operations to other threads takes longer than running them. Several processes share the work.
 os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")
 os.environ.setdefault("TF_NUM_INTEROP_THREADS", "1")
-# nbformat's validator looks for this optional module, which takes most of a second to import, to check IRIs; notebooks have none.
-sys.modules.setdefault("rfc3987_syntax", None)
+# nbformat's validator looks for these optional modules, which take most of a second to import, to check IRIs and durations:
+# notebooks have none.
+for _unused in ("rfc3987_syntax", "isoduration"):
+    sys.modules.setdefault(_unused, None)
 
 from typing import Annotated
 
