@@ -124,7 +124,7 @@ EXTRA = (f"{RUNS};fetch(base_url+'/api/grades?submission_id='+submission_id).the
 STUDENT = f'''Eve "-{RUNS.replace("'ran'", '`ran`')}-" <img src=x onerror="{RUNS}">'''
 
 
-@pytest.fixture(params=["nbgrader", "ours"])
+@pytest.fixture(params=[pytest.param("nbgrader", marks=pytest.mark.corpus), "ours"])
 def graded(request, built_tiny, tmp_path):
     """A course with one graded submission, as nbgrader alone would keep and show it, and as it is kept and shown here."""
     course = find_course(shutil.copytree(built_tiny.root, tmp_path / "course"))
