@@ -27,7 +27,7 @@ from traitlets.config import Config
 
 from autograder.authoring.course import find_course
 from autograder.grading.key import load
-from autograder.grading.verdict import broken
+from autograder.grading.verdict import unreadable
 from autograder.nbgrader.autograde import install
 from autograder.nbgrader.gradebook import api, record
 from autograder.nbgrader.pages import harmless, markdown2html
@@ -136,7 +136,7 @@ def graded(request, built_tiny, tmp_path):
     notebook["cells"].append({"cell_type": "markdown", "id": "mine", "metadata": {}, "source": text})
     (place / "doubling.ipynb").write_text(json.dumps(notebook))
     shutil.copy(ROOT / "nbgrader_config.py", course.root)
-    record(course, NAME, course.root / "submitted", [broken(STUDENT, load(course.key(NAME)), "not run")], logging.getLogger("test"))
+    record(course, NAME, course.root / "submitted", [unreadable(STUDENT, load(course.key(NAME)), "not run")], logging.getLogger("test"))
     if request.param == "nbgrader":
         (course.root / "nbgrader_config.py").write_text(f"c = get_config()\nc.CourseDirectory.root = {str(course.root)!r}\n")
         path = course.root / "autograded" / STUDENT / NAME / "doubling.ipynb"
