@@ -22,14 +22,13 @@ def split_properties(seen, inputs, *, observe):
     numbers = [[_row_numbers(split[name], x) for name in ("x_train", "x_val")] for split in splits]
     held_back = [frozenset(val) for _, val in numbers]
     known = [rows for rows in held_back if rows and -1 not in rows]
-    ends = [frozenset(range(len(part))) for part in held_back], [frozenset(range(n - len(part), n)) for part in held_back]
     first = splits[0]
     properties = {
         "number of rows in each part": [_number(first[name], x if name[0] == "x" else y) for name in PARTS],
         "are rows lost?": any(set(range(n)) - set(train) - set(val) for train, val in numbers),  # not how many: that is chance
         "are rows in both parts?": any(set(train) & set(val) - {-1} for train, val in numbers),
         "does every row keep its own y?": all(_paired(first[f"x_{name}"], first[f"y_{name}"], x, y) for name in ("train", "val")),
-        "are the validation rows chosen by chance?": known == held_back and held_back not in ends,
+        "are the validation rows chosen by chance?": known == held_back and any(_pieces(rows, n) > 1 for rows in held_back),
         "does one seed always give the same split?": all(np.array_equal(first[name], again[name]) for name in PARTS),
         "do the rows change from seed to seed?": len(set(known)) > 1,
     }
@@ -50,6 +49,11 @@ def _row_numbers(part, rows):
         return [-1] * (len(part) if part.ndim else 0)
     distance = np.abs(part[:, None].astype(np.float64) - rows[None]).reshape(len(part), len(rows), -1).max(axis=2)
     return [int(number) if near < 1e-5 else -1 for number, near in zip(distance.argmin(axis=1), distance.min(axis=1))]
+
+
+def _pieces(numbers, n):
+    """Into how many runs of neighbours, the last row being next to the first, some of n rows fall: one is no chance."""
+    return sum((number + 1) % n not in numbers for number in numbers)
 
 
 def _number(part, rows):
@@ -101,27 +105,34 @@ def registration(seen, inputs):
 
 WEIGHTS = ("w1", "b1", "w2", "b2")
 EXCESS = "excess of the mean error over L/(2n), which should be 0,"
+HALVES = tuple(f"excess of the mean error over L/n on the {which} halves of all pieces, which should be 0,"
+               for which in ("first", "second"))
 
 
 def approximation_error(seen, inputs):
-    """By how much the mean error exceeds L/(2n): 0 for every right answer."""
-    return {EXCESS: np.array(_excess(seen, inputs[0], inputs[1]))}
+    """By how much the mean error exceeds L/(2n): 0 for every right answer, and so by how much that on half of the places exceeds
+    twice as much. Two mistakes with the same mean error differ in where they make it."""
+    return dict(zip((EXCESS, *HALVES), map(np.array, _excesses(seen, inputs[0], inputs[1]))))
 
 
 def approximation_error_of_each(seen, inputs):
     """The same for each of several functions."""
     networks = [{name: seen[f"{name} of function {i + 1}"] for name in WEIGHTS} for i in range(len(inputs[0]))]
-    return {EXCESS: np.array([_excess(network, values, inputs[1]) for network, values in zip(networks, inputs[0])])}
+    excesses = [_excesses(network, values, inputs[1]) for network, values in zip(networks, inputs[0])]
+    return dict(zip((EXCESS, *HALVES), map(np.array, zip(*excesses))))
 
 
-def _excess(network, values, n):
+def _excesses(network, values, n):
+    """On all places, on the first and on the second halves of the pieces that bumps stand on."""
     values = np.asarray(values, np.float64)
     w1, b1, w2, b2 = _weights(network, n)
     x = np.linspace(0.5 / n, 1 - 0.5 / n, 1001)  # half a bump away from both ends
     output = 0.5 * (1 + np.tanh((x[:, None] * w1 + b1) / 2)) @ w2 + b2
-    error = np.mean(np.abs(output - np.interp(x, np.linspace(0, 1, len(values)), values)))
+    errors = np.abs(output - np.interp(x, np.linspace(0, 1, len(values)), values))
     steepest = (len(values) - 1) * np.max(np.abs(np.diff(values)))
-    return np.maximum(error / (steepest / (2 * n)) - 1, 0.0)  # NaN stays NaN
+    first = (n * x) % 1 < 0.5
+    return [np.maximum(np.mean(part) / (steepest / (2 * n)) - 1, 0.0)  # NaN stays NaN
+            for part in (errors, np.where(first, errors, 0.0), np.where(first, 0.0, errors))]
 
 
 def _weights(seen, n):

@@ -1,14 +1,25 @@
-"""How `causal_mask` is called with several lengths, and `MultiHeadAttention` with arguments to refuse; see also `observe.py`."""
+"""How `causal_mask` is called with several lengths, functions of tensors are called in a graph, and `MultiHeadAttention` with
+arguments to refuse; see also `observe.py`."""
 
 import numpy as np
 
-from autograder.inside.probes import array, probe
+from autograder.inside.probes import array, probe, tensors
 
 
 @probe
 def mask_of_each(answer, inputs):
     """Call `causal_mask` once for each of several lengths."""
     return {f"mask {i + 1}": array(answer(length)) for i, length in enumerate(inputs["lengths"])}
+
+
+@probe
+def with_an_unknown_batch(answer, inputs):
+    """Call a function of a tensor, and whatever else, as a compiled model does: the tensor's first axis is of unknown size."""
+    import tensorflow as tf  # lazy, as in autograder.inside.probes
+
+    x = tensors(inputs[0])
+    signature = [tf.TensorSpec([None, *x.shape[1:]], x.dtype)]
+    return {"output": array(tf.function(lambda x: answer(x, *inputs[1:]), input_signature=signature, autograph=False)(x))}
 
 
 @probe

@@ -101,12 +101,12 @@ class MultiHeadAttention(keras.layers.Layer):
             mask = tf.expand_dims(mask, -3)  # (1, S, T) or (B, 1, S, T): the same for every head
         output, weights = scaled_dot_product_attention(q, k, v, mask)
         output = tf.transpose(output, (0, 2, 1, 3))  # (B, S, H, D/H)
-        output = self.output_dense(tf.reshape(output, (-1, query.shape[1], self.d_model)))  # (B, S, D)
+        output = self.output_dense(tf.reshape(output, (-1, tf.shape(query)[1], self.d_model)))  # (B, S, D)
         return (output, weights) if return_attention else output
 
     def _split(self, x):
         size = self.d_model // self.num_heads
-        x = tf.reshape(x, (-1, x.shape[1], self.num_heads, size))  # (B, T, H, D/H)
+        x = tf.reshape(x, (-1, tf.shape(x)[1], self.num_heads, size))  # (B, T, H, D/H)
         return tf.transpose(x, (0, 2, 1, 3))  # (B, H, T, D/H)
 
     def get_config(self):

@@ -48,7 +48,8 @@ def order(seen, inputs):
 
 
 def blocks(seen, inputs):
-    """How many blocks' worth of weights there are when 1 and 2 are asked for, and how many weight matrices have no gradient."""
+    """How many blocks' worth of weights there are when 1 and 2 are asked for, how many weight matrices have no gradient, and
+    whether one of them has a row for every character, as an embedding does."""
     ids, depth, hidden = inputs["ids"], inputs["config"]["d_model"], inputs["config"]["d_ff"]
     sizes = [seen[f"sizes with {number}"].ravel().tolist() for number in (1, 2)]
     if not sizes[1] or "gradient 1" not in seen:
@@ -64,7 +65,13 @@ def blocks(seen, inputs):
     if any(not isinstance(value, str) and value.size not in sizes[1] for value in gradients):
         raise AnswerError("has gradients of other sizes than its weights.")
     still = [isinstance(value, str) or not np.any(value) for value in gradients]
-    return {"blocks found when 1 and 2 are asked for": np.array(found), "weight matrices that do not learn": np.array(sum(still))}
+    return {"blocks found when 1 and 2 are asked for": np.array(found), "weight matrices that do not learn": np.array(sum(still)),
+            "is there an embedding that learns, with a row for every character?": np.array(_has_rows(seen, inputs["config"]))}
+
+
+def _has_rows(seen, config):
+    """In the hidden case there are more characters than any other matrix of `d_model` columns has rows."""
+    return any(columns == config["d_model"] and rows >= config["vocabulary_size"] for rows, columns in seen["rows and columns"])
 
 
 def compiled(seen, inputs):

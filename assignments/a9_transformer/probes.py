@@ -41,8 +41,8 @@ def order(answer, inputs):
 
 @probe
 def blocks(answer, inputs):
-    """The sizes of all trainable weights when 1 and when 2 blocks are asked for, the logits of the second model, and the gradient
-    of a score with respect to each of its weight matrices."""
+    """The sizes of all trainable weights when 1 and when 2 blocks are asked for, the logits of the second model, and the rows and
+    columns of its weight matrices with the gradient of a score with respect to each."""
     seen = {}
     for number in (1, 2):
         model, ids = _built(answer, inputs, inputs["ids"], blocks=number)
@@ -53,7 +53,8 @@ def blocks(answer, inputs):
         output = model(tensors(ids))
         score = tf.reduce_sum(tf.nn.log_softmax(output)[..., 0])
     gradients = tape.gradient(score, matrices)
-    return seen | {"logits": array(output)} | {f"gradient {i + 1}": array(gradient) for i, gradient in enumerate(gradients)}
+    seen |= {"logits": array(output), "rows and columns": np.array([matrix.shape[:2] for matrix in matrices]).reshape(-1, 2)}
+    return seen | {f"gradient {i + 1}": array(gradient) for i, gradient in enumerate(gradients)}
 
 
 @probe
