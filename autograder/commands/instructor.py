@@ -20,6 +20,7 @@ from rich.text import Text
 
 from autograder.authoring import build as building
 from autograder.authoring.course import Course, CourseError, find_course
+from autograder.commands.insight import class_file, class_report_of
 from autograder.commands.screen import INTERRUPTED, err, fail, out, progress_bar
 from autograder.files import atomic
 from autograder.grading.batch import Job, find_submissions, grade_all
@@ -73,7 +74,10 @@ def grade(
     job = job_of(course, answer_key, course.limits, isolation, None if fresh and cache.exists() else cache)
     table = None if quiet else class_table if full else by_size
     verdicts = grade_class(job, submissions, jobs, json_file, reports, student, table)
-    out.print(f"results: {short_path(json_file)}\nreports: {short_path(reports)}/STUDENT.html\n", soft_wrap=True)
+    out.print(f"results: {short_path(json_file)}\nreports: {short_path(reports)}/STUDENT.html", soft_wrap=True)
+    if page := class_report_of(course, answer_key, json_file, submissions, reports, class_file(course, assignment)):
+        out.print(f"class:   {short_path(page)}", soft_wrap=True)
+    out.print()
     if gradebook:
         record_class(course, assignment, submissions, verdicts)
     if any(question.status == Status.UNGRADED for verdict in verdicts for question in verdict.questions):

@@ -1,0 +1,147 @@
+"""For instructors, after grading: `report`, the class in view."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Annotated, Any
+from urllib.parse import quote
+
+import typer
+
+from autograder.authoring.course import Course, CourseError, find_course
+from autograder.commands.screen import err, out
+from autograder.delivery.leaks import LeakError, find_in, secrets
+from autograder.files import atomic
+from autograder.grading.batch import find_submissions
+from autograder.grading.key import Key, load
+
+NEEDS = ("expected SciPy, which computes a class's statistics; it is not installed. `pip install '.[instructor]'` in the kit's "
+         "clone.")
+Submissions = Annotated[Path, typer.Option(help="Directory of STUDENT/ASSIGNMENT/NOTEBOOK.ipynb, from which answers are quoted.")]
+
+
+def report(
+    assignment: Annotated[str, typer.Argument(help="Id such as a4_cross_entropy.")],
+    results: Annotated[Path | None, typer.Option(help="What `grade` wrote (default build/results/ASSIGNMENT.json).")] = None,
+    submissions: Submissions = Path("submitted"),
+    reports: Annotated[Path | None, typer.Option(help="Where students' pages are (default build/reports/ASSIGNMENT).")] = None,
+    anonymous: Annotated[bool, typer.Option("--anonymous", help="For showing in class: no names, no hidden values.")] = False,
+    to: Annotated[Path | None, typer.Option(
+        help="The page; JSON and CSV go beside it (default build/class/ASSIGNMENT.html).")] = None,
+):
+    """The class in view: points, questions, named mistakes and groups of unnamed ones, who needs a look."""
+    course = find_course()
+    course.require([assignment])
+    data = read_results(results or course.root / "build" / "results" / f"{assignment}.json", assignment)
+    to = to or class_file(course, assignment, anonymous)
+    if to.suffix != ".html":
+        raise CourseError(f"expected a file ending in .html for --to. Received: {to}")
+    reports = reports or course.root / "build" / "reports" / assignment
+    written = write_class_report(course, load(course.key(assignment)), data, submissions, reports, to, anonymous)
+    out.print("\n".join(f"report: {path}" for path in written), soft_wrap=True, markup=False)
+
+
+def class_file(course: Course, assignment: str, anonymous: bool = False) -> Path:
+    """Where the class report of an assignment is."""
+    return course.root / "build" / "class" / f"{assignment}{'-anonymous' * anonymous}.html"
+
+
+def read_results(path: Path, assignment: str) -> dict[str, Any]:
+    """What `grade` wrote.
+
+    Raises:
+        CourseError: there is nothing, or something else.
+    """
+    try:
+        data = json.loads(path.read_bytes())
+        if data["assignment"] != assignment:
+            raise CourseError(f"{path}: expected the results of {assignment}. Received: those of {data['assignment']}.")
+        cases = (case for one in data["submissions"] for question in one["questions"] for case in question["cases"])
+        if any("outcome" not in case for case in cases):
+            raise CourseError(f"{path} was written by an earlier release. Run `autograder grade {assignment}` again.")
+        return data
+    except FileNotFoundError:
+        raise CourseError(f"expected results at {path}; found none. Run `autograder grade {assignment}` first.") from None
+    except (ValueError, KeyError, TypeError) as error:
+        if isinstance(error, CourseError):
+            raise
+        raise CourseError(f"{path}: expected what `autograder grade` writes; this is something else "
+                          f"({type(error).__name__}).") from None
+
+
+def write_class_report(course: Course, key: Key, data: dict[str, Any], submissions: Path, reports: Path, to: Path,
+                       anonymous: bool = False) -> list[Path]:
+    """Write the page, and the same as JSON and CSV beside it.
+
+    Args:
+        data: the results.
+        submissions: where the notebooks are, from which unnamed wrong answers are quoted; nothing is, where they are not.
+        reports: where students' pages are.
+    Returns:
+        What was written.
+    Raises:
+        CourseError: SciPy is not installed.
+        LeakError: an anonymous report would give something hidden away.
+    """
+    require_scipy()
+    from autograder.report import overview as overviews  # lazy, here and below: SciPy and matplotlib take seconds to import
+    from autograder.report.csv import class_csv
+    from autograder.report.overview_page import class_page
+
+    view = overviews.overview(data, key)
+    if anonymous:
+        view = overviews.anonymous(view)
+    else:
+        _add_stubs(view, course, key, submissions)
+    content = {to: class_page(view, student_pages(reports, to), anonymous),
+               to.with_suffix(".json"): json.dumps(view, indent=1, ensure_ascii=False) + "\n",
+               to.with_suffix(".csv"): "\ufeff" + class_csv(view)}
+    if anonymous:
+        hidden = secrets(course, key.assignment)
+        if found := [what for path, text in content.items() for what in find_in(path.name, text.encode(), hidden)]:
+            raise LeakError(f"expected a report that can be shown in class; it would hold {'; '.join(sorted(set(found)))}. "
+                            "Nothing was written.")
+    for path, text in content.items():
+        with atomic(path, mode=0o644 if anonymous else 0o600) as file:
+            file.write(text.encode("utf-8", "replace"))
+    return list(content)
+
+
+def require_scipy() -> None:
+    """Raises CourseError where SciPy is not installed."""
+    if find_spec("scipy") is None:
+        raise CourseError(NEEDS)
+
+
+def student_pages(reports: Path, beside: Path) -> Callable[[str], str]:
+    """From a student's name to the address of their page, as it is told in a file."""
+    place = quote(os.path.relpath(reports.resolve(), beside.resolve().parent))
+    return lambda student: f"{place}/{quote(student, errors='replace')}.html"
+
+
+def _add_stubs(view: dict[str, Any], course: Course, key: Key, submissions: Path) -> None:
+    """Give every group of unnamed wrong answers the answer of one of its students, as a misconception to be worded."""
+    from autograder.report.answers import read_answers, stub
+
+    examples = {item["example"] for question in view["questions"] for item in question["unnamed"]}
+    if not examples or not submissions.is_dir():
+        return
+    folders = [(student, folder) for student, folder in find_submissions(submissions, key.assignment)[0] if student in examples]
+    answers = read_answers(folders, course.skeleton(key.assignment), key.notebook)
+    for question in view["questions"]:
+        for place, item in enumerate(question["unnamed"], 1):
+            source = answers.get(item["example"], {}).get(question["name"], "")
+            item["stub"] = stub(source, question["name"], f"{question['name'].lower()}_unnamed_{place}")
+
+
+def class_report_of(course: Course, key: Key, results: Path, submissions: Path, reports: Path, to: Path) -> Path | None:
+    """What `grade` writes by itself: the page, or None and a line that says why there is none. Grades do not depend on it."""
+    try:
+        return write_class_report(course, key, read_results(results, key.assignment), submissions, reports, to)[0]
+    except CourseError as error:
+        err.print(f"no class report: {error}", style="yellow", soft_wrap=True, markup=False)
+        return None
