@@ -6,6 +6,7 @@ Of few submissions nothing is concluded: below `ENOUGH` there are counts and sha
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 
 import numpy as np
@@ -44,16 +45,15 @@ def discrimination(won: np.ndarray, total: np.ndarray) -> tuple[np.ndarray, np.n
         return unknown, unknown, unknown
     item = won.T  # (items, students)
     rest = total - item
-    with np.errstate(all="ignore"):
-        found = _correlation(item, rest)
-        # The same resamples for all items: one class is drawn, not one for each item.
-        drawn = scipy.stats.bootstrap((item, rest), _correlation, paired=True, vectorized=True, axis=-1, n_resamples=RESAMPLES,
-                                      batch=50, method="percentile", rng=np.random.default_rng(0)).bootstrap_distribution
-    known = np.isfinite(found)
-    low, high = np.full((2, len(item)), np.nan)
-    tails = (1 - LEVEL) / 2
-    # A resample in which everybody has the same has no correlation, and no say.
-    low[known], high[known] = np.nanquantile(drawn[known], [tails, 1 - tails], axis=-1) if known.any() else ((), ())
+    found, low, high = _correlation(item, rest), *np.full((2, len(item)), np.nan)
+    known, tails = np.isfinite(found), (1 - LEVEL) / 2
+    if known.any():
+        with warnings.catch_warnings(action="ignore", category=scipy.stats.DegenerateDataWarning):
+            # The same resamples for all items: one class is drawn, not one for each item.
+            drawn = scipy.stats.bootstrap((item[known], rest[known]), _correlation, paired=True, vectorized=True, batch=50,
+                                          n_resamples=RESAMPLES, method="percentile", rng=np.random.default_rng(0))
+        # A resample in which everybody has the same has no correlation, and no say.
+        low[known], high[known] = np.nanquantile(drawn.bootstrap_distribution, [tails, 1 - tails], axis=-1)
     return found, low, high
 
 
