@@ -50,8 +50,8 @@ def discrimination(won: np.ndarray, total: np.ndarray) -> tuple[np.ndarray, np.n
     if known.any():
         with warnings.catch_warnings(action="ignore", category=scipy.stats.DegenerateDataWarning):
             # The same resamples for all items: one class is drawn, not one for each item.
-            drawn = scipy.stats.bootstrap((item[known], rest[known]), _correlation, paired=True, vectorized=True, batch=50,
-                                          n_resamples=RESAMPLES, method="percentile", rng=np.random.default_rng(0))
+            drawn = scipy.stats.bootstrap((item[known], rest[known]), _correlation, paired=True, vectorized=True, axis=-1,
+                                          batch=50, n_resamples=RESAMPLES, method="percentile", rng=np.random.default_rng(0))
         # A resample in which everybody has the same has no correlation, and no say.
         low[known], high[known] = np.nanquantile(drawn.bootstrap_distribution, [tails, 1 - tails], axis=-1)
     return found, low, high
