@@ -1,4 +1,4 @@
-"""For instructors, after grading: `report`, the class in view."""
+"""For instructors, after grading: `report`, the class in view, and `similarity`, answers that are alike."""
 
 from __future__ import annotations
 
@@ -10,9 +10,11 @@ from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import quote
 
+import nbformat
 import typer
 
 from autograder.authoring.course import Course, CourseError, find_course
+from autograder.authoring.lesson import read_lesson
 from autograder.commands.screen import err, out
 from autograder.delivery.leaks import LeakError, find_in, secrets
 from autograder.files import atomic
@@ -43,6 +45,51 @@ def report(
     reports = reports or course.root / "build" / "reports" / assignment
     written = write_class_report(course, load(course.key(assignment)), data, submissions, reports, to, anonymous)
     out.print("\n".join(f"report: {path}" for path in written), soft_wrap=True, markup=False)
+
+
+def similarity(
+    assignment: Annotated[str, typer.Argument(help="Id such as a4_cross_entropy.")],
+    submissions: Submissions = Path("submitted"),
+    results: Annotated[Path | None, typer.Option(
+        help="What `grade` wrote: a shared wrong answer weighs more (default build/results/ASSIGNMENT.json, if there).")] = None,
+    to: Annotated[Path | None, typer.Option(help="The page (default build/class/ASSIGNMENT-similarity.html).")] = None,
+):
+    """Answers that are alike beyond what the class has in common, side by side: evidence, not proof."""
+    course = find_course()
+    course.require([assignment])
+    require_scipy()
+    from autograder.report.answers import read_answers  # lazy, as below
+    from autograder.report.similarity import similar
+    from autograder.report.similarity_page import similarity_page
+
+    if not submissions.is_dir() or not (folders := find_submissions(submissions, assignment)[0]):
+        raise CourseError(f"expected {submissions}/STUDENT/{assignment}/; found no submission there. Name the directory with "
+                          "--submissions DIR.")
+    key, skeleton = load(course.key(assignment)), course.skeleton(assignment)
+    there = results or course.root / "build" / "results" / f"{assignment}.json"
+    wrong = _wrong_alike(read_results(there, assignment), key) if results or there.is_file() else {}
+    answers = read_answers(folders, skeleton, key.notebook)
+    pairs = similar(answers, _given(course, assignment, skeleton, key), wrong)
+    to = to or course.root / "build" / "class" / f"{assignment}-similarity.html"
+    with atomic(to, mode=0o600) as file:
+        file.write(similarity_page(assignment, pairs, answers).encode("utf-8", "replace"))
+    count = f"{len(pairs)} {'pair' if len(pairs) == 1 else 'pairs'} of {len(answers)} notebooks"
+    out.print(f"{count} alike beyond what the class has in common: evidence, not proof\nreport: {to}", soft_wrap=True,
+              markup=False)
+
+
+def _wrong_alike(data: dict[str, Any], key: Key) -> dict[str, list[list[str]]]:
+    """By question, students whose wrong answers have no name and gave the same."""
+    from autograder.report.overview import wrong_alike
+
+    return {question.name: wrong_alike(data, question.name) for question in key.questions}
+
+
+def _given(course: Course, assignment: str, skeleton: nbformat.NotebookNode, key: Key) -> dict[str, list[str]]:
+    """By question, what is nobody's own: the release's code and the reference's."""
+    released = [cell.source for cell in skeleton.cells if cell.cell_type == "code"]
+    reference = {cell.question: cell.source for cell in read_lesson(course.solution(assignment)) if cell.question}
+    return {question.name: [*released, reference.get(question.name, "")] for question in key.questions}
 
 
 def class_file(course: Course, assignment: str, anonymous: bool = False) -> Path:
