@@ -10,7 +10,7 @@ from html.parser import HTMLParser
 
 import numpy as np
 import pytest
-from conftest import autograder
+from conftest import autograder, write_tiny
 from test_ci import NAME, RIGHT, answered
 
 from autograder.authoring.course import find_course
@@ -197,6 +197,39 @@ def test_what_are_no_results_is_said_in_a_line(built_tiny, tmp_path, content, wo
         (tmp_path / "results.json").write_text(content)
     done = autograder("report", NAME, "--results", tmp_path / "results.json", cwd=built_tiny.root)
     assert done.returncode == 2 and words in done.stderr and len(done.stderr.strip().splitlines()) == 1
+
+
+# ---------------------------------------------------------------------------------------------------- the course so far
+
+
+def test_the_course_so_far_has_what_travels_and_a_page_for_every_student(key, tmp_path):
+    course = write_tiny(tmp_path)
+    write_tiny(tmp_path, name="a1_doubling")
+    rng = np.random.default_rng(0)
+    slow = rng.uniform(size=60) < 0.3
+    first = results([("squares" if one else "right", rng.choice(["right", "doubles_once"])) for one in slow], key)
+    second = results([(rng.choice(["right", "triples"]), "doubles_once" if one else "right") for one in slow], key)
+    second["submissions"][5].update(status="unreadable", score=0)
+    second["submissions"] = second["submissions"][:50]  # the others never came back
+    folder = course.root / "build" / "results"
+    folder.mkdir(parents=True)
+    for name, data in ((NAME, first), ("a1_doubling", second)):
+        (folder / f"{name}.json").write_text(json.dumps({**data, "assignment": name}))
+    done = autograder("report", "--all", cwd=course.root)
+    assert done.returncode == 0, done.stderr
+    view = json.loads((course.root / "build/class/course.json").read_text())
+    (pair,) = view["travelling"]
+    assert (pair["first"], pair["second"], pair["students"]) == ([NAME, "double", "squares"], ["a1_doubling", "quadruple", "doubles_once"], 49)
+    assert pair["both"] == pair["of_first"] == pair["of_second"] == slow[:50].sum() - slow[5] > 2 * pair["by_chance"]
+    assert [(one["submissions"], one["counted"]) for one in view["assignments"]] == [(60, 60), (50, 49)]
+    assert [row["status"] for row in view["students"][5]["assignments"]] == ["", "unreadable"]
+    assert [row["status"] for row in view["students"][59]["assignments"]] == ["", "not handed in"]
+    page = course.root / "build/class/course.html"
+    links = Seen(page.read_text()).links
+    assert len(links) == 60 and all((page.parent / link).is_file() for link in links)
+    student = Seen((page.parent / "students/student-005.html").read_text())
+    assert "unreadable" in student.text and len(student.links) == 2
+    assert autograder("report", cwd=course.root).returncode == autograder("report", NAME, "--all", cwd=course.root).returncode == 2
 
 
 # ---------------------------------------------------------------------------------------------------- from notebooks

@@ -27,7 +27,9 @@ Submissions = Annotated[Path, typer.Option(help="Directory of STUDENT/ASSIGNMENT
 
 
 def report(
-    assignment: Annotated[str, typer.Argument(help="Id such as a4_cross_entropy.")],
+    assignment: Annotated[str | None, typer.Argument(help="Id such as a4_cross_entropy.")] = None,
+    everything: Annotated[bool, typer.Option(
+        "--all", help="The course so far: a page of it, and one of each student, for the instructor.")] = False,
     results: Annotated[Path | None, typer.Option(help="What `grade` wrote (default build/results/ASSIGNMENT.json).")] = None,
     submissions: Submissions = Path("submitted"),
     reports: Annotated[Path | None, typer.Option(help="Where students' pages are (default build/reports/ASSIGNMENT).")] = None,
@@ -37,6 +39,11 @@ def report(
 ):
     """The class in view: points, questions, named mistakes and groups of unnamed ones, who needs a look."""
     course = find_course()
+    if everything == bool(assignment):
+        raise CourseError("expected the id of an assignment, or --all. Received: " + ("both" if everything else "neither"))
+    if everything:
+        out.print(f"report: {write_course_report(course, anonymous)}", soft_wrap=True, markup=False)
+        return
     course.require([assignment])
     data = read_results(results or course.root / "build" / "results" / f"{assignment}.json", assignment)
     to = to or class_file(course, assignment, anonymous)
@@ -71,8 +78,7 @@ def similarity(
     answers = read_answers(folders, skeleton, key.notebook)
     pairs = similar(answers, _given(course, assignment, skeleton, key), wrong)
     to = to or course.root / "build" / "class" / f"{assignment}-similarity.html"
-    with atomic(to, mode=0o600) as file:
-        file.write(similarity_page(assignment, pairs, answers).encode("utf-8", "replace"))
+    write_private({to: similarity_page(assignment, pairs, answers)}, public=False)
     count = f"{len(pairs)} {'pair' if len(pairs) == 1 else 'pairs'} of {len(answers)} notebooks"
     out.print(f"{count} alike beyond what the class has in common: evidence, not proof\nreport: {to}", soft_wrap=True,
               markup=False)
@@ -148,14 +154,59 @@ def write_class_report(course: Course, key: Key, data: dict[str, Any], submissio
                to.with_suffix(".json"): json.dumps(view, indent=1, ensure_ascii=False) + "\n",
                to.with_suffix(".csv"): "\ufeff" + class_csv(view)}
     if anonymous:
-        hidden = secrets(course, key.assignment)
-        if found := [what for path, text in content.items() for what in find_in(path.name, text.encode(), hidden)]:
-            raise LeakError(f"expected a report that can be shown in class; it would hold {'; '.join(sorted(set(found)))}. "
-                            "Nothing was written.")
-    for path, text in content.items():
-        with atomic(path, mode=0o644 if anonymous else 0o600) as file:
-            file.write(text.encode("utf-8", "replace"))
+        refuse_leaks(content, course, [key.assignment])
+    write_private(content, anonymous)
     return list(content)
+
+
+def write_course_report(course: Course, anonymous: bool) -> Path:
+    """Write the page of the course so far, the same as JSON, and a page for each student; returns the first.
+
+    Raises:
+        CourseError: nothing has been graded, or SciPy is not installed.
+        LeakError: an anonymous report would give something hidden away.
+    """
+    require_scipy()
+    from autograder.report.course_page import course_page, course_student_page  # lazy, as in `write_class_report`
+    from autograder.report.course_view import course_so_far
+
+    results = course.root / "build" / "results"
+    graded = [name for name in course.assignments if (results / f"{name}.json").is_file()]
+    if not graded:
+        raise CourseError(f"expected results in {results}; found none. Run `autograder grade` first.")
+    view = course_so_far([read_results(results / f"{name}.json", name) for name in graded])
+    folder = course.root / "build" / "class"
+    to, students = folder / f"course{'-anonymous' * anonymous}.html", folder / "students"
+    linked = {name for name in graded if class_file(course, name, anonymous).is_file()}
+    page = course_page(course.name, view, student_pages(students, to),
+                       lambda name: quote(class_file(course, name, anonymous).name) if name in linked else "", anonymous)
+    content = {to: page, to.with_suffix(".json"): json.dumps(view | {"students": []} if anonymous else view, indent=1) + "\n"}
+    if anonymous:
+        refuse_leaks(content, course, graded)
+    else:
+        pages = {name: student_pages(course.root / "build" / "reports" / name, students / "x.html") for name in graded}
+        for one in view["students"]:
+            content[students / f"{one['student']}.html"] = course_student_page(
+                course.name, view, one, lambda name, student=one["student"]: pages[name](student))
+    write_private(content, anonymous)
+    return to
+
+
+def refuse_leaks(content: dict[Path, str], course: Course, assignments: list[str]) -> None:
+    """Raises LeakError where what is to be shown holds something hidden."""
+    for assignment in assignments:
+        hidden = secrets(course, assignment)
+        found = {what for path, text in content.items() for what in find_in(path.name, text.encode("utf-8", "replace"), hidden)}
+        if found:
+            raise LeakError(f"expected a report that can be shown in class; it would hold {'; '.join(sorted(found))}. Nothing "
+                            "was written.")
+
+
+def write_private(content: dict[Path, str], public: bool) -> None:
+    """Write files, which only their owner can read unless they are public."""
+    for path, text in content.items():
+        with atomic(path, mode=0o644 if public else 0o600) as file:
+            file.write(text.encode("utf-8", "replace"))
 
 
 def require_scipy() -> None:
