@@ -260,7 +260,8 @@ def test_grading_writes_the_report_with_a_stub_of_what_several_got_wrong_alike(b
     ("@tf.function\ndef f(x, *, a=lambda y: {1: 2}[y],\n      b=3) -> int:\n    \"\"\"Old.\n\n    Args: x.\n    \"\"\"\n    return f(x)\n\nprint(f(1))",
      ["def f_1(x, *, a=lambda y: {1: 2}[y],\n      b=3) -> int:\n    \"\"\"Say", "return f(x)"]),
     ("class f(keras.Layer):\n    def call(self, x):\n        return x", ["class f_1(keras.Layer):", "def call(self, x):"]),
-    ("def f(x): return x", ["def f_1(x):"]), ("def f(x", ["def f_1(x"]), ("f = lambda x: x", [])])
+    ("def f(x): return x", ["def f_1(x):"]), ("def f(x", ["def f_1(x"]), ("f = lambda x: x", []),
+    ("def f('" + "\\'" * 25_000, [])])
 def test_a_stub_is_the_answer_with_a_hint_to_be_written(source, words):
     made = stub(source, "f", "f_1")
     assert all(word in made for word in words) and bool(made) == bool(words) and "Old" not in made and "print" not in made

@@ -129,7 +129,7 @@ def test_layout_comments_docstrings_and_split_cells_change_nothing():
 
 
 @pytest.mark.parametrize("source", [
-    "", "(" * 3000, "'''" * 999, "def f(:\n" * 50, "\x00\ud800é = \\\n", "%time f(x)\n!ls\nx?", "    x\n  y\n z", "x = 0777 + 1_ + 0xg\n" * 30, "🙂 = 1\n" * 9])
+    "", "(" * 3000, "'''" * 999, "def f(:\n" * 50, "\x00\ud800é = \\\n", "%time f(x)\n!ls\nx?", "    x\n  y\n z", "x = 0777 + 1_ + 0xg\n" * 30, "🙂 = 1\n" * 9, "'" + "\\'" * 25_000, "$\n" * 9])
 def test_what_is_no_python_is_read_as_far_as_it_is(source):
     assert isinstance(fingerprints(source + "\nvalue = tf.exp(a) + tf.exp(b)"), dict)
     assert all(1 <= item.line <= source.count("\n") + 2 for item in tokens(source))

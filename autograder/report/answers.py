@@ -15,6 +15,7 @@ import nbformat
 from autograder.grading.submission import Submission, Unreadable, find_notebook, read_submission
 
 MOST_CHARACTERS = 50_000  # of one answer that are read
+LONGEST_LINE = 1000  # characters: of longer ones nothing is read, for Python's tokenizer takes their square as time
 MOST_ERRORS = 20  # lines that are no Python, after which the rest of an answer is left out
 LONGEST_STUB = 4000  # characters of an answer that is shown to an author
 DOCSTRING = "Say what is wrong, then what to do: students read this."
@@ -63,7 +64,7 @@ def answers_of(submission: Submission) -> dict[str, str]:
 
 def tokens(source: str) -> Iterator[Token]:
     """A source's tokens; after a line that is no Python it goes on with the next."""
-    lines, first = source.splitlines(keepends=True), 0
+    lines, first = [line if len(line) <= LONGEST_LINE else "\n" for line in source.splitlines(keepends=True)], 0
     for _ in range(MOST_ERRORS):
         last = first
         try:
@@ -78,7 +79,7 @@ def tokens(source: str) -> Iterator[Token]:
 
 
 def stub(source: str, question: str, name: str) -> str:
-    """An answer as a misconception for an author to paste and to word; "" when its text does not define the question."""
+    """An answer as a misconception for an author to paste and to word; "" when its text does not define the question so."""
     start = re.search(rf"^(?:def|class) {re.escape(question)}\b", source, re.MULTILINE)
     if start is None:
         return ""
@@ -88,6 +89,8 @@ def stub(source: str, question: str, name: str) -> str:
         if line[:1] not in ("", " ", "\t", ")", "#"):
             break
         body.append(line)
+    if max(map(len, body)) > LONGEST_LINE:
+        return ""
     text = "\n".join(body).rstrip()
     text = re.sub(rf"\b{re.escape(question)}\b", name, text, count=1)
     head = _end_of_head(text)
