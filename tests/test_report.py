@@ -181,6 +181,9 @@ def test_the_anonymous_report_has_no_name_no_text_of_students_and_no_hidden_case
     command = ("report", NAME, "--results", tmp_path / "results.json", "--anonymous", "--to", tmp_path / "shown.html")
     assert autograder(*command, cwd=built_tiny.root).returncode == 0 and (tmp_path / "shown.csv").is_file()
     (tmp_path / "shown.html").unlink()
+    for place in ("results.html", "shown.txt"):  # the first would replace the results
+        done = autograder(*command[:-1], tmp_path / place, cwd=built_tiny.root)
+        assert done.returncode == 2 and "expected a file ending in .html" in done.stderr
     secret = "return 2 * x  # the-secret-of-doubling"
     data["submissions"][0]["questions"][0]["misconception"] = secret
     (tmp_path / "results.json").write_text(json.dumps(data))
@@ -235,6 +238,7 @@ def test_the_course_so_far_has_what_travels_and_a_page_for_every_student(key, tm
 # ---------------------------------------------------------------------------------------------------- from notebooks
 
 
+@pytest.mark.xdist_group("grade")  # whose process has a worker
 def test_grading_writes_the_report_with_a_stub_of_what_several_got_wrong_alike(built_tiny, tmp_path, warm):
     course = find_course(shutil.copytree(built_tiny.root, tmp_path / "course"))
     wrong = {"ada": "def double(x):\n    '''Twice x.'''\n    return x + 7", "bob": "def double(y):\n    seven = 7  # as Ada has\n    return y + seven",
@@ -243,7 +247,7 @@ def test_grading_writes_the_report_with_a_stub_of_what_several_got_wrong_alike(b
         folder = shutil.copytree(course.release(NAME), course.root / "submitted" / student / NAME)
         answered(folder, **{**RIGHT, "double": source})
     done = autograder("grade", NAME, "--no-gradebook", cwd=course.root)
-    assert done.returncode == 0 and f"class:   build/class/{NAME}.html" in done.stdout
+    assert done.returncode == 0 and f"the class in view: build/class/{NAME}.html" in done.stdout
     view = json.loads((course.root / f"build/class/{NAME}.json").read_text())
     first, second = view["questions"][0]["unnamed"]
     assert (first["students"], second["students"]) == (["ada", "bob"], ["cy"])

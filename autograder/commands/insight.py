@@ -45,10 +45,11 @@ def report(
         out.print(f"report: {write_course_report(course, anonymous)}", soft_wrap=True, markup=False)
         return
     course.require([assignment])
-    data = read_results(results or course.root / "build" / "results" / f"{assignment}.json", assignment)
+    results = results or course.root / "build" / "results" / f"{assignment}.json"
+    data = read_results(results, assignment)
     to = to or class_file(course, assignment, anonymous)
-    if to.suffix != ".html":
-        raise CourseError(f"expected a file ending in .html for --to. Received: {to}")
+    if to.suffix != ".html" or to.with_suffix(".json").resolve() == results.resolve():
+        raise CourseError(f"expected a file ending in .html for --to, and no results beside it under its name. Received: {to}")
     reports = reports or course.root / "build" / "reports" / assignment
     written = write_class_report(course, load(course.key(assignment)), data, submissions, reports, to, anonymous)
     out.print("\n".join(f"report: {path}" for path in written), soft_wrap=True, markup=False)

@@ -68,18 +68,18 @@ def grade(
     cache = course.cache(assignment)
     if fresh:
         shutil.rmtree(cache, ignore_errors=True)
+    in_view = json_file.with_name(f"{json_file.stem}-class.html") if json_file else class_file(course, assignment)
     json_file = json_file or course.root / "build" / "results" / f"{assignment}.json"
     reports = reports or course.root / "build" / "reports" / assignment
     # Verdicts that could not be removed are not believed.
     job = job_of(course, answer_key, course.limits, isolation, None if fresh and cache.exists() else cache)
     table = None if quiet else class_table if full else by_size
     verdicts = grade_class(job, submissions, jobs, json_file, reports, student, table)
-    out.print(f"results: {short_path(json_file)}\nreports: {short_path(reports)}/STUDENT.html", soft_wrap=True)
-    if page := class_report_of(course, answer_key, json_file, submissions, reports, class_file(course, assignment)):
-        out.print(f"class:   {short_path(page)}", soft_wrap=True)
-    out.print()
+    out.print(f"results: {short_path(json_file)}\nreports: {short_path(reports)}/STUDENT.html\n", soft_wrap=True)
     if gradebook:
         record_class(course, assignment, submissions, verdicts)
+    if page := class_report_of(course, answer_key, json_file, submissions, reports, in_view):
+        out.print(f"the class in view: {short_path(page)}", soft_wrap=True)
     if any(question.status == Status.UNGRADED for verdict in verdicts for question in verdict.questions):
         raise typer.Exit(1)
 
