@@ -1,4 +1,4 @@
-// Tables that sort by a click on a column's name; what is folded away is printed.
+// Tables that sort by a click on a column's name; what is folded away is printed, but for lists of names.
 for (const button of document.querySelectorAll("th button")) button.addEventListener("click", () => {
   const head = button.closest("th"), table = head.closest("table"), column = head.cellIndex, body = table.tBodies[0];
   const up = head.getAttribute("aria-sort") !== "ascending";
@@ -10,4 +10,4 @@ for (const button of document.querySelectorAll("th button")) button.addEventList
   rows.sort(([a], [b]) => a === "" ? b === "" ? 0 : 1 : b === "" ? -1 : up ? compare(a, b) : compare(b, a));
   body.append(...rows.map(([, row]) => row));
 });
-addEventListener("beforeprint", () => document.querySelectorAll("details").forEach(one => one.open = true));
+addEventListener("beforeprint", () => document.querySelectorAll("details:not(.who)").forEach(one => one.open = true));
