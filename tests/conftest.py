@@ -9,6 +9,7 @@ import gc
 import io
 import itertools
 import os
+import shutil
 import sys
 import textwrap
 from pathlib import Path

@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 
 from autograder.grading.compare import difference, differences
+from autograder.grading.diagnose import fingerprint
+from autograder.inside.protocol import Failure, Outcome
 
 RIGHT = {"output": np.array([[1.5, -2.25, 3.125]], np.float32)}
 
@@ -93,3 +95,18 @@ def test_random_pairs_never_raise_and_hidden_ones_give_one_of_the_sentences_ther
             with np.errstate(all="ignore"):
                 hidden, shown = (difference({"output": a}, {"output": b}, 1e-4, 1e-5, visible) for visible in (False, True))
             assert (hidden is None and shown is None) or (hidden in possible and isinstance(shown, str))
+
+
+def test_wrong_answers_that_agree_up_to_rounding_have_one_fingerprint():
+    rng = np.random.default_rng(0)
+    for scale in 10.0 ** np.arange(-4, 5):
+        for value in (rng.normal(size=(5, 3)), rng.integers(-4, 4, size=(5, 3)) / 4, rng.normal(size=(2, 2)) * 1j, np.zeros((2, 2))):
+            value = (value * scale).astype(np.complex64 if np.iscomplexobj(value) else np.float32)
+            noisy = (value * (1 + 1e-7 * rng.normal(size=value.shape))).astype(value.dtype)
+            of = lambda array: fingerprint(Outcome({"output": array}))  # noqa: E731
+            assert of(value) == of(noisy) and of(value) != of(value.T if value.shape[0] != value.shape[1] else value + scale)
+    odd = [Outcome({"output": array}) for array in (np.array(np.nan), np.array(np.inf), np.array(-np.inf), np.zeros(0), np.array(2**64 - 1, np.uint64))]
+    odd += [Outcome({"output": "None"}), Outcome(failure=Failure("ValueError", "x")), Outcome(failure=Failure("TypeError", "x")),
+            Outcome(undefined=True), Outcome(several=2), Outcome(died="timeout", brief="a"), Outcome(died="crashed", brief="a")]
+    assert len({fingerprint(outcome) for outcome in odd}) == len(odd)
+    assert fingerprint(Outcome(failure=Failure("ValueError", "at 0x7f01"))) == fingerprint(Outcome(failure=Failure("ValueError", "at 0x7f99")))

@@ -44,9 +44,10 @@ def test_every_kind_of_notebook_gets_what_it_earned(shown):
 
 
 def test_what_it_says_to_open_is_there_and_what_it_says_to_try_exists(shown, built_tiny):
-    page, results = (built_tiny.root / path for path in re.findall(r"build/\S+", "\n".join(shown)))
+    page, overview = (built_tiny.root / path for path in re.findall(r"build/\S+", "\n".join(shown)))
+    assert "You square: add the number to itself." in overview.read_text()
     assert "You square: add the number to itself." in page.read_text() and page.stem in {line.split()[0] for line in shown if line}
-    assert len(json.loads(results.read_text())["submissions"]) == 8
+    assert json.loads(overview.with_suffix(".json").read_text())["submissions"] == 8
     tries = re.findall(r"autograder (\w+) *(\S*)", "\n".join(shown[-3:]))
     assert [name for name, _ in tries] == ["check", "doctor", "demo"]
     assert {name for name, _ in tries} <= set(typer.main.get_command(app).commands)

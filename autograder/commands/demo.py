@@ -16,6 +16,7 @@ from autograder.authoring import build as building
 from autograder.authoring import samples
 from autograder.authoring.course import Course, CourseError, find_course
 from autograder.commands.author import build_all
+from autograder.commands.insight import class_report_of
 from autograder.commands.instructor import grade_class, job_of, short_path
 from autograder.commands.screen import out, progress_bar
 from autograder.grading.key import load
@@ -58,10 +59,13 @@ def _grade_samples(course: Course, assignment: str, jobs: int, mistakes: int, fo
     samples.write_class(made, folder / "submitted", assignment)
     # Without a cache: what is shown has just been graded.
     job = job_of(course, load(course.key(assignment)), LIMITS, "auto", cache=None)
-    verdicts = grade_class(job, folder / "submitted", jobs, folder / "results.json", folder / "reports")
+    submitted, results, reports = folder / "submitted", folder / "results.json", folder / "reports"
+    verdicts = grade_class(job, submitted, jobs, results, reports)
+    overview = class_report_of(course, job.key, results, submitted, reports, folder / "class.html")
     named = [verdict.student for verdict in verdicts if any(question.misconception for question in verdict.questions)]
-    page = folder / "reports" / f"{(named or [verdicts[0].student])[0]}.html"
-    _suggest("open", [(short_path(page), "what this student gets"), (short_path(folder / "results.json"), "the class, as data")])
+    page = reports / f"{(named or [verdicts[0].student])[0]}.html"
+    _suggest("open", [(short_path(page), "what this student gets"),
+                      (short_path(overview), "the class in view") if overview else (short_path(results), "the class, as data")])
 
 
 def _suggest(verb: str, rows: list[tuple[str, str]]) -> None:

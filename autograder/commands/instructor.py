@@ -20,6 +20,7 @@ from rich.text import Text
 
 from autograder.authoring import build as building
 from autograder.authoring.course import Course, CourseError, find_course
+from autograder.commands.insight import class_file, class_report_of
 from autograder.commands.screen import INTERRUPTED, err, fail, out, progress_bar
 from autograder.files import atomic
 from autograder.grading.batch import Job, find_submissions, grade_all
@@ -67,6 +68,7 @@ def grade(
     cache = course.cache(assignment)
     if fresh:
         shutil.rmtree(cache, ignore_errors=True)
+    in_view = json_file.with_name(f"{json_file.stem}-class.html") if json_file else class_file(course, assignment)
     json_file = json_file or course.root / "build" / "results" / f"{assignment}.json"
     reports = reports or course.root / "build" / "reports" / assignment
     # Verdicts that could not be removed are not believed.
@@ -76,6 +78,8 @@ def grade(
     out.print(f"results: {short_path(json_file)}\nreports: {short_path(reports)}/STUDENT.html\n", soft_wrap=True)
     if gradebook:
         record_class(course, assignment, submissions, verdicts, quiet)
+    if page := class_report_of(course, answer_key, json_file, submissions, reports, in_view):
+        out.print(f"the class in view: {short_path(page)}", soft_wrap=True)
     if any(question.status == Status.UNGRADED for verdict in verdicts for question in verdict.questions):
         raise typer.Exit(1)
 

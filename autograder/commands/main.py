@@ -24,7 +24,7 @@ import typer
 import autograder
 from autograder.authoring.blame import DeclarationError
 from autograder.authoring.course import CourseError
-from autograder.commands import author, delivery, demo, instructor, student
+from autograder.commands import author, delivery, demo, insight, instructor, student
 from autograder.commands.screen import fail
 from autograder.grading.key import KeyFileError
 from autograder.grading.submission import Unreadable
@@ -32,8 +32,8 @@ from autograder.sandbox.isolation import IsolationError
 from autograder.sandbox.sandbox import SandboxError
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, rich_markup_mode="rich", pretty_exceptions_enable=False)
-for command in (author.build, student.check, instructor.grade, author.audit, instructor.doctor, demo.demo, student.ci,
-                delivery.collect):
+for command in (author.build, student.check, instructor.grade, insight.report, insight.similarity, author.audit,
+                instructor.doctor, demo.demo, student.ci, delivery.collect):
     app.command()(command)
 app.add_typer(delivery.export, name="export")
 

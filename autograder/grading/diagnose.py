@@ -5,6 +5,8 @@ No code runs here: a student's outcomes on a question's cases are matched with t
 
 from __future__ import annotations
 
+import hashlib
+
 import numpy as np
 
 from autograder.grading.compare import difference
@@ -46,6 +48,35 @@ def _is_zero(failure: Failure, observation: Observation) -> bool:
     """Has an answer failed because it does not depend on something of which another's gradient is 0?"""
     gradient = observation.get(f"gradient of {failure.fields.get('name')}")
     return (failure.sentence or "").startswith(NO_GRADIENT) and isinstance(gradient, np.ndarray) and not np.any(gradient)
+
+
+def fingerprint(outcome: Outcome) -> str:
+    """A digest of what an answer gave: the same for the same arrays up to rounding, or for the same exception.
+
+    Three significant digits of the largest entry count. The grid is moved off the numbers that are exact in binary, where
+    rounding noise would decide.
+    """
+    if outcome.observation is None:
+        sentence = (outcome.failure.error, outcome.failure.sentence) if outcome.failure else None
+        return _digest(repr((outcome.died, outcome.brief, outcome.undefined, outcome.several, sentence)).encode())
+    parts = []
+    for name, value in sorted(outcome.observation.items()):
+        if isinstance(value, str):
+            parts.append(repr((name, value)).encode())
+            continue
+        pair = np.stack([value.real, value.imag]) if value.dtype.kind == "c" else value
+        entries = pair.ravel()[:MOST_ENTRIES].astype(np.float64)
+        finite = np.isfinite(entries)
+        largest = np.abs(entries, where=finite, out=np.zeros_like(entries)).max(initial=0.0)
+        step = 2.0 ** np.ceil(np.log2(1.1 * largest)) / 1024 if largest > 1e-300 else 1.0
+        rounded = np.rint(np.where(finite, entries, 0.0) / step + 0.137) + 0.0  # no -0
+        grid = np.where(finite, rounded, np.nan_to_num(entries, nan=2.0**20))
+        parts.append(repr((name, value.shape)).encode() + grid.tobytes())
+    return _digest(b"\0".join(parts))
+
+
+def _digest(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()[:12]
 
 
 def misconception(question: QuestionKey, outcomes: dict[str, Outcome], lost: set[str]) -> str | None:

@@ -45,7 +45,8 @@ def judge(question: QuestionKey, outcomes: dict[str, Outcome], ran: Ran, earlier
     name = diagnose.misconception(question, own, lost & set(own))
     cases = tuple(
         CaseVerdict(case.name, case.description, case.visible, case.name not in lost, case.points, _case_message(
-            case, outcomes, wrong.get(case.name), inherited.get(case.name), question, name, lost))
+            case, outcomes, wrong.get(case.name), inherited.get(case.name), question, name, lost),
+            diagnose.fingerprint(outcomes[case.name]) if case.name in lost else "")
         for case in question.cases)
     score = sum(case.points for case in cases if case.passed)
     message = _question_message(question, cases, name, inherited)

@@ -24,7 +24,12 @@ class Status(StrEnum):
 
 @dataclass(frozen=True)
 class CaseVerdict:
-    """One case, won or lost whole. `message` states the fact, then the advice; it holds no hidden value."""
+    """One case, won or lost whole. `message` states the fact, then the advice; it holds no hidden value.
+
+    Attributes:
+        outcome: a digest of what a lost case gave, the same for answers that went wrong in the same way; "" when nothing ran. A
+            hidden case's is for the instructor alone.
+    """
 
     name: str
     description: str
@@ -32,6 +37,7 @@ class CaseVerdict:
     passed: bool
     points: int
     message: str
+    outcome: str = ""
 
 
 @dataclass(frozen=True)

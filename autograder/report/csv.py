@@ -28,6 +28,25 @@ def grade_table(results: dict[str, Any]) -> str:
     return file.getvalue()
 
 
+def class_csv(view: dict[str, Any]) -> str:
+    """CSV of `autograder.report.overview`: a line for each question, case, named mistake and group of unnamed wrong answers."""
+    file = io.StringIO(newline="")
+    writer = csv.writer(file, lineterminator="\r\n")
+    writer.writerow(["kind", "question", "name", "points", "won", "discrimination", "from", "to", "not_attempted", "students",
+                     "share", "mean_total", "text"])
+    for question in view["questions"]:
+        name = question["name"]
+        for kind, item in (("question", question), *(("case", case) for case in question["cases"])):
+            writer.writerow([kind, name, item["name"], item["points"], number(item["facility"]), number(item["discrimination"]),
+                             *map(number, item["interval"]), item.get("not_attempted", ""), "", "", "",
+                             cell(item.get("description", ""))])
+        for kind in ("mistakes", "unnamed"):
+            for item in question[kind]:
+                writer.writerow([kind, name, item.get("name", ""), *[""] * 6, item["count"], item["share"],
+                                 number(item["mean_total"]), cell(item.get("hint") or item.get("message", ""))])
+    return file.getvalue()
+
+
 def cell(text: str) -> str:
     """Text that a spreadsheet shows and does not compute."""
     return f"'{text}" if text.lstrip(" ").startswith(FORMULA) else text

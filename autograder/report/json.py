@@ -28,5 +28,5 @@ def _submission(verdict: Verdict) -> dict[str, Any]:
             "name": question.name, "status": question.status, "score": question.score, "max_score": question.max_score,
             "message": question.message, "misconception": question.misconception,
             "cases": [{"name": case.name, "visible": case.visible, "passed": case.passed, "points": case.points,
-                       "message": case.message} for case in question.cases]}
+                       "message": case.message, "outcome": case.outcome} for case in question.cases]}
             for question in verdict.questions]}

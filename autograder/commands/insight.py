@@ -1,0 +1,246 @@
+"""For instructors, after grading: `report`, the class in view, and `similarity`, answers that are alike."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Annotated, Any
+from urllib.parse import quote
+
+import nbformat
+import typer
+
+from autograder.authoring.course import Course, CourseError, find_course
+from autograder.authoring.lesson import read_lesson
+from autograder.commands.screen import err, out
+from autograder.delivery.leaks import LeakError, find_in, secrets
+from autograder.files import atomic
+from autograder.grading.batch import find_submissions
+from autograder.grading.key import Key, load
+
+NEEDS = ("expected SciPy, which computes a class's statistics; it is not installed. `pip install '.[instructor]'` in the kit's "
+         "clone.")
+Submissions = Annotated[Path, typer.Option(help="Directory of STUDENT/ASSIGNMENT/NOTEBOOK.ipynb, from which answers are quoted.")]
+
+
+def report(
+    assignment: Annotated[str | None, typer.Argument(help="Id such as a4_cross_entropy.")] = None,
+    everything: Annotated[bool, typer.Option(
+        "--all", help="The course so far: a page of it, and one of each student, for the instructor.")] = False,
+    results: Annotated[Path | None, typer.Option(help="What `grade` wrote (default build/results/ASSIGNMENT.json).")] = None,
+    submissions: Submissions = Path("submitted"),
+    reports: Annotated[Path | None, typer.Option(help="Where students' pages are (default build/reports/ASSIGNMENT).")] = None,
+    anonymous: Annotated[bool, typer.Option("--anonymous", help="For showing in class: no names, no hidden values.")] = False,
+    to: Annotated[Path | None, typer.Option(
+        help="The page; JSON and CSV go beside it (default build/class/ASSIGNMENT.html).")] = None,
+):
+    """The class in view: points, questions, named mistakes and groups of unnamed ones, who needs a look."""
+    course = find_course()
+    if everything == bool(assignment):
+        raise CourseError("expected the id of an assignment, or --all. Received: " + ("both" if everything else "neither"))
+    if everything:
+        out.print(f"report: {write_course_report(course, anonymous)}", soft_wrap=True, markup=False)
+        return
+    course.require([assignment])
+    results = results or course.root / "build" / "results" / f"{assignment}.json"
+    data = read_results(results, assignment)
+    to = to or class_file(course, assignment, anonymous)
+    if to.suffix != ".html" or to.with_suffix(".json").resolve() == results.resolve():
+        raise CourseError(f"expected a file ending in .html for --to, and no results beside it under its name. Received: {to}")
+    reports = reports or course.root / "build" / "reports" / assignment
+    written = write_class_report(course, load(course.key(assignment)), data, submissions, reports, to, anonymous)
+    out.print("\n".join(f"report: {path}" for path in written), soft_wrap=True, markup=False)
+
+
+def similarity(
+    assignment: Annotated[str, typer.Argument(help="Id such as a4_cross_entropy.")],
+    submissions: Submissions = Path("submitted"),
+    results: Annotated[Path | None, typer.Option(
+        help="What `grade` wrote: a shared wrong answer weighs more (default build/results/ASSIGNMENT.json, if there).")] = None,
+    to: Annotated[Path | None, typer.Option(help="The page (default build/class/ASSIGNMENT-similarity.html).")] = None,
+):
+    """Answers that are alike beyond what the class has in common, side by side: evidence, not proof."""
+    course = find_course()
+    course.require([assignment])
+    require_scipy()
+    from autograder.report.answers import read_answers  # lazy, as below
+    from autograder.report.similarity import similar
+    from autograder.report.similarity_page import similarity_page
+
+    if not submissions.is_dir() or not (folders := find_submissions(submissions, assignment)[0]):
+        raise CourseError(f"expected {submissions}/STUDENT/{assignment}/; found no submission there. Name the directory with "
+                          "--submissions DIR.")
+    key, skeleton = load(course.key(assignment)), course.skeleton(assignment)
+    there = results or course.root / "build" / "results" / f"{assignment}.json"
+    wrong = _wrong_alike(read_results(there, assignment), key) if results or there.is_file() else {}
+    answers = read_answers(folders, skeleton, key.notebook)
+    pairs = similar(answers, _given(course, assignment, skeleton, key), wrong)
+    to = to or course.root / "build" / "class" / f"{assignment}-similarity.html"
+    write_private({to: similarity_page(assignment, pairs, answers)}, public=False)
+    count = f"{len(pairs)} {'pair' if len(pairs) == 1 else 'pairs'} of {len(answers)} notebooks"
+    out.print(f"{count} alike beyond what the class has in common: evidence, not proof\nreport: {to}", soft_wrap=True,
+              markup=False)
+
+
+def _wrong_alike(data: dict[str, Any], key: Key) -> dict[str, list[list[str]]]:
+    """By question, students whose wrong answers have no name and gave the same."""
+    from autograder.report.overview import wrong_alike
+
+    return {question.name: wrong_alike(data, question.name) for question in key.questions}
+
+
+def _given(course: Course, assignment: str, skeleton: nbformat.NotebookNode, key: Key) -> dict[str, list[str]]:
+    """By question, what is nobody's own: the release's code and the reference's."""
+    released = [cell.source for cell in skeleton.cells if cell.cell_type == "code"]
+    reference = {cell.question: cell.source for cell in read_lesson(course.solution(assignment)) if cell.question}
+    return {question.name: [*released, reference.get(question.name, "")] for question in key.questions}
+
+
+def class_file(course: Course, assignment: str, anonymous: bool = False) -> Path:
+    """Where the class report of an assignment is."""
+    return course.root / "build" / "class" / f"{assignment}{'-anonymous' * anonymous}.html"
+
+
+def read_results(path: Path, assignment: str) -> dict[str, Any]:
+    """What `grade` wrote.
+
+    Raises:
+        CourseError: there is nothing, or something else.
+    """
+    try:
+        data = json.loads(path.read_bytes())
+        if data["assignment"] != assignment:
+            raise CourseError(f"{path}: expected the results of {assignment}. Received: those of {data['assignment']}.")
+        cases = (case for one in data["submissions"] for question in one["questions"] for case in question["cases"])
+        if any("outcome" not in case for case in cases):
+            raise CourseError(f"{path} was written by an earlier release. Run `autograder grade {assignment}` again.")
+        return data
+    except FileNotFoundError:
+        raise CourseError(f"expected results at {path}; found none. Run `autograder grade {assignment}` first.") from None
+    except (ValueError, KeyError, TypeError) as error:
+        if isinstance(error, CourseError):
+            raise
+        raise CourseError(f"{path}: expected what `autograder grade` writes; this is something else "
+                          f"({type(error).__name__}).") from None
+
+
+def write_class_report(course: Course, key: Key, data: dict[str, Any], submissions: Path, reports: Path, to: Path,
+                       anonymous: bool = False) -> list[Path]:
+    """Write the page, and the same as JSON and CSV beside it.
+
+    Args:
+        data: the results.
+        submissions: where the notebooks are, from which unnamed wrong answers are quoted; nothing is, where they are not.
+        reports: where students' pages are.
+    Returns:
+        What was written.
+    Raises:
+        CourseError: SciPy is not installed.
+        LeakError: an anonymous report would give something hidden away.
+    """
+    require_scipy()
+    from autograder.report import overview as overviews  # lazy, here and below: SciPy and matplotlib take seconds to import
+    from autograder.report.csv import class_csv
+    from autograder.report.overview_page import class_page
+
+    view = overviews.overview(data, key)
+    if anonymous:
+        view = overviews.anonymous(view)
+    else:
+        _add_stubs(view, course, key, submissions)
+    content = {to: class_page(view, student_pages(reports, to), anonymous),
+               to.with_suffix(".json"): json.dumps(view, indent=1, ensure_ascii=False) + "\n",
+               to.with_suffix(".csv"): "\ufeff" + class_csv(view)}
+    if anonymous:
+        refuse_leaks(content, course, [key.assignment])
+    write_private(content, anonymous)
+    return list(content)
+
+
+def write_course_report(course: Course, anonymous: bool) -> Path:
+    """Write the page of the course so far, the same as JSON, and a page for each student; returns the first.
+
+    Raises:
+        CourseError: nothing has been graded, or SciPy is not installed.
+        LeakError: an anonymous report would give something hidden away.
+    """
+    require_scipy()
+    from autograder.report.course_page import course_page, course_student_page  # lazy, as in `write_class_report`
+    from autograder.report.course_view import course_so_far
+
+    results = course.root / "build" / "results"
+    graded = [name for name in course.assignments if (results / f"{name}.json").is_file()]
+    if not graded:
+        raise CourseError(f"expected results in {results}; found none. Run `autograder grade` first.")
+    view = course_so_far([read_results(results / f"{name}.json", name) for name in graded])
+    folder = course.root / "build" / "class"
+    to, students = folder / f"course{'-anonymous' * anonymous}.html", folder / "students"
+    linked = {name for name in graded if class_file(course, name, anonymous).is_file()}
+    page = course_page(course.name, view, student_pages(students, to),
+                       lambda name: quote(class_file(course, name, anonymous).name) if name in linked else "", anonymous)
+    content = {to: page, to.with_suffix(".json"): json.dumps(view | {"students": []} if anonymous else view, indent=1) + "\n"}
+    if anonymous:
+        refuse_leaks(content, course, graded)
+    else:
+        pages = {name: student_pages(course.root / "build" / "reports" / name, students / "x.html") for name in graded}
+        for one in view["students"]:
+            content[students / f"{one['student']}.html"] = course_student_page(
+                course.name, view, one, lambda name, student=one["student"]: pages[name](student))
+    write_private(content, anonymous)
+    return to
+
+
+def refuse_leaks(content: dict[Path, str], course: Course, assignments: list[str]) -> None:
+    """Raises LeakError where what is to be shown holds something hidden."""
+    for assignment in assignments:
+        hidden = secrets(course, assignment)
+        found = {what for path, text in content.items() for what in find_in(path.name, text.encode("utf-8", "replace"), hidden)}
+        if found:
+            raise LeakError(f"expected a report that can be shown in class; it would hold {'; '.join(sorted(found))}. Nothing "
+                            "was written.")
+
+
+def write_private(content: dict[Path, str], public: bool) -> None:
+    """Write files, which only their owner can read unless they are public."""
+    for path, text in content.items():
+        with atomic(path, mode=0o644 if public else 0o600) as file:
+            file.write(text.encode("utf-8", "replace"))
+
+
+def require_scipy() -> None:
+    """Raises CourseError where SciPy is not installed."""
+    if find_spec("scipy") is None:
+        raise CourseError(NEEDS)
+
+
+def student_pages(reports: Path, beside: Path) -> Callable[[str], str]:
+    """From a student's name to the address of their page, as it is told in a file."""
+    place = quote(os.path.relpath(reports.resolve(), beside.resolve().parent))
+    return lambda student: f"{place}/{quote(student, errors='replace')}.html"
+
+
+def _add_stubs(view: dict[str, Any], course: Course, key: Key, submissions: Path) -> None:
+    """Give every group of unnamed wrong answers the answer of one of its students, as a misconception to be worded."""
+    from autograder.report.answers import read_answers, stub
+
+    examples = {item["example"] for question in view["questions"] for item in question["unnamed"]}
+    if not examples or not submissions.is_dir():
+        return
+    folders = [(student, folder) for student, folder in find_submissions(submissions, key.assignment)[0] if student in examples]
+    answers = read_answers(folders, course.skeleton(key.assignment), key.notebook)
+    for question in view["questions"]:
+        for place, item in enumerate(question["unnamed"], 1):
+            source = answers.get(item["example"], {}).get(question["name"], "")
+            item["stub"] = stub(source, question["name"], f"{question['name'].lower()}_unnamed_{place}")
+
+
+def class_report_of(course: Course, key: Key, results: Path, submissions: Path, reports: Path, to: Path) -> Path | None:
+    """What `grade` writes by itself: the page, or None and a line that says why there is none. Grades do not depend on it."""
+    try:
+        return write_class_report(course, key, read_results(results, key.assignment), submissions, reports, to)[0]
+    except CourseError as error:
+        err.print(f"no class report: {error}", style="yellow", soft_wrap=True, markup=False)
+        return None
