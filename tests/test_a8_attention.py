@@ -96,6 +96,8 @@ def test_an_unanswered_layer_wins_nothing():
 @pytest.mark.parametrize("name", ["scaled_dot_product_attention", "split_heads", "merge_heads"])
 def test_misconceptions_work_inside_a_compiled_function(name):
     for wrong in QUESTIONS[name].misconceptions:
+        if wrong.name in ("reads_the_batch_size", "takes_one_kind_of_mask"):  # to fail there is their mistake
+            continue
         case = QUESTIONS[name].cases[-1]
         inputs = [tf.constant(value) if isinstance(value, np.ndarray) else value for value in case.make(np.random.default_rng(0))]
         tensors = [value for value in inputs if tf.is_tensor(value)]
