@@ -99,7 +99,7 @@ def _about(question: QuestionKey, counted: list[dict], total: np.ndarray) -> dic
                 for name, places in who.items()]
     groups = _alike(enumerate(found))
     unnamed = [{**_group(places, counted, total), "example": counted[places[0]]["student"], "stub": "",
-                "message": found[places[0]]["message"],
+                "message": found[places[0]]["message"], "ran": _ran(found[places[0]]),
                 "cases": [case["name"] for case in found[places[0]]["cases"] if not case["passed"]]}
                for places in groups.values()]
     by_count = lambda item: (-item["count"], item["students"])  # noqa: E731
@@ -122,6 +122,11 @@ def _went_wrong(found: dict) -> tuple:
     """What makes two wrong answers the same: what each lost case gave, or, where none ran, what was said."""
     lost = tuple((case["name"], case["outcome"]) for case in found["cases"] if not case["passed"])
     return lost if any(outcome for _, outcome in lost) else (found["message"],)
+
+
+def _ran(found: dict) -> bool:
+    """Did a wrong answer give values somewhere? What only raised, or was ruled out, is no misconception to add."""
+    return found["status"] in ("partial", "failed") and any(case["outcome"] for case in found["cases"])
 
 
 def _cases(question: QuestionKey, counted: list[dict], total: np.ndarray) -> list[dict[str, Any]]:
