@@ -173,6 +173,8 @@ def test_names_and_messages_harm_neither_page_nor_table(key):
 def test_the_anonymous_report_has_no_name_no_text_of_students_and_no_hidden_case(key, built_tiny, tmp_path, monkeypatch):
     names = [f"Zoë-{place:02}" for place in range(40)]
     data = results([("aaaa", "squares"), ("squares", "missing")] * 20, key, names)
+    assert any("random_numbers" in line for line in overview(results([("right", "missing"), ("aaaa", "right")] * 20, key), key)["questions"][0]["remarks"])
+    assert all(one["remarks"] == [] for one in anonymous(overview(data, key))["questions"])
     page = class_page(view := anonymous(overview(data, key)), str, anonymous=True)
     for text in (page, json.dumps(view, ensure_ascii=False), class_csv(view)):
         assert "Zoë" not in text and "wwww" not in text and "hidden case 1" in text and "Random numbers" not in text and "random_numbers" not in text
@@ -200,6 +202,17 @@ def test_what_are_no_results_is_said_in_a_line(built_tiny, tmp_path, content, wo
         (tmp_path / "results.json").write_text(content)
     done = autograder("report", NAME, "--results", tmp_path / "results.json", cwd=built_tiny.root)
     assert done.returncode == 2 and words in done.stderr and len(done.stderr.strip().splitlines()) == 1
+
+
+def test_without_scipy_grading_goes_on_and_the_others_say_what_to_install(key, built_tiny, tmp_path, monkeypatch, capsys):
+    (tmp_path / "results.json").write_text(json.dumps(results([("right", "right")], key)))
+    monkeypatch.setattr(insight, "find_spec", lambda name: None)
+    for command in (("report", NAME, "--results", tmp_path / "results.json"), ("report", "--all"), ("similarity", NAME)):
+        done = autograder(*command, cwd=built_tiny.root)
+        assert done.returncode == 2 and "pip install '.[instructor]'" in done.stderr and len(done.stderr.strip().splitlines()) == 1
+    place = find_course(built_tiny.root), key, tmp_path / "results.json", tmp_path, tmp_path, tmp_path / "class.html"
+    assert insight.class_report_of(*place) is None and "no class report: expected SciPy" in capsys.readouterr().err
+    assert not (tmp_path / "class.html").exists()
 
 
 # ---------------------------------------------------------------------------------------------------- the course so far

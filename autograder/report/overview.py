@@ -61,7 +61,7 @@ def overview(results: dict[str, Any], key: Key) -> dict[str, Any]:
 
 
 def anonymous(view: dict[str, Any]) -> dict[str, Any]:
-    """The same for showing in class: no student, nothing that one wrote, and of hidden cases only which one it is."""
+    """The same for showing in class: no student, nothing that one wrote, no remark, and of hidden cases only their number."""
     questions = []
     for question in view["questions"]:
         hidden = iter(range(1, len(question["cases"]) + 1))
@@ -70,7 +70,7 @@ def anonymous(view: dict[str, Any]) -> dict[str, Any]:
         mistakes = [{**item, "students": []} for item in question["mistakes"]]
         unnamed = [{**item, "students": [], "example": None, "message": "", "stub": "", "cases": []}
                    for item in question["unnamed"]]
-        questions.append({**question, "cases": cases, "mistakes": mistakes, "unnamed": unnamed})
+        questions.append({**question, "cases": cases, "mistakes": mistakes, "unnamed": unnamed, "remarks": []})
     return {**view, "questions": questions, "look": [], "students": []}
 
 
