@@ -179,6 +179,8 @@ def test_the_anonymous_report_has_no_name_no_text_of_students_and_no_hidden_case
     for text in (page, json.dumps(view, ensure_ascii=False), class_csv(view)):
         assert "Zoë" not in text and "wwww" not in text and "hidden case 1" in text and "Random numbers" not in text and "random_numbers" not in text
     assert "You square" in page and "20" in page
+    few = anonymous(overview(results([("aaaa", "squares")] * 4 + [("squares", "right")] * 5 + [("triples", "right")] * 4, key), key))["questions"][0]
+    assert [(item["count"], item["mean_total"]) for item in few["mistakes"] + few["unnamed"]] == [(5, 50.0), (4, None), (4, None)]
     (tmp_path / "results.json").write_text(json.dumps(data))
     command = ("report", NAME, "--results", tmp_path / "results.json", "--anonymous", "--to", tmp_path / "shown.html")
     assert autograder(*command, cwd=built_tiny.root).returncode == 0 and (tmp_path / "shown.csv").is_file()

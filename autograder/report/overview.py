@@ -20,6 +20,7 @@ HARD, EASY = 0.3, 0.95  # facility
 WEAK = 0.2  # discrimination
 SKIPPED = 0.25  # share of the class that did not attempt a question
 MOST_CLUSTERS = 8  # of a question that are listed
+CROWD = 5  # students from whose mean, shown in class, nobody's points can be told
 WRONG = ("partial", "failed", "crashed", "timeout")
 STATUSES = ("passed", *WRONG, "missing")
 
@@ -67,9 +68,9 @@ def anonymous(view: dict[str, Any]) -> dict[str, Any]:
         hidden = iter(range(1, len(question["cases"]) + 1))
         cases = [{**case, "name": "", "description": case["description"] if case["visible"] else f"hidden case {next(hidden)}"}
                  for case in question["cases"]]
-        mistakes = [{**item, "students": []} for item in question["mistakes"]]
-        unnamed = [{**item, "students": [], "example": None, "message": "", "stub": "", "cases": []}
-                   for item in question["unnamed"]]
+        mistakes, unnamed = ([{**item, "students": [], "mean_total": item["mean_total"] if item["count"] >= CROWD else None}
+                              for item in question[kind]] for kind in ("mistakes", "unnamed"))
+        unnamed = [{**item, "example": None, "message": "", "stub": "", "cases": []} for item in unnamed]
         questions.append({**question, "cases": cases, "mistakes": mistakes, "unnamed": unnamed, "remarks": []})
     return {**view, "questions": questions, "look": [], "students": []}
 
