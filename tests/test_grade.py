@@ -301,7 +301,8 @@ def test_the_json_follows_its_contract(run, key, sandbox):
         assert set(question) == {"name", "status", "score", "max_score", "message", "misconception", "cases"}
         assert question["score"] == sum(case["points"] for case in question["cases"] if case["passed"])
         for case in question["cases"]:
-            assert set(case) == {"name", "visible", "passed", "points", "message"}
+            assert set(case) == {"name", "visible", "passed", "points", "message", "outcome"}
+            assert bool(case["outcome"]) != case["passed"]
     assert submission["score"] == sum(question["score"] for question in submission["questions"])
 
 

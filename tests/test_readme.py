@@ -31,7 +31,7 @@ def test_the_readme_names_every_room_and_command():
         if not path.name.startswith("__"):
             assert f"`{path.name}" in README, path.name
     commands = autograder("--help", cwd=ROOT).stdout
-    for command in ("build", "check", "grade", "demo", "export", "collect"):
+    for command in ("build", "check", "grade", "demo", "export", "collect", "report", "similarity"):
         assert re.search(rf"\b{command}\b", commands) and re.search(rf"(autograder|make) {command}\b", README)
     for target in ("demo", "test", "build"):
         assert f"make {target}" in README and re.search(rf"^{target}:", (ROOT / "Makefile").read_text(), re.MULTILINE)

@@ -173,10 +173,14 @@ def test_names_and_messages_harm_neither_page_nor_table(key):
 def test_the_anonymous_report_has_no_name_no_text_of_students_and_no_hidden_case(key, built_tiny, tmp_path, monkeypatch):
     names = [f"Zoë-{place:02}" for place in range(40)]
     data = results([("aaaa", "squares"), ("squares", "missing")] * 20, key, names)
+    assert any("random_numbers" in line for line in overview(results([("right", "missing"), ("aaaa", "right")] * 20, key), key)["questions"][0]["remarks"])
+    assert all(one["remarks"] == [] for one in anonymous(overview(data, key))["questions"])
     page = class_page(view := anonymous(overview(data, key)), str, anonymous=True)
     for text in (page, json.dumps(view, ensure_ascii=False), class_csv(view)):
         assert "Zoë" not in text and "wwww" not in text and "hidden case 1" in text and "Random numbers" not in text and "random_numbers" not in text
     assert "You square" in page and "20" in page
+    few = anonymous(overview(results([("aaaa", "squares")] * 4 + [("squares", "right")] * 5 + [("triples", "right")] * 4, key), key))["questions"][0]
+    assert [(item["count"], item["mean_total"]) for item in few["mistakes"] + few["unnamed"]] == [(5, 50.0), (4, None), (4, None)]
     (tmp_path / "results.json").write_text(json.dumps(data))
     command = ("report", NAME, "--results", tmp_path / "results.json", "--anonymous", "--to", tmp_path / "shown.html")
     assert autograder(*command, cwd=built_tiny.root).returncode == 0 and (tmp_path / "shown.csv").is_file()
@@ -200,6 +204,17 @@ def test_what_are_no_results_is_said_in_a_line(built_tiny, tmp_path, content, wo
         (tmp_path / "results.json").write_text(content)
     done = autograder("report", NAME, "--results", tmp_path / "results.json", cwd=built_tiny.root)
     assert done.returncode == 2 and words in done.stderr and len(done.stderr.strip().splitlines()) == 1
+
+
+def test_without_scipy_grading_goes_on_and_the_others_say_what_to_install(key, built_tiny, tmp_path, monkeypatch, capsys):
+    (tmp_path / "results.json").write_text(json.dumps(results([("right", "right")], key)))
+    monkeypatch.setattr(insight, "find_spec", lambda name: None)
+    for command in (("report", NAME, "--results", tmp_path / "results.json"), ("report", "--all"), ("similarity", NAME)):
+        done = autograder(*command, cwd=built_tiny.root)
+        assert done.returncode == 2 and "pip install '.[instructor]'" in done.stderr and len(done.stderr.strip().splitlines()) == 1
+    place = find_course(built_tiny.root), key, tmp_path / "results.json", tmp_path, tmp_path, tmp_path / "class.html"
+    assert insight.class_report_of(*place) is None and "no class report: expected SciPy" in capsys.readouterr().err
+    assert not (tmp_path / "class.html").exists()
 
 
 # ---------------------------------------------------------------------------------------------------- the course so far
@@ -242,15 +257,16 @@ def test_the_course_so_far_has_what_travels_and_a_page_for_every_student(key, tm
 def test_grading_writes_the_report_with_a_stub_of_what_several_got_wrong_alike(built_tiny, tmp_path, warm):
     course = find_course(shutil.copytree(built_tiny.root, tmp_path / "course"))
     wrong = {"ada": "def double(x):\n    '''Twice x.'''\n    return x + 7", "bob": "def double(y):\n    seven = 7  # as Ada has\n    return y + seven",
-             "cy": "def double(x):\n    return x + 8", "dora": RIGHT["double"]}
+             "cy": "def double(x):\n    return x + 8", "dora": RIGHT["double"], "eve": "def double(x):\n    return x.nothing"}
     for student, source in wrong.items():
         folder = shutil.copytree(course.release(NAME), course.root / "submitted" / student / NAME)
         answered(folder, **{**RIGHT, "double": source})
     done = autograder("grade", NAME, "--no-gradebook", cwd=course.root)
     assert done.returncode == 0 and f"the class in view: build/class/{NAME}.html" in done.stdout
     view = json.loads((course.root / f"build/class/{NAME}.json").read_text())
-    first, second = view["questions"][0]["unnamed"]
-    assert (first["students"], second["students"]) == (["ada", "bob"], ["cy"])
+    first, second, third = view["questions"][0]["unnamed"]
+    assert (first["students"], second["students"], third["students"]) == (["ada", "bob"], ["cy"], ["eve"])
+    assert first["stub"] and second["stub"] and not third["stub"]  # what only raises is no misconception
     node, = ast.parse(first["stub"]).body
     assert ast.unparse(node.decorator_list[0]) == "double.misconception" and node.name == "double_unnamed_1"
     assert ast.get_docstring(node).startswith("Say what is wrong") and ast.unparse(node.body[1:]) == "return x + 7"

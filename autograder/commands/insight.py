@@ -226,14 +226,14 @@ def _add_stubs(view: dict[str, Any], course: Course, key: Key, submissions: Path
     """Give every group of unnamed wrong answers the answer of one of its students, as a misconception to be worded."""
     from autograder.report.answers import read_answers, stub
 
-    examples = {item["example"] for question in view["questions"] for item in question["unnamed"]}
+    examples = {item["example"] for question in view["questions"] for item in question["unnamed"] if item["ran"]}
     if not examples or not submissions.is_dir():
         return
     folders = [(student, folder) for student, folder in find_submissions(submissions, key.assignment)[0] if student in examples]
     answers = read_answers(folders, course.skeleton(key.assignment), key.notebook)
     for question in view["questions"]:
         for place, item in enumerate(question["unnamed"], 1):
-            source = answers.get(item["example"], {}).get(question["name"], "")
+            source = answers.get(item["example"], {}).get(question["name"], "") if item["ran"] else ""
             item["stub"] = stub(source, question["name"], f"{question['name'].lower()}_unnamed_{place}")
 
 

@@ -28,7 +28,7 @@ class CaseVerdict:
 
     Attributes:
         outcome: a digest of what a lost case gave, the same for answers that went wrong in the same way; "" when nothing ran. A
-            hidden case's is for the instructor alone.
+            hidden case's is for the instructor alone; no export holds it.
     """
 
     name: str

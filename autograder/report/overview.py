@@ -20,6 +20,7 @@ HARD, EASY = 0.3, 0.95  # facility
 WEAK = 0.2  # discrimination
 SKIPPED = 0.25  # share of the class that did not attempt a question
 MOST_CLUSTERS = 8  # of a question that are listed
+CROWD = 5  # students from whose mean, shown in class, nobody's points can be told
 WRONG = ("partial", "failed", "crashed", "timeout")
 STATUSES = ("passed", *WRONG, "missing")
 
@@ -61,16 +62,16 @@ def overview(results: dict[str, Any], key: Key) -> dict[str, Any]:
 
 
 def anonymous(view: dict[str, Any]) -> dict[str, Any]:
-    """The same for showing in class: no student, nothing that one wrote, and of hidden cases only which one it is."""
+    """The same for showing in class: no student, nothing that one wrote, no remark, and of hidden cases only their number."""
     questions = []
     for question in view["questions"]:
         hidden = iter(range(1, len(question["cases"]) + 1))
         cases = [{**case, "name": "", "description": case["description"] if case["visible"] else f"hidden case {next(hidden)}"}
                  for case in question["cases"]]
-        mistakes = [{**item, "students": []} for item in question["mistakes"]]
-        unnamed = [{**item, "students": [], "example": None, "message": "", "stub": "", "cases": []}
-                   for item in question["unnamed"]]
-        questions.append({**question, "cases": cases, "mistakes": mistakes, "unnamed": unnamed})
+        mistakes, unnamed = ([{**item, "students": [], "mean_total": item["mean_total"] if item["count"] >= CROWD else None}
+                              for item in question[kind]] for kind in ("mistakes", "unnamed"))
+        unnamed = [{**item, "example": None, "message": "", "stub": "", "cases": []} for item in unnamed]
+        questions.append({**question, "cases": cases, "mistakes": mistakes, "unnamed": unnamed, "remarks": []})
     return {**view, "questions": questions, "look": [], "students": []}
 
 
@@ -99,7 +100,7 @@ def _about(question: QuestionKey, counted: list[dict], total: np.ndarray) -> dic
                 for name, places in who.items()]
     groups = _alike(enumerate(found))
     unnamed = [{**_group(places, counted, total), "example": counted[places[0]]["student"], "stub": "",
-                "message": found[places[0]]["message"],
+                "message": found[places[0]]["message"], "ran": _ran(found[places[0]]),
                 "cases": [case["name"] for case in found[places[0]]["cases"] if not case["passed"]]}
                for places in groups.values()]
     by_count = lambda item: (-item["count"], item["students"])  # noqa: E731
@@ -122,6 +123,11 @@ def _went_wrong(found: dict) -> tuple:
     """What makes two wrong answers the same: what each lost case gave, or, where none ran, what was said."""
     lost = tuple((case["name"], case["outcome"]) for case in found["cases"] if not case["passed"])
     return lost if any(outcome for _, outcome in lost) else (found["message"],)
+
+
+def _ran(found: dict) -> bool:
+    """Did a wrong answer give values somewhere? What only raised, or was ruled out, is no misconception to add."""
+    return found["status"] in ("partial", "failed") and any(case["outcome"] for case in found["cases"])
 
 
 def _cases(question: QuestionKey, counted: list[dict], total: np.ndarray) -> list[dict[str, Any]]:
