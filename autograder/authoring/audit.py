@@ -15,8 +15,9 @@ from pathlib import Path
 import numpy as np
 
 from autograder.authoring import samples
+from autograder.authoring.answers import declared
 from autograder.authoring.blame import DeclarationError
-from autograder.authoring.build import declared, source_digest
+from autograder.authoring.build import source_digest
 from autograder.authoring.course import Course
 from autograder.grading.diagnose import same_outcome
 from autograder.grading.judge import RULED_OUT

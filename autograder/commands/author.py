@@ -84,7 +84,7 @@ def build_all(course: Course, assignments: list[str], run, fresh: bool = False) 
         # All are started before one is waited for, so that no process is idle between them. Later lessons take longer: the last
         # come first, and what remains for the end is short.
         changed = [assignment for assignment in reversed(assignments) if assignment not in kept]
-        for started in [building.start(course, assignment, run) for assignment in changed]:
+        for started in [building.start(course, assignment, run, fresh) for assignment in changed]:
             built = building.finish(started, lambda name, of=started.assignment: progress.update(
                 task, description=f"{of}: {name}"))
             progress.advance(task)
