@@ -83,7 +83,7 @@ def ask(course: Course, assignment: str, questions: dict[str, Question], fresh: 
             needs |= {_on(other, item): (of(question.name, item.name), other) for item in questions[other].misconceptions}
         needs[AXES] = (of(question.name),)
         for case in question.cases:
-            inputs, probe = _inputs(folder, question, case, None if case.visible else secret), _complete(question, case)
+            inputs, probe = inputs_of(folder, question, case, None if case.visible else secret), _complete(question, case)
             here = digest_of(around, question.name, case.name, case.visible, plain(probe), wire.pack(inputs).hex())
             digests = {name: digest_of(here, name, *parts) for name, parts in needs.items()}
             known = {} if fresh else _load(course, assignment, question, case)
@@ -135,8 +135,8 @@ def findings(folder: Path, digest: str, secret: bytes, task: tuple[str, str, tup
     questions, extra, observers = declared(folder, digest)
     question = questions[task[0]]
     case = next(case for case in question.cases if case.name == task[1])
-    inputs = _inputs(folder, question, case, None if case.visible else secret)
-    return _Exercise(folder, question, case, questions, inputs, extra, observers).find(task[2])
+    inputs = inputs_of(folder, question, case, None if case.visible else secret)
+    return Exercise(folder, question, case, questions, inputs, extra, observers).find(task[2])
 
 
 def reason(folder: Path, digest: str, secret: bytes, question: str, mistake: str) -> str | None:
@@ -144,8 +144,8 @@ def reason(folder: Path, digest: str, secret: bytes, question: str, mistake: str
     questions, extra, observers = declared(folder, digest)
     asked = questions[question]
     for item, case in ((item, case) for item in asked.misconceptions if item.name == mistake for case in asked.cases):
-        inputs = _inputs(folder, asked, case, None if case.visible else secret)
-        exercise = _Exercise(folder, asked, case, questions, inputs, extra, observers)
+        inputs = inputs_of(folder, asked, case, None if case.visible else secret)
+        exercise = Exercise(folder, asked, case, questions, inputs, extra, observers)
         for variant in item.variants:
             try:
                 exercise.run(variant)
@@ -190,7 +190,7 @@ def _complete(question: Question, case: Case) -> Probe:
     return probe
 
 
-class _Exercise:
+class Exercise:
     """Answers exercised on one case, in this process."""
 
     def __init__(self, folder: Path, question: Question, case: Case, questions: dict[str, Question], inputs, extra, observers):
@@ -276,7 +276,7 @@ def square_arrays(case: Case, inputs) -> tuple[dict[str, np.ndarray], frozenset[
     return square, frozenset(set(arrays) - set(square))
 
 
-def _inputs(folder: Path, question: Question, case: Case, secret: bytes | None):
+def inputs_of(folder: Path, question: Question, case: Case, secret: bytes | None):
     """What a case gives an answer, through the wire and back: the reference gets exactly what a student's answer will get."""
     whose = f"{question.name}.{case.name}"
 

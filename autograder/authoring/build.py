@@ -109,7 +109,20 @@ def finish(started: Started, say: Callable[[str], None] = lambda text: None) -> 
     Raises:
         DeclarationError: the questions could not be graded fairly; the message lists why.
     """
-    course, assignment, cells, questions = started.course, started.assignment, started.cells, started.questions
+    key, problems = together(started, say)
+    if problems:
+        raise DeclarationError(f"{started.assignment}: " + "; ".join(problems))
+    write(started, key)
+    return key
+
+
+def together(started: Started, say: Callable[[str], None] = lambda text: None) -> tuple[Key, list[str]]:
+    """The answer key of an assignment, and why it would grade unfairly.
+
+    Raises:
+        DeclarationError: a case has no right answer.
+    """
+    course, assignment, questions = started.course, started.assignment, started.questions
     computed, axes = {}, {}
     for asked in started.asked:
         new = next(started.results) if asked.missing else {}
@@ -125,17 +138,19 @@ def finish(started: Started, say: Callable[[str], None] = lambda text: None) -> 
                     tuple(computed[question.name, case.name] for case in question.cases), said)
         for question in questions]
     key = Key(assignment, notebook_name(assignment), started.digest, tuple(question_keys), installed(),
-              written_points(cells))
+              written_points(started.cells))
     why = functools.partial(answers.reason, course.solution(assignment), started.digest, keys.course_secret(course.root))
-    if problems := [*weaknesses(key, why), *_squares(questions, axes)]:
-        raise DeclarationError(f"{assignment}: " + "; ".join(problems))
+    return key, [*weaknesses(key, why), *_squares(questions, axes)]
 
+
+def write(started: Started, key: Key) -> None:
+    """Write the release, nbgrader's source and the hidden key."""
+    course, assignment, cells, questions = started.course, started.assignment, started.cells, started.questions
     _write_release(course, assignment, student_notebook(cells, questions), key.examples())
     _write_source(course, assignment, source_notebook(cells, questions))
     keys.save(key, course.key(assignment), private=True)
     with atomic(course.build_record(assignment), mode=0o600) as file:
         file.write(digest_of(started.reads, _written(course, assignment)).encode())
-    return key
 
 
 def unchanged(course: Course, assignment: str) -> bool:

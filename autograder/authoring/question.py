@@ -27,7 +27,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from autograder.authoring.blame import DeclarationError, blamed
+from autograder.authoring.blame import DeclarationError, blamed, sentence
+from autograder.authoring.rewritten import rewritten, varied
 from autograder.inside import probes
 from autograder.inside.protocol import Probe
 
@@ -57,12 +58,14 @@ class Misconception:
     """A wrong answer we can name, with the hint a student reads when theirs behaves the same.
 
     `variants` are ways to make the same mistake (an epsilon of 1e-7 or of 1e-12); the first is `answer` itself.
+    `source` is the text of a variation of the reference, whose name it has.
     """
 
     name: str
     hint: str
     answer: Callable
     variants: tuple[Callable, ...]
+    source: str | None = None
 
 
 @dataclass
@@ -154,6 +157,37 @@ class Question:
         others = (functools.partial(answer, **arguments) for arguments in variants)
         self.misconceptions.append(Misconception(answer.__name__, _docstring(self, answer), answer, (answer, *others)))
         return answer
+
+    def variation(self, *changes: dict[str, str]) -> Callable:
+        """Declare a misconception that differs from the reference by a little text: `@softmax.variation({"axis=-1": "axis=0"})`.
+
+        What is decorated has the misconception's name, its hint for a docstring, and nothing else.
+
+        Args:
+            changes: old text, which occurs once in the reference's cell, by new text. Each further one makes the same mistake in
+                another way.
+        """
+        if not changes or not all(isinstance(item, dict) and item for item in changes):
+            raise DeclarationError(f"{self.name}: a variation says which text of the reference it changes: "
+                                   f'@{self.name}.variation({{"old": "new"}})')
+
+        def declare(named: Callable) -> Callable:
+            self._own_name(named)
+            whose = f"{self.name}.{named.__name__}"
+            answers, sources = [], []
+            for number, item in enumerate(changes):
+                try:
+                    sources.append(varied(self.answer, item))
+                    answers.append(rewritten(self.answer, sources[-1], f"{named.__name__} {number}"))
+                except DeclarationError as error:
+                    raise DeclarationError(f"{whose}: {error}") from None
+                except Exception as error:
+                    raise DeclarationError(f"{whose}: with the new text the reference raises {sentence(error)}") from None
+            hint = _docstring(self, named)
+            self.misconceptions.append(Misconception(named.__name__, hint, answers[0], tuple(answers), sources[0]))
+            return named
+
+        return declare
 
     def _own_name(self, thing: Callable) -> None:
         # Python would put it in the question's place, which the rest of the file goes on to use.

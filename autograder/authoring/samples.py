@@ -16,7 +16,14 @@ from pathlib import Path
 import nbformat
 
 from autograder.authoring.course import Course
-from autograder.authoring.lesson import notebook_name, question_order, read_lesson, solved_notebook, student_notebook
+from autograder.authoring.lesson import (
+    keep_solution,
+    notebook_name,
+    question_order,
+    read_lesson,
+    solved_notebook,
+    student_notebook,
+)
 from autograder.authoring.question import Misconception, Question, load_questions
 from autograder.files import atomic
 
@@ -86,6 +93,8 @@ def write_class(samples: list[Sample], folder: Path, assignment: str) -> None:
 
 def misconception_source(question: Question, item: Misconception, imports: str) -> str:
     """Code that, put after a right answer, replaces it with the misconception."""
+    if item.source is not None:
+        return keep_solution(item.source)
     source = textwrap.dedent(inspect.getsource(item.answer))
     node = ast.parse(source).body[0]
     body = "\n".join(source.splitlines()[node.lineno - 1:])  # without the decorator

@@ -30,8 +30,8 @@ from autograder.sandbox.isolation import IsolationError
 from autograder.sandbox.sandbox import SandboxError
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, rich_markup_mode="rich", pretty_exceptions_enable=False)
-for command in (author.build, student.check, instructor.grade, author.audit, instructor.doctor, demo.demo, student.ci,
-                delivery.collect):
+for command in (author.author, author.build, student.check, instructor.grade, author.audit, instructor.doctor, demo.demo,
+                student.ci, delivery.collect):
     app.command()(command)
 app.add_typer(delivery.export, name="export")
 
