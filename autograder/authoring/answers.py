@@ -30,7 +30,7 @@ from autograder.authoring.question import Case, Question, load_questions
 from autograder.files import atomic
 from autograder.grading import diagnose
 from autograder.grading import key as keys
-from autograder.grading.cache import code_and_releases, contents
+from autograder.grading.cache import PACKAGE, code_and_releases, contents
 from autograder.grading.cache import digest as digest_of
 from autograder.grading.key import CaseKey
 from autograder.grading.observe import load_observers, tried
@@ -38,7 +38,8 @@ from autograder.inside import probes, watch, wire
 from autograder.inside.protocol import Failure, Outcome, Probe, plain, typed
 
 REFERENCE, AXES = "the reference", "axes"  # what is found of a case beside what each mistake gives
-ROOMS = ("authoring", "grading", "inside")  # of this kit, whose code decides what an answer gives
+DECIDE = ["authoring/answers.py", "authoring/depends.py", "authoring/lesson.py", "authoring/question.py",
+          "authoring/rewritten.py", "grading/key.py", "grading/observe.py"]  # with the room `inside`: what an answer gives
 
 
 @dataclasses.dataclass(frozen=True)
@@ -72,7 +73,8 @@ def ask(course: Course, assignment: str, questions: dict[str, Question], fresh: 
         DeclarationError: a case's inputs cannot be made, or could not be graded fairly.
     """
     folder, secret = course.solution(assignment), keys.course_secret(course.root)
-    around = digest_of(assignment, contents(public_modules(folder)), code_and_releases(ROOMS))
+    kit = contents(PACKAGE / name for name in DECIDE)
+    around = digest_of(assignment, contents(public_modules(folder)), kit, code_and_releases(("inside",)))
     definitions, asked = Definitions(folder), []
     of = functools.cache(lambda *names: definitions.digest(names))
     for question in questions.values():

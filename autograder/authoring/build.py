@@ -23,7 +23,7 @@ from typing import Any
 
 import nbformat
 
-from autograder.authoring import answers
+from autograder.authoring import answers, separation
 from autograder.authoring.answers import Asked
 from autograder.authoring.blame import DeclarationError
 from autograder.authoring.course import Course, data_files
@@ -228,6 +228,10 @@ def weaknesses(key: Key, why: Callable[[str, str], str | None] = lambda question
                 problems.append(f"{question.name}: nobody would be told of the misconception {name}: {because}")
             elif found != name:
                 problems.append(f"{question.name}: the misconception {name} would be called {found}")
+            elif (away := max(separation.tolerances(case, outcomes[case.name])
+                              for case in question.cases)) < separation.LEAST:
+                problems.append(f"{question.name}: {name} is {away:.1f} tolerances away from the reference, too near to be sure "
+                                "of; make rtol or atol smaller, or numbers larger")
     return problems
 
 

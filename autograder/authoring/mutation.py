@@ -37,7 +37,8 @@ OTHER = (b"mutants 1", b"mutants 2", b"mutants 3")  # secrets with which cases a
 OTHERWISE = {  # what inputs may be, too, if the reference is finite then
     "30 times as large": lambda value: value * 30, "1000 times as large": lambda value: value * 1000, "all 0": np.zeros_like,
     "of the other sign": np.negative, "all equal": np.ones_like}
-EQUIVALENT, SURVIVED, RAISED, UNNAMED, NAME, TWO = "equivalent", "survived", "raises", "unnamed", "named", "two names"
+EQUIVALENT, SURVIVED, RAISED, UNNAMED = "equivalent", "survived", "raises", "unnamed"
+NAME, SLIP, TWO = "named", "a general slip", "two names"
 LISTED = "survivors.toml"
 
 
@@ -47,7 +48,8 @@ class Fate:
 
     Attributes:
         fate: "equivalent" (no input tells it from the reference), "survived" (it earns all points though one does), "raises"
-            (every case that it loses ends in an exception or too late), "unnamed", "named" or "two names".
+            (every case that it loses ends in an exception or too late), "unnamed", "named", "a general slip" (such as a reversed
+            sign, which the grader knows of any question) or "two names".
         names: those of misconceptions.
         told: which inputs tell a survivor from the reference.
     """
@@ -128,6 +130,8 @@ class _Trial:
         if verdict.misconception:
             rivals = self._rivals(outcomes, lost)
             return fate(TWO if len(rivals) > 1 else NAME, rivals or (verdict.misconception,))
+        if any(diagnose.slip(case, outcomes[case.name]) for case in self.key.cases if case.name in lost):
+            return fate(SLIP)
         return fate(UNNAMED if any(outcomes[name].observation is not None for name in lost) else RAISED)
 
     def _outcomes(self, answer: Callable) -> dict[str, Outcome]:
@@ -253,7 +257,7 @@ class Tally:
     @property
     def named(self) -> float:
         """The share of killed ones that have a name, of those that give values: an exception says itself what it is."""
-        found = self.fates.get(NAME, 0) + self.fates.get(TWO, 0)
+        found = sum(self.fates.get(fate, 0) for fate in (NAME, SLIP, TWO))
         return found / total if (total := found + self.fates.get(UNNAMED, 0)) else 1.0
 
 

@@ -29,6 +29,7 @@ class Mistake:
     away: float
 
 
+LEAST = 3.0  # tolerances that a mistake has to be away from the reference somewhere: processors and releases round otherwise
 SEEN = ("", "raises", "shared", "told")
 
 

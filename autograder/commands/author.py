@@ -13,7 +13,7 @@ from rich.text import Text
 
 from autograder.authoring import audit as auditing
 from autograder.authoring import build as building
-from autograder.authoring import mutation, samples
+from autograder.authoring import honest, mutation, samples, separation
 from autograder.authoring.blame import DeclarationError
 from autograder.authoring.course import Course, find_course
 from autograder.authoring.preview import preview
@@ -121,9 +121,15 @@ def audit(
         out.print(f"[red]✗[/red] {assignment}: {len(found)} of {len(made)} notebooks do not get what they should" if found else
                   f"[green]✓[/green] {assignment}: reference {points}, blank 0, {len(made) - 2} mistakes lose points and are "
                   "named", soft_wrap=True)
+        near = min((item for question in answer_key.questions if (item := separation.nearest(question))),
+                   key=lambda mistake: mistake.away, default=None)
         try:
             with building.processes(jobs) as run:
                 constant = auditing.forged(course, assignment, answer_key, run)
+                far, words = max(honest.farthest(course, assignment, answer_key, run), default=(0.0, "none fits"))
+            unfair += far > 1
+            out.print(Text(f"  the nearest mistake is {mistakes.away(near.away)} away ({near.name}), the farthest right answer "
+                           f"written otherwise {far:.2g} ({words})" if near else "  no mistake is declared"), soft_wrap=True)
             names = f": {', '.join(name for name, _ in constant)}" if constant else ""
             out.print(f"  replies that know nothing of a hidden case's inputs could earn {sum(points for _, points in constant)} "
                       f"points{names}", soft_wrap=True)
