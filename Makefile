@@ -24,6 +24,7 @@ bench: .venv/installed
 
 lint: .venv/installed
 	$(BIN)/python -m ruff check autograder solutions tests benchmarks nbgrader_config.py
+	$(BIN)/python -m mypy
 
 clean:
 	rm -rf build .pytest_cache

@@ -143,7 +143,7 @@ def test_mutants_are_judged_as_answers_of_students(tmp_path, monkeypatch):
     lesson = TINY_LESSON.replace("return 2 * x  # the-secret-of-doubling", """total, times = tf.zeros_like(x), 0
     while times < 2:
         times += 1
-        total += tf.where(x > 100, 2 * x / 2, x)
+        total += tf.minimum(x, 900.0)
     return total""")
     course = write_tiny(tmp_path, lesson)
     key = build(course, NAME)
@@ -151,11 +151,11 @@ def test_mutants_are_judged_as_answers_of_students(tmp_path, monkeypatch):
     fates = {fate.mutant.change: fate for fate in found}
     loop = "while times < 2: → while times "
     assert (fates[f"{loop}< 3:"].fate, fates[f"{loop}< 3:"].names) == ("named", ("triples",))
-    assert fates[f"{loop}< 1:"].fate == "unnamed"
-    assert mutation.stub(fates[f"{loop}< 1:"]).startswith("@double.variation({'while times < 2:': 'while times < 1:'})")
+    assert fates[f"{loop}< 1:"].fate == "a general slip" and fates[f"{loop}> 2:"].fate == "unnamed"
+    assert mutation.stub(fates[f"{loop}> 2:"]).startswith("@double.variation({'while times < 2:': 'while times > 2:'})")
     assert fates["times += 1 → pass"].fate == "raises"  # it does not end
-    where = "total += tf.where(x > 100, 2 * x / 2, x)"
-    survivor = fates[f"{where} → {where.replace('/ 2', '/ 3')}"]
+    where = "total += tf.minimum(x, 900.0)"
+    survivor = fates[f"{where} → {where.replace('900.0', '1800.0')}"]
     assert (survivor.fate, survivor.told) == ("survived", "inputs 1000 times as large, in random_numbers")
     assert fates["return total → return tf.stop_gradient(total)"].fate == "equivalent"  # for what is asked here
 
@@ -163,8 +163,9 @@ def test_mutants_are_judged_as_answers_of_students(tmp_path, monkeypatch):
     listed.write_text(f'[[survivor]]\nquestion = "double"\nchange = "{survivor.mutant.change}"\nreason = "No cell has such numbers."\n')
     counts = mutation.tally(found, mutation.listed(listed.parent))
     survived = sum(fate.fate == "survived" for fate in found)
-    assert counts.listed == 1 and survived > 1 and counts.killed == 1 - survived / counts.wrong
-    assert counts.named == pytest.approx(2 / sum(fate.fate in ("named", "unnamed") for fate in found))
+    assert counts.listed == 1 and survived and counts.killed == 1 - survived / counts.wrong
+    values = [fate.fate for fate in found if fate.fate in ("named", "a general slip", "unnamed")]
+    assert counts.named == 1 - values.count("unnamed") / len(values)
     listed.write_text("[[survivor]]\nquestion = 3\n")
     with pytest.raises(DeclarationError, match="expected .*survivor.* tables with question, change and reason. Received: KeyError"):
         mutation.listed(listed.parent)

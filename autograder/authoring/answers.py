@@ -242,8 +242,9 @@ class Exercise:
             expected = self.run(question.answer)
         if uses:
             raise DeclarationError(f"{whose}: the reference uses {uses[0].name}, which the question rules out")
-        if expected.observation is None:
-            raise DeclarationError(f"{whose}: of the reference observe.py says that it {expected.failure.message}")
+        if expected.failure is not None or expected.observation is None:
+            raise DeclarationError(f"{whose}: of the reference observe.py says that it "
+                                   f"{expected.failure.message if expected.failure else 'gave nothing'}")
         for name, value in expected.observation.items():
             if isinstance(value, str) or not np.all(np.isfinite(value)):
                 raise DeclarationError(f"{whose}: the reference's {name} must be finite numbers. "
@@ -316,10 +317,10 @@ def _absent(forbid: tuple[str, ...]) -> str | None:
     for pattern in forbid:
         name = pattern.removeprefix(watch.OPERATIONS)
         if pattern.startswith(watch.OPERATIONS):
-            there = op_def_registry.get(name) is not None or fnmatch.filter(dir(tf.raw_ops), name)
+            there = op_def_registry.get(name) is not None or bool(fnmatch.filter(dir(tf.raw_ops), name))
         else:
             root = pattern.split(".")[0]
-            there = watch.expand(pattern) or importlib.util.find_spec(watch.ROOTS.get(root, root)) is None
+            there = bool(watch.expand(pattern)) or importlib.util.find_spec(watch.ROOTS.get(root, root)) is None
         if not there:
             return pattern
     return None

@@ -47,7 +47,7 @@ def problems(made: list[samples.Sample], verdicts: list[Verdict], key: Key) -> I
         questions = {question.name: question for question in verdict.questions}
         if verdict.error:
             yield f"{sample.student}: expected a grade. Received: {verdict.error}"
-        elif sample.misconception:
+        elif sample.question:
             yield from _mistake(sample, questions[sample.question])
         elif sample.student == "blank" and verdict.score != 0:
             won = ", ".join(name for name, question in questions.items() if question.score)

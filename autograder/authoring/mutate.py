@@ -73,7 +73,7 @@ def mutants(cell: str) -> list[Mutant]:
     tree, found, texts = ast.parse(cell), [], {ast.unparse(ast.parse(cell))}
     nodes = list(ast.walk(tree))
     for number, node in enumerate(nodes):
-        if getattr(node, "lineno", 0) not in solution:
+        if not isinstance(node, (ast.stmt, ast.expr, ast.keyword)) or node.lineno not in solution:
             continue
         for kind, changed in _changes(node):
             other = copy.deepcopy(tree)
@@ -96,11 +96,11 @@ def spread(found: list[Mutant], limit: int | None) -> list[Mutant]:
     return [found[number * len(found) // limit] for number in range(limit)]
 
 
-def _text(cell: str, node: ast.AST, now: str, source: str) -> tuple[str, str] | None:
+def _text(cell: str, node: ast.stmt | ast.expr | ast.keyword, now: str, source: str) -> tuple[str, str] | None:
     lines = cell.splitlines()
     if node.lineno != node.end_lineno:
         return None
-    line = lines[node.lineno - 1].encode()
+    line = lines[node.lineno - 1].encode()  # columns are counted in bytes
     new = (line[:node.col_offset] + now.encode() + line[node.end_col_offset:]).decode().strip()
     old = line.decode().strip()
     if cell.count(old) != 1:
@@ -156,12 +156,14 @@ def _sign(node: ast.AST) -> Iterator[ast.AST]:
     if isinstance(node, ast.UnaryOp) and isinstance(node.op, (ast.USub, ast.Invert, ast.Not)) \
             and not isinstance(node.operand, ast.Constant):
         yield node.operand
-    if _gives_value(node):
-        yield _changed(node, value=ast.UnaryOp(ast.USub(), node.value))
+    if value := _given(node):
+        yield _changed(node, value=ast.UnaryOp(ast.USub(), value))
 
 
-def _gives_value(node: ast.AST) -> bool:
-    return isinstance(node, ast.Return) and not isinstance(node.value, (ast.Tuple, ast.Dict, ast.Constant, type(None)))
+def _given(node: ast.AST) -> ast.expr | None:
+    """What a function gives back, if that is one thing."""
+    value = node.value if isinstance(node, ast.Return) else None
+    return None if isinstance(value, (ast.Tuple, ast.Dict, ast.Constant)) else value
 
 
 def _comparison(node: ast.AST) -> Iterator[ast.AST]:
@@ -182,7 +184,7 @@ def _constant(node: ast.AST) -> Iterator[ast.AST]:
         yield ast.Constant(node.value + 1)
         if node.value > 0:
             yield ast.Constant(node.value - 1)
-    elif node.value:
+    elif isinstance(node.value, float) and node.value:
         yield ast.Constant(node.value * 2)
         yield ast.Constant(1.0)
 
@@ -276,10 +278,9 @@ def _slice(node: ast.AST) -> Iterator[ast.AST]:
 
 def _gradient(node: ast.AST) -> Iterator[ast.AST]:
     """A gradient that is stopped where it should flow."""
-    if _gives_value(node):
-        stopped = ast.parse("tf.stop_gradient(_)", mode="eval").body
-        stopped.args = [node.value]
-        yield _changed(node, value=stopped)
+    if value := _given(node):
+        name = ast.Attribute(ast.Name("tf", ast.Load()), "stop_gradient", ast.Load())
+        yield _changed(node, value=ast.Call(name, [value], []))
 
 
 KINDS: tuple[tuple[str, Callable[[ast.AST], Iterator[ast.AST]]], ...] = (

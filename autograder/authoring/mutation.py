@@ -11,6 +11,7 @@ import time
 import tomllib
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -34,7 +35,7 @@ KILLED, NAMED = 0.95, 0.8  # what to reach: of mutants that are no right answers
 CHUNK = 8  # mutants that a process takes at a time
 SECONDS = 2.0  # of processor time that a mutant has for a case, or ten times as long as the reference
 OTHER = (b"mutants 1", b"mutants 2", b"mutants 3")  # secrets with which cases are made that the key does not have
-OTHERWISE = {  # what inputs may be, too, if the reference is finite then
+OTHERWISE: dict[str, Callable] = {  # what inputs may be, too, if the reference is finite then
     "30 times as large": lambda value: value * 30, "1000 times as large": lambda value: value * 1000, "all 0": np.zeros_like,
     "of the other sign": np.negative, "all equal": np.ones_like}
 EQUIVALENT, SURVIVED, RAISED, UNNAMED = "equivalent", "survived", "raises", "unnamed"
@@ -166,7 +167,7 @@ class _Trial:
         return found
 
     @functools.cached_property
-    def _others(self) -> list[tuple[str, CaseKey, object]]:
+    def _others(self) -> list[tuple[str, CaseKey, Any]]:
         """Further inputs, and what the reference gives for them: those of other secrets, and the key's in other sizes."""
         found = []
         for case in self.key.cases:
@@ -181,7 +182,7 @@ class _Trial:
                     found.append((f"{words}, in {case.name}", dataclasses.replace(case, expected=right.observation), inputs))
         return found
 
-    def _made(self, declaration) -> Iterator[object]:
+    def _made(self, declaration) -> Iterator[Any]:
         if not declaration.visible:
             for secret in OTHER:
                 with contextlib.suppress(DeclarationError):  # an audit says which cases another secret cannot make

@@ -118,6 +118,7 @@ class Question:
              rtol: float | None = None, atol: float | None = None) -> Callable:
         """Declare a case: decorate `name(rng) -> inputs`, where `rng` is a seeded `numpy.random.Generator`."""
 
+        used = probe or self.probe or probes.call()
         if misplaced:
             raise DeclarationError(f"{self.name}: a case names its points: @{self.name}.case(points=4)")
 
@@ -125,7 +126,7 @@ class Question:
             self._own_name(make)
             if len(inspect.signature(make).parameters) != 1:
                 raise DeclarationError(f"{self.name}.{make.__name__}: a case is a function of rng: def {make.__name__}(rng)")
-            _probe(f"{self.name}.{make.__name__}", probe or self.probe)
+            _probe(f"{self.name}.{make.__name__}", used)
             _tolerances(f"{self.name}.{make.__name__}", *(it for it in (rtol, atol) if it is not None))
             if type(visible) is not bool:
                 raise DeclarationError(f"{self.name}.{make.__name__}: visible must be True or False. Received: {visible!r}")
@@ -133,7 +134,7 @@ class Question:
                 raise DeclarationError(f"{self.name}.{make.__name__}: points must be a whole number above 0. "
                                        f"Received: {points!r}")
             self.cases.append(Case(
-                make.__name__, _docstring(self, make), points, visible, make, probe or self.probe,
+                make.__name__, _docstring(self, make), points, visible, make, used,
                 self.rtol if rtol is None else rtol, self.atol if atol is None else atol))
             return make
 
@@ -206,6 +207,7 @@ def load_questions(folder: Path) -> list[Question]:
         raise DeclarationError(f"{folder}: expected a questions.py beside lesson.py; found none")
     name = f"questions_{path.parent.name}"
     spec = importlib.util.spec_from_file_location(name, path)
+    assert spec is not None and spec.loader is not None  # of a file that ends in .py
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module  # classes declared there must be found by inspect and by Keras
     with blamed(path.parent):

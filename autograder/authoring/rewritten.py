@@ -13,9 +13,9 @@ from autograder.authoring.blame import DeclarationError
 
 def source_of(answer: Callable) -> str:
     """The text of the lesson's cell that a reference comes from, its markers included."""
-    module = sys.modules[answer.__module__]
+    folder = Path(str(sys.modules[answer.__module__].__file__)).parent
     # Not inspect.getsource: it looks for a class in the file of its module, and a cell's lines are not the file's.
-    return "".join(linecache.cache[f"<{Path(module.__file__).parent.name}:{answer.__name__}>"][2])
+    return "".join(linecache.getlines(f"<{folder.name}:{answer.__name__}>"))
 
 
 def varied(answer: Callable, changes: Mapping[str, str]) -> str:

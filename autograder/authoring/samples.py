@@ -70,7 +70,8 @@ def sample_class(course: Course, assignment: str, mistakes: int | None = None) -
 def demo_class(course: Course, assignment: str, mistakes: int = 1) -> list[Sample]:
     """One notebook of each kind, and `mistakes` of each question, whose students are called after the question's number."""
     asked = [cell.question for cell in read_lesson(course.solution(assignment)) if cell.question]
-    made, seen = [], collections.Counter()
+    made: list[Sample] = []
+    seen: dict[str, int] = collections.Counter()
     for sample in sample_class(course, assignment, mistakes):
         if sample.question is not None:
             seen[sample.question] += 1
@@ -112,7 +113,7 @@ def edited(notebook: nbformat.NotebookNode, cell_id: str, change) -> nbformat.No
     return copy
 
 
-def _mishaps(solved, blank, questions: list[Question], key: Path) -> dict[str, str]:
+def _mishaps(solved, blank, questions: list[Question], key: Path) -> dict[str, str | None]:
     first, last, half = questions[0].name, questions[-1].name, [question.name for question in questions[len(questions) // 2:]]
     stubs = {cell.id: cell.source for cell in blank.cells}
     half_finished = solved

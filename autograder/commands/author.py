@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import os
 import time
 from collections.abc import Iterator
@@ -9,6 +11,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.progress import Progress, TaskID
 from rich.text import Text
 
 from autograder.authoring import audit as auditing
@@ -60,12 +63,11 @@ def author(assignment: Annotated[str, typer.Argument(help="An id such as a4_cros
 
 def changes(folder: Path) -> Iterator[None]:
     """Now, and whenever one of a folder's Python files has changed since. Looked at, not listened to: any file system will do."""
-    seen = None
+    seen: dict[Path, int] | None = None
     while True:
-        try:
+        now = seen
+        with contextlib.suppress(OSError):  # an editor is about to put another in its place
             now = {path: path.stat().st_mtime_ns for path in folder.glob("*.py")}
-        except OSError:  # an editor is about to put another in its place
-            now = seen
         if now != seen:
             seen = now
             yield
@@ -82,8 +84,8 @@ def _workshop(course: Course, assignment: str, known: dict[str, str] | None) -> 
     digests = question_digests(key)
     if known is None:
         out.print(mistakes.summary(key))
-    for question in key.questions if known is not None else ():
-        if digests[question.name] != known.get(question.name):
+    for question in key.questions:
+        if known is not None and digests[question.name] != known.get(question.name):
             out.print(mistakes.grid(question))
     for problem in problems:
         out.print(Text(f"✗ {problem}", style="red"), soft_wrap=True)
@@ -111,8 +113,8 @@ def audit(
             samples.write_class(made, Path(folder), assignment)
             task = progress.add_task(f"auditing {assignment}", total=len(made))
             job = job_of(course, answer_key, course.limits, choose("auto"), None)
-            verdicts = grade_all(find_submissions(Path(folder), assignment)[0], job, jobs,
-                                 lambda _, task=task: progress.advance(task))
+            done = functools.partial(_advance, progress, task)
+            verdicts = grade_all(find_submissions(Path(folder), assignment)[0], job, jobs, done)
         if len(verdicts) < len(made):
             fail("stopped before all notebooks were graded", INTERRUPTED)
         found = list(auditing.problems(made, verdicts, answer_key))
@@ -173,10 +175,17 @@ def build_all(course: Course, assignments: list[str], run, fresh: bool = False) 
         # come first, and what remains for the end is short.
         changed = [assignment for assignment in reversed(assignments) if assignment not in kept]
         for started in [building.start(course, assignment, run, fresh) for assignment in changed]:
-            built = building.finish(started, lambda name, of=started.assignment: progress.update(
-                task, description=f"{of}: {name}"))
+            built = building.finish(started, functools.partial(_name, progress, task, started.assignment))
             progress.advance(task)
             progress.print(_built("built", built), soft_wrap=True)
+
+
+def _advance(progress: Progress, task: TaskID, _) -> None:
+    progress.advance(task)
+
+
+def _name(progress: Progress, task: TaskID, assignment: str, question: str) -> None:
+    progress.update(task, description=f"{assignment}: {question}")
 
 
 def _built(how: str, key: Key) -> str:
