@@ -24,14 +24,15 @@ def details(found: list[Fate], reasons: dict[tuple[str, str], str], whole: bool)
 
     Args:
         reasons: of survivors that the author has listed.
-        whole: all mutants were tried, so that one which is listed and does not survive is listed for nothing.
+        whole: all mutants were tried: those without a name are told, too, and what is listed and does not survive is listed for
+            nothing.
     """
     survivors = {(fate.question, fate.mutant.change) for fate in found if fate.fate == SURVIVED}
     for fate in found:
         where = f"  {fate.question}, line {fate.mutant.line}: {fate.mutant.change}"
         if fate.fate == SURVIVED and (fate.question, fate.mutant.change) not in reasons:
             yield Text(f"{where}\n    survives: a case is missing ({fate.told} tell it)", "red")
-        elif fate.fate == UNNAMED:
+        elif fate.fate == UNNAMED and whole:
             yield Text(f"{where}\n    has no name:\n" + "\n".join(f"      {line}" for line in stub(fate).splitlines()))
         elif fate.fate == TWO:
             yield Text(f"{where}\n    could be called {' or '.join(fate.names)}", "yellow")
