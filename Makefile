@@ -5,7 +5,7 @@ BIN := .venv/bin
 # One process more than there are processors: some tests wait for a limit of time. Tests of a group share what one process has started.
 PYTEST := $(BIN)/python -m pytest -n $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1) --dist loadgroup --no-loadscope-reorder
 
-.PHONY: demo test corpora build bench lint lock matrix clean
+.PHONY: demo test corpora mutants build bench lint lock matrix clean
 
 demo: .venv/installed
 	@$(BIN)/autograder demo
@@ -16,6 +16,9 @@ test: .venv/installed
 corpora: .venv/installed
 	$(PYTEST) -m corpus
 
+mutants: build
+	$(BIN)/autograder audit --mutate --limit 6
+
 build: .venv/installed
 	$(BIN)/autograder build
 
@@ -24,6 +27,7 @@ bench: .venv/installed
 
 lint: .venv/installed
 	$(BIN)/python -m ruff check autograder solutions tests benchmarks nbgrader_config.py
+	$(BIN)/python -m mypy
 
 clean:
 	rm -rf build .pytest_cache

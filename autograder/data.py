@@ -54,8 +54,9 @@ def mnist() -> tuple[tuple[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray
         raise FileNotFoundError(f"expected MNIST at {path}; found none. Set KIT_MNIST to a copy of mnist.npz, or get one with "
                                 "`python -c 'import keras; keras.datasets.mnist.load_data()'`")
     with np.load(path) as file:
-        return tuple((file[f"x_{part}"].astype(np.float32) / 255, file[f"y_{part}"].astype(np.int32))
-                     for part in ("train", "test"))
+        train, test = ((file[f"x_{part}"].astype(np.float32) / 255, file[f"y_{part}"].astype(np.int32))
+                       for part in ("train", "test"))
+    return train, test
 
 
 def _find(name: str) -> Path:

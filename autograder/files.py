@@ -18,7 +18,7 @@ from pathlib import Path
 try:
     import fcntl
 except ImportError:  # Windows, where students may check: nothing is locked, and nothing removed
-    fcntl = None
+    fcntl = None  # type: ignore[assignment]
 
 PART = ".part"  # ends the name of a file that is being written
 SCRATCH = "autograder-run-"  # begins the name of a scratch directory

@@ -9,9 +9,10 @@ PALETTE = (BLUE, ORANGE, GREEN, RED, PURPLE, GREY)
 def style() -> None:
     """Give matplotlib the course's style: open axes, light grid, the course's palette."""
     import matplotlib as mpl  # lazy: most users of the package never plot
+    from cycler import cycler
 
     mpl.rcParams.update({
-        "axes.prop_cycle": mpl.cycler(color=PALETTE), "axes.spines.top": False, "axes.spines.right": False,
+        "axes.prop_cycle": cycler(color=PALETTE), "axes.spines.top": False, "axes.spines.right": False,
         "axes.grid": True, "axes.axisbelow": True, "axes.titlelocation": "left", "axes.titleweight": "bold",
         "axes.titlesize": 11, "axes.labelsize": 10, "axes.edgecolor": "#5b616b", "axes.labelcolor": "#30343b",
         "grid.color": "#e4e7eb", "grid.linewidth": 0.8, "lines.linewidth": 2, "legend.frameon": False, "legend.fontsize": 9,

@@ -12,6 +12,8 @@ import pytest
 from conftest import ASSIGNMENTS, ROOT, TINY_LESSON, TINY_QUESTIONS, write_tiny
 
 from autograder import data
+from autograder.authoring import answers
+from autograder.authoring import build as building
 from autograder.authoring.blame import DeclarationError
 from autograder.authoring.build import build, unchanged
 from autograder.authoring.lesson import BEGIN, END, load_lesson, read_lesson, strip_solution
@@ -36,7 +38,7 @@ def test_building_again_changes_no_byte(tiny):
     times = {path: path.stat().st_mtime_ns for path in before}
     build(tiny, NAME)
     assert files(tiny.root, "assignments", "build") == before
-    assert len(before) == 6 and times.keys() == before.keys()
+    assert len(before) == 10 and times.keys() == before.keys()
 
 
 def test_a_change_of_anything_that_is_read_or_written_is_noticed(tmp_path, monkeypatch):
@@ -53,7 +55,8 @@ def test_a_change_of_anything_that_is_read_or_written_is_noticed(tmp_path, monke
     assert unchanged(course, NAME)
     read = [*course.solution(NAME).glob("*.py"), course.data_file(file), course.root / keys.SECRET_FILE, kit / "files.py",
             kit / "inside" / "probes.py", kit / "authoring" / "build.py", kit / "grading" / "compare.py"]
-    written = [path for folder in (course.release(NAME), course.root / "build") for path in folder.rglob("*") if path.is_file()]
+    written = [path for folder in (course.release(NAME), course.root / "build") for path in folder.rglob("*") if path.is_file()
+               and course.answers(NAME) not in path.parents]  # of which a build makes what it needs again
     assert len(read) == 9 and len(written) == 10
     for path in read + written:
         before = path.read_bytes()
@@ -66,23 +69,68 @@ def test_a_change_of_anything_that_is_read_or_written_is_noticed(tmp_path, monke
     assert not unchanged(course, NAME)
 
 
-def test_only_what_has_changed_is_computed_unless_asked_for(tmp_path):
+def test_only_assignments_that_have_changed_are_built_unless_asked_for(tmp_path, monkeypatch):
     course, computed = write_tiny(tmp_path), []
     write_tiny(tmp_path, name="a1_doubling")
+    monkeypatch.setattr(building, "FEW", 0)  # so that `run` is asked for whatever is computed
 
     def run(function, tasks):
-        computed.append(function.args[0].name)
+        computed.append((function.args[0].name, sum(len(names) for _, _, names in tasks)))
         return map(function, tasks)
 
     build_all(course, [NAME, "a1_doubling"], run)
-    assert sorted(computed) == [NAME, "a1_doubling"]
+    assert sorted(computed) == [(NAME, 18), ("a1_doubling", 18)]
     build_all(course, [NAME, "a1_doubling"], run)
     assert len(computed) == 2
     course.notebook(NAME).unlink()
     build_all(course, [NAME, "a1_doubling"], run)
-    assert computed[2:] == [NAME] and course.notebook(NAME).is_file()
+    assert len(computed) == 2 and course.notebook(NAME).is_file()
     build_all(course, ["a1_doubling"], run, fresh=True)
-    assert computed[3:] == ["a1_doubling"]
+    assert computed[2:] == [("a1_doubling", 18)]
+
+
+# What an author changes -> the answers of the tiny course that are computed again, by question and what is found.
+EDITS = {
+    "nothing": ({}, {}, set()),
+    "words, points and tolerances": ({"Double it.": "Double them."}, {
+        "once too often": "too often", "Random numbers.": "Numbers.", "points=10, visible": "points=9, visible",
+        "points=40)\ndef more": "points=41)\ndef more", "Question(lesson.double)": "Question(lesson.double, rtol=1e-3)"}, set()),
+    "comments and demos": ({"the-secret": "my-secret", 'print("demo", double(1))': "double(2)"}, {"return 3 * x": "return 3 * x  # !"}, set()),
+    "a mistake": ({}, {"return 3 * x": "return 5 * x"}, {("double", "triples 0"), ("quadruple", "on double.triples")}),
+    "a mistake that uses the reference": ({}, {"return lesson.double(x)": "return lesson.double(x) + 0"}, {("quadruple", "doubles_once 0")}),
+    "the second answer": ({"double(double(x))": "2 * double(x)"}, {}, {
+        ("quadruple", name) for name in ("the reference", "axes", "on double.squares", "on double.triples")}),
+    "the first answer": ({"2 * x  #": "x + x  #"}, {}, {("double", "the reference"), ("double", "axes")} | {
+        ("quadruple", name) for name in ("the reference", "axes", "doubles_once 0", "on double.squares", "on double.triples")}),
+    "inputs of a case": ({}, {"rng.normal(size=7)": "rng.normal(size=8)"}, {("quadruple", name) for name in (
+        "the reference", "axes", "doubles_once 0", "on double.squares", "on double.triples")}),
+    "what a setup cell does": ({"from autograder import check": "from autograder import check\nnp.seterr(all='ignore')"}, {}, "all"),
+}
+
+
+@pytest.mark.parametrize("edit", EDITS)
+def test_an_edit_computes_what_depends_on_it_and_the_key_is_as_if_all_had_been(tmp_path, monkeypatch, edit):
+    lesson, questions, expected = EDITS[edit]
+    course, found = write_tiny(tmp_path), set()
+    build(course, NAME)
+    declared = {question.name: question for question in load_questions(course.solution(NAME))}
+    everything = {(asked.question.name, name) for asked in answers.ask(course, NAME, declared) for name in asked.digests}
+    texts = [TINY_LESSON, TINY_QUESTIONS]
+    for number, changes in enumerate((lesson, questions)):
+        for old, new in changes.items():
+            assert texts[number].count(old) >= 1, old
+            texts[number] = texts[number].replace(old, new, 1)
+    write_tiny(tmp_path, *texts)
+    monkeypatch.setattr(building, "FEW", 0)
+
+    def run(function, tasks):
+        found.update((question, name) for question, _, names in tasks for name in names)
+        return map(function, tasks)
+
+    kept = build(course, NAME, run)
+    written = course.key(NAME).read_bytes()
+    assert found == (everything if expected == "all" else expected)
+    assert build(course, NAME, fresh=True).digest == kept.digest and course.key(NAME).read_bytes() == written
 
 
 LAYER_LESSON = '''

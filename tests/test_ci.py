@@ -429,13 +429,13 @@ def test_annotations_point_at_the_line_where_the_cell_begins(release, style):
 
 def test_an_unreadable_notebook_is_one_annotation(built_tiny):
     key = load(built_tiny.release(NAME) / EXAMPLES)
-    (line,) = ci.annotations(ci.Push(Path("n.ipynb"), unreadable("ada", key, "expected a notebook; the file is empty."), key, 100))
+    (line,) = ci.github_annotations(ci.Push(Path("n.ipynb"), unreadable("ada", key, "expected a notebook; the file is empty."), key, 100))
     assert line == "::error file=n.ipynb,title=not checked::expected a notebook; the file is empty."
 
 
 def test_at_most_ten_annotations_of_a_kind():
     push = ci.Push(Path("n.ipynb"), verdict_of(*[[(1, False)]] * 14, *[[(1, True), (1, False)]] * 12, [(1, True)]), None, 100)
-    made = [line.split(" ")[0] for line in ci.annotations(push)]
+    made = [line.split(" ")[0] for line in ci.github_annotations(push)]
     assert made == ["::error"] * 10 + ["::warning"] * 10
 
 

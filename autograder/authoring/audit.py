@@ -15,8 +15,9 @@ from pathlib import Path
 import numpy as np
 
 from autograder.authoring import samples
+from autograder.authoring.answers import declared
 from autograder.authoring.blame import DeclarationError
-from autograder.authoring.build import declared, source_digest
+from autograder.authoring.build import source_digest
 from autograder.authoring.course import Course
 from autograder.grading.diagnose import same_outcome
 from autograder.grading.judge import RULED_OUT
@@ -46,7 +47,7 @@ def problems(made: list[samples.Sample], verdicts: list[Verdict], key: Key) -> I
         questions = {question.name: question for question in verdict.questions}
         if verdict.error:
             yield f"{sample.student}: expected a grade. Received: {verdict.error}"
-        elif sample.misconception:
+        elif sample.question:
             yield from _mistake(sample, questions[sample.question])
         elif sample.student == "blank" and verdict.score != 0:
             won = ", ".join(name for name, question in questions.items() if question.score)

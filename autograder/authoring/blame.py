@@ -44,7 +44,7 @@ def where(error: BaseException, folder: Path) -> str:
     folder = Path(folder).resolve()
     places = [(frame.f_code.co_filename, line) for frame, line in traceback.walk_tb(error.__traceback__)]
     if isinstance(error, SyntaxError) and error.filename:
-        places.append((error.filename, error.lineno))
+        places.append((error.filename, error.lineno or 1))
     for filename, line in reversed(places):
         if filename.startswith(f"<{folder.name}:"):
             return f"{_shown(folder)}/lesson.py, line {_line_of_lesson(folder, filename, line)}: "
@@ -59,7 +59,7 @@ def _shown(folder: Path) -> str:
 
 def _line_of_lesson(folder: Path, filename: str, line: int) -> int:
     """A cell's line as a line of the lesson, in which the cell stands as it is."""
-    cell = [text.rstrip("\n") for text in linecache.cache[filename][2]]
+    cell = [text.rstrip("\n") for text in linecache.getlines(filename)]
     lesson = (folder / "lesson.py").read_text(encoding="utf-8").splitlines()
     start = next((i for i in range(len(lesson)) if lesson[i:i + len(cell)] == cell), 0)
     return start + line

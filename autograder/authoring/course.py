@@ -46,6 +46,10 @@ class Course:
         """What the last build of `assignment` read and wrote, as a digest."""
         return self.root / "build" / "keys" / f"{assignment}.built"
 
+    def answers(self, assignment: str) -> Path:
+        """Where what the reference and the mistakes of `assignment` give on its cases is kept."""
+        return self.root / "build" / "answers" / assignment
+
     def cache(self, assignment: str) -> Path:
         """Where the verdicts of `assignment` are kept."""
         return self.root / "build" / "cache" / assignment

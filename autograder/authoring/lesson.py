@@ -52,7 +52,8 @@ def read_lesson(folder: Path) -> list[Cell]:
     path = Path(folder) / "lesson.py"
     if not path.is_file():
         raise DeclarationError(f"{folder}: expected a lesson.py; found none")
-    cells, seen = [], {}
+    cells: list[Cell] = []
+    seen: dict[str, int] = {}
     for node in jupytext.reads(path.read_text(encoding="utf-8"), fmt="py:percent").cells:
         question, written = node.metadata.get("question"), node.metadata.get("written")
         if node.cell_type == "markdown":
@@ -139,7 +140,7 @@ def strip_solution(source: str, stub: tuple[str, ...] = STUB) -> str:
     """The stub a student gets: each solution region replaced by nbgrader's, at the region's indentation."""
     lines = source.splitlines()
     for begin, end in reversed(_solution_regions(source, "cell")):
-        indent = re.match(r"\s*", lines[begin]).group()
+        indent = lines[begin][:-len(lines[begin].lstrip())]
         lines[begin:end + 1] = [indent + line for line in stub]
     return "\n".join(lines)
 
@@ -184,7 +185,7 @@ def question_order(cells: list[Cell], questions: list[Question], folder: Path) -
 
 def written_points(cells: list[Cell]) -> dict[str, int]:
     """The answers that a person grades, and their points."""
-    return {cell.id: cell.points for cell in cells if cell.kind == "written"}
+    return {cell.id: cell.points for cell in cells if cell.points is not None}
 
 
 def notebook_name(assignment: str) -> str:
@@ -212,7 +213,7 @@ def _notebook(cells: list[Cell], questions: list[Question], answer) -> NotebookN
             nodes.append(nbformat.v4.new_code_cell(cell.source, id=cell.id, metadata={"tags": ["demo"]}))
         elif cell.kind == "setup":
             nodes.append(_graded_cell(cell.source, cell.id, locked=True))
-        else:
+        elif cell.question:
             nodes.append(_graded_cell(answer(cell.source), cell.id, solution=True))
             call = f'check("{cell.question}")  # {points[cell.question]} points'
             nodes.append(_graded_cell(call, f"{cell.id}-check", grade=True, locked=True, points=points[cell.question]))

@@ -27,7 +27,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from autograder.authoring.blame import DeclarationError, blamed
+from autograder.authoring.blame import DeclarationError, blamed, sentence
+from autograder.authoring.rewritten import rewritten, varied
 from autograder.inside import probes
 from autograder.inside.protocol import Probe
 
@@ -57,12 +58,14 @@ class Misconception:
     """A wrong answer we can name, with the hint a student reads when theirs behaves the same.
 
     `variants` are ways to make the same mistake (an epsilon of 1e-7 or of 1e-12); the first is `answer` itself.
+    `source` is the text of a variation of the reference, whose name it has.
     """
 
     name: str
     hint: str
     answer: Callable
     variants: tuple[Callable, ...]
+    source: str | None = None
 
 
 @dataclass
@@ -122,6 +125,7 @@ class Question:
              rtol: float | None = None, atol: float | None = None) -> Callable:
         """Declare a case: decorate `name(rng) -> inputs`, where `rng` is a seeded `numpy.random.Generator`."""
 
+        used = probe or self.probe or probes.call()
         if misplaced:
             raise DeclarationError(f"{self.name}: a case names its points: @{self.name}.case(points=4)")
 
@@ -129,7 +133,7 @@ class Question:
             self._own_name(make)
             if len(inspect.signature(make).parameters) != 1:
                 raise DeclarationError(f"{self.name}.{make.__name__}: a case is a function of rng: def {make.__name__}(rng)")
-            _probe(f"{self.name}.{make.__name__}", probe or self.probe)
+            _probe(f"{self.name}.{make.__name__}", used)
             _tolerances(f"{self.name}.{make.__name__}", *(it for it in (rtol, atol) if it is not None))
             if type(visible) is not bool:
                 raise DeclarationError(f"{self.name}.{make.__name__}: visible must be True or False. Received: {visible!r}")
@@ -137,7 +141,7 @@ class Question:
                 raise DeclarationError(f"{self.name}.{make.__name__}: points must be a whole number above 0. "
                                        f"Received: {points!r}")
             self.cases.append(Case(
-                make.__name__, _docstring(self, make), points, visible, make, probe or self.probe,
+                make.__name__, _docstring(self, make), points, visible, make, used,
                 self.rtol if rtol is None else rtol, self.atol if atol is None else atol))
             return make
 
@@ -162,6 +166,37 @@ class Question:
         self.misconceptions.append(Misconception(answer.__name__, _docstring(self, answer), answer, (answer, *others)))
         return answer
 
+    def variation(self, *changes: dict[str, str]) -> Callable:
+        """Declare a misconception that differs from the reference by a little text: `@softmax.variation({"axis=-1": "axis=0"})`.
+
+        What is decorated has the misconception's name, its hint for a docstring, and nothing else.
+
+        Args:
+            changes: old text, which occurs once in the reference's cell, by new text. Each further one makes the same mistake in
+                another way.
+        """
+        if not changes or not all(isinstance(item, dict) and item for item in changes):
+            raise DeclarationError(f"{self.name}: a variation says which text of the reference it changes: "
+                                   f'@{self.name}.variation({{"old": "new"}})')
+
+        def declare(named: Callable) -> Callable:
+            self._own_name(named)
+            whose = f"{self.name}.{named.__name__}"
+            answers, sources = [], []
+            for number, item in enumerate(changes):
+                try:
+                    sources.append(varied(self.answer, item))
+                    answers.append(rewritten(self.answer, sources[-1], f"{named.__name__} {number}"))
+                except DeclarationError as error:
+                    raise DeclarationError(f"{whose}: {error}") from None
+                except Exception as error:
+                    raise DeclarationError(f"{whose}: with the new text the reference raises {sentence(error)}") from None
+            hint = _docstring(self, named)
+            self.misconceptions.append(Misconception(named.__name__, hint, answers[0], tuple(answers), sources[0]))
+            return named
+
+        return declare
+
     def _own_name(self, thing: Callable) -> None:
         # Python would put it in the question's place, which the rest of the file goes on to use.
         if thing.__name__ == self.name:
@@ -179,6 +214,7 @@ def load_questions(folder: Path) -> list[Question]:
         raise DeclarationError(f"{folder}: expected a questions.py beside lesson.py; found none")
     name = f"questions_{path.parent.name}"
     spec = importlib.util.spec_from_file_location(name, path)
+    assert spec is not None and spec.loader is not None  # of a file that ends in .py
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module  # classes declared there must be found by inspect and by Keras
     with blamed(path.parent):

@@ -16,7 +16,14 @@ from pathlib import Path
 import nbformat
 
 from autograder.authoring.course import Course
-from autograder.authoring.lesson import notebook_name, question_order, read_lesson, solved_notebook, student_notebook
+from autograder.authoring.lesson import (
+    keep_solution,
+    notebook_name,
+    question_order,
+    read_lesson,
+    solved_notebook,
+    student_notebook,
+)
 from autograder.authoring.question import Misconception, Question, load_questions
 from autograder.files import atomic
 
@@ -63,7 +70,8 @@ def sample_class(course: Course, assignment: str, mistakes: int | None = None) -
 def demo_class(course: Course, assignment: str, mistakes: int = 1) -> list[Sample]:
     """One notebook of each kind, and `mistakes` of each question, whose students are called after the question's number."""
     asked = [cell.question for cell in read_lesson(course.solution(assignment)) if cell.question]
-    made, seen = [], collections.Counter()
+    made: list[Sample] = []
+    seen: dict[str, int] = collections.Counter()
     for sample in sample_class(course, assignment, mistakes):
         if sample.question is not None:
             seen[sample.question] += 1
@@ -86,6 +94,8 @@ def write_class(samples: list[Sample], folder: Path, assignment: str) -> None:
 
 def misconception_source(question: Question, item: Misconception, imports: str) -> str:
     """Code that, put after a right answer, replaces it with the misconception."""
+    if item.source is not None:
+        return keep_solution(item.source)
     source = textwrap.dedent(inspect.getsource(item.answer))
     node = ast.parse(source).body[0]
     first = node.decorator_list[1] if len(node.decorator_list) > 1 else node  # without the decorator that declares it
@@ -104,7 +114,7 @@ def edited(notebook: nbformat.NotebookNode, cell_id: str, change) -> nbformat.No
     return copy
 
 
-def _mishaps(solved, blank, questions: list[Question], key: Path) -> dict[str, str]:
+def _mishaps(solved, blank, questions: list[Question], key: Path) -> dict[str, str | None]:
     first, last, half = questions[0].name, questions[-1].name, [question.name for question in questions[len(questions) // 2:]]
     stubs = {cell.id: cell.source for cell in blank.cells}
     half_finished = solved

@@ -1,26 +1,36 @@
-"""For authors: `build`, `audit`."""
+"""For authors: `author`, `build`, `audit`."""
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import os
+import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.progress import Progress, TaskID
 from rich.text import Text
 
 from autograder.authoring import audit as auditing
 from autograder.authoring import build as building
-from autograder.authoring import samples
+from autograder.authoring import honest, mutation, samples, separation
 from autograder.authoring.blame import DeclarationError
 from autograder.authoring.course import Course, find_course
+from autograder.authoring.preview import preview
 from autograder.commands.instructor import hidden_key, job_of
 from autograder.commands.screen import INTERRUPTED, fail, out, progress_bar
 from autograder.files import Scratch
 from autograder.grading import said
 from autograder.grading.batch import find_submissions, grade_all
+from autograder.grading.cache import question_digests
 from autograder.grading.key import Key, load
+from autograder.report import mistakes, mutants
 from autograder.sandbox.isolation import choose
+
+LOOK_SECONDS = 0.1
 
 
 def build(
@@ -33,20 +43,78 @@ def build(
         build_all(course, course.require(assignments or []), run, fresh)
 
 
+def author(assignment: Annotated[str, typer.Argument(help="An id such as a4_cross_entropy.")]):
+    """Build an assignment whenever you save one of its files, and show which case catches which mistake. Ctrl-C ends it."""
+    course = find_course()
+    course.require([assignment])
+    with progress_bar() as progress:
+        progress.add_task("loading TensorFlow", total=None)
+        building.ready()
+    known: dict[str, str] | None = None
+    with preview(course.notebook(assignment)) as address:
+        out.print(f"{address}   the notebook as students get it" if address else
+                  "no preview: it needs nbconvert, which the extra `instructor` installs", soft_wrap=True)
+        for _ in changes(course.solution(assignment)):
+            try:
+                known = _workshop(course, assignment, known)
+            except DeclarationError as error:
+                out.print(Text(f"✗ {error}", style="red"), soft_wrap=True)
+
+
+def changes(folder: Path) -> Iterator[None]:
+    """Now, and whenever one of a folder's Python files has changed since. Looked at, not listened to: any file system will do."""
+    seen: dict[Path, int] | None = None
+    while True:
+        now = seen
+        with contextlib.suppress(OSError):  # an editor is about to put another in its place
+            now = {path: path.stat().st_mtime_ns for path in folder.glob("*.py")}
+        if now != seen:
+            seen = now
+            yield
+        time.sleep(LOOK_SECONDS)
+
+
+def _workshop(course: Course, assignment: str, known: dict[str, str] | None) -> dict[str, str]:
+    """Build, and show what is new; `known` and what is returned are digests of questions."""
+    begun = time.monotonic()
+    started = building.start(course, assignment)
+    key, problems = building.together(started)
+    if not problems:
+        building.write(started, key)
+    digests = question_digests(key)
+    if known is None:
+        out.print(mistakes.summary(key))
+    for question in key.questions:
+        if known is not None and digests[question.name] != known.get(question.name):
+            out.print(mistakes.grid(question))
+    for problem in problems:
+        out.print(Text(f"✗ {problem}", style="red"), soft_wrap=True)
+    found = sum(len(asked.missing) for asked in started.asked)
+    out.print(Text(f"{'not written' if problems else 'written'}: {found} of {sum(len(asked.digests) for asked in started.asked)} "
+                   f"answers computed, {time.monotonic() - begun:.1f} s", style="dim"))
+    return digests
+
+
 def audit(
     assignments: Annotated[list[str] | None, typer.Argument(help="Ids such as a4_cross_entropy; all by default.")] = None,
     jobs: Annotated[int, typer.Option(min=1, help="How many notebooks to grade at a time.")] = os.cpu_count() or 1,
+    mutate: Annotated[bool, typer.Option("--mutate", help="Try wrong answers derived from each reference, instead.")] = False,
+    limit: Annotated[int | None, typer.Option(min=1, help="With --mutate: so many of each question at most.")] = None,
 ):
     """Grade the reference, a blank notebook and every known mistake: is each worth what it should be, and named rightly?"""
     course, unfair = find_course(), 0
+    if mutate:
+        with building.processes(jobs) as run:
+            loose = [name for name in course.require(assignments or []) if not _mutated(course, name, limit, run)]
+        raise typer.Exit(bool(loose))
     for assignment in course.require(assignments or []):
         answer_key, made = hidden_key(course, assignment), auditing.notebooks(course, assignment)
         with Scratch() as folder, progress_bar() as progress:
             samples.write_class(made, Path(folder), assignment)
             task = progress.add_task(f"auditing {assignment}", total=len(made))
             job = job_of(course, answer_key, course.limits, choose("auto"), None)
-            verdicts = grade_all(find_submissions(Path(folder), assignment)[0], job, jobs,
-                                 lambda _, task=task: progress.advance(task))
+            done = functools.partial(_advance, progress, task)
+            verdicts = grade_all(find_submissions(Path(folder), assignment)[0], job, jobs, done)
         if len(verdicts) < len(made):
             fail("stopped before all notebooks were graded", INTERRUPTED)
         found = list(auditing.problems(made, verdicts, answer_key))
@@ -55,9 +123,15 @@ def audit(
         out.print(f"[red]✗[/red] {assignment}: {len(found)} of {len(made)} notebooks do not get what they should" if found else
                   f"[green]✓[/green] {assignment}: reference {points}, blank 0, {len(made) - 2} mistakes lose points and are "
                   "named", soft_wrap=True)
+        near = min((item for question in answer_key.questions if (item := separation.nearest(question))),
+                   key=lambda mistake: mistake.away, default=None)
         try:
             with building.processes(jobs) as run:
                 constant = auditing.forged(course, assignment, answer_key, run)
+                far, words = max(honest.farthest(course, assignment, answer_key, run), default=(0.0, "none fits"))
+            unfair += far > 1
+            out.print(Text(f"  the nearest mistake is {mistakes.away(near.away)} away ({near.name}), the farthest right answer "
+                           f"written otherwise {far:.2g} ({words})" if near else "  no mistake is declared"), soft_wrap=True)
             names = f": {', '.join(name for name, _ in constant)}" if constant else ""
             out.print(f"  replies that know nothing of a hidden case's inputs could earn {sum(points for _, points in constant)} "
                       f"points{names}", soft_wrap=True)
@@ -73,6 +147,22 @@ def audit(
         raise typer.Exit(1)
 
 
+def _mutated(course: Course, assignment: str, limit: int | None, run) -> bool:
+    """Say what became of an assignment's mutants; False when too many of them earn all points."""
+    key, reasons, found = hidden_key(course, assignment), mutation.listed(course.solution(assignment)), []
+    with progress_bar() as progress:
+        task = progress.add_task(f"mutants of {assignment}", total=None)
+        for fate in mutation.fates(course, assignment, key, limit, run):
+            found.append(fate)
+            progress.update(task, description=f"mutants of {assignment}: {fate.question}", completed=len(found))
+    counts = mutation.tally(found, reasons)
+    tight = counts.killed >= mutation.KILLED
+    out.print(mutants.line(assignment, counts), soft_wrap=True)
+    for line in mutants.details(found, reasons, whole=limit is None):
+        out.print(line, soft_wrap=True)
+    return tight
+
+
 def build_all(course: Course, assignments: list[str], run, fresh: bool = False) -> None:
     """Build those assignments that have changed, or all of them, with a `run` of `building.processes`."""
     with progress_bar() as progress:
@@ -84,11 +174,18 @@ def build_all(course: Course, assignments: list[str], run, fresh: bool = False) 
         # All are started before one is waited for, so that no process is idle between them. Later lessons take longer: the last
         # come first, and what remains for the end is short.
         changed = [assignment for assignment in reversed(assignments) if assignment not in kept]
-        for started in [building.start(course, assignment, run) for assignment in changed]:
-            built = building.finish(started, lambda name, of=started.assignment: progress.update(
-                task, description=f"{of}: {name}"))
+        for started in [building.start(course, assignment, run, fresh) for assignment in changed]:
+            built = building.finish(started, functools.partial(_name, progress, task, started.assignment))
             progress.advance(task)
             progress.print(_built("built", built), soft_wrap=True)
+
+
+def _advance(progress: Progress, task: TaskID, _) -> None:
+    progress.advance(task)
+
+
+def _name(progress: Progress, task: TaskID, assignment: str, question: str) -> None:
+    progress.update(task, description=f"{assignment}: {question}")
 
 
 def _built(how: str, key: Key) -> str:

@@ -48,7 +48,7 @@ def grade(
     fresh: Annotated[bool, typer.Option("--fresh", help="Grade again what the cache knows.")] = False,
     gradebook: Annotated[bool, typer.Option(help="Record the results in nbgrader's gradebook, too.")] = True,
     student: Annotated[list[str], typer.Option(help="Grade only this student; can be given more than once. Everybody else's "
-                                                    "results stay as they are.")] = (),
+                                                    "results stay as they are.")] = [],  # noqa: B006
     full: Annotated[bool, typer.Option("--full", help=f"A line for every student, also above {SMALL}.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", help="No table, and no bar.")] = False,
     json_file: Annotated[Path | None, typer.Option(
@@ -177,7 +177,8 @@ def write_results(data: dict, json_file: Path, others: bool) -> list[dict]:
 
 def bar_of_class(progress: Progress, total: int) -> tuple[Callable[[Verdict], None], Callable[[str], None]]:
     """`done` and `begin` of `grade_all` that show who is being graded."""
-    task, now = progress.add_task("", total=total), []
+    task = progress.add_task("", total=total)
+    now: list[str] = []
 
     def show(graded: int):
         what = "grading" if progress.tasks[0].completed else "starting the sandbox for"  # which loads TensorFlow, once

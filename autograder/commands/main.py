@@ -15,7 +15,7 @@ os.environ.setdefault("TF_NUM_INTEROP_THREADS", "1")
 # nbformat's validator looks for these optional modules, which take most of a second to import, to check IRIs and durations:
 # notebooks have none.
 for _unused in ("rfc3987_syntax", "isoduration"):
-    sys.modules.setdefault(_unused, None)
+    sys.modules.setdefault(_unused, None)  # type: ignore[arg-type]
 
 from typing import Annotated
 
@@ -32,7 +32,7 @@ from autograder.sandbox.isolation import IsolationError
 from autograder.sandbox.sandbox import SandboxError
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, rich_markup_mode="rich", pretty_exceptions_enable=False)
-for command in (author.build, student.check, instructor.grade, insight.report, insight.similarity, author.audit,
+for command in (author.author, author.build, student.check, instructor.grade, insight.report, insight.similarity, author.audit,
                 instructor.doctor, demo.demo, student.ci, delivery.collect):
     app.command()(command)
 app.add_typer(delivery.export, name="export")

@@ -21,7 +21,7 @@ def progress_bar(hidden: bool = False) -> Progress:
                     disable=hidden or not err.is_terminal)
 
 
-def fail(error: Exception, status: int) -> NoReturn:
+def fail(error: Exception | str, status: int) -> NoReturn:
     """One line on stderr, and an exit status."""
     err.print("autograder: " + str(error).replace("[", "\\["), style="red", soft_wrap=True)
     sys.exit(status)

@@ -37,8 +37,8 @@ class Cache:
     def __init__(self, folder: Path | None, key: Key, files: tuple[Path, ...], limits: Limits, isolation: str):
         self.folder, self.isolation = folder, isolation
         self.questions = question_digests(key)
-        self._circumstances = digest(code_and_releases(DECIDE), isolation, dataclasses.asdict(limits), [
-            (file.name, hashlib.sha256(file.read_bytes()).hexdigest()) for file in files if file.name != "examples.npz"])
+        self._circumstances = digest(code_and_releases(DECIDE), isolation, dataclasses.asdict(limits),
+                                     contents(file for file in files if file.name != "examples.npz"))
 
     def load(self, submission: Submission) -> Verdict | None:
         """What is known of a submission: a verdict that holds the questions whose keys have not changed."""
@@ -107,6 +107,11 @@ def _question(item: dict) -> QuestionVerdict:
 def digest(*parts) -> str:
     """SHA-256 of plain data, as hexadecimal digits."""
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+
+
+def contents(files: Iterable[Path]) -> list[tuple[str, str]]:
+    """Files by name, each with a digest of what is in it."""
+    return [(path.name, hashlib.sha256(path.read_bytes()).hexdigest()) for path in files]
 
 
 def code_and_releases(rooms: Iterable[str]) -> list:

@@ -164,7 +164,8 @@ def _fill(table: _Table, rows: list[list[str]], results: dict[str, Any], scale: 
     for row in rows:
         for key in set(map(_key, places.identity(row))) - {""}:
             of.setdefault(key, []).append(row)
-    filled, changed, commented, without_row, without_score, locked, met = [], [], [], [], [], [], []
+    filled, changed, commented, without_row, without_score, locked = [], [], [], [], [], []
+    met: list[list[str]] = []
     column = table.header[places.grade]
     for submission in results["submissions"]:
         student, found = submission["student"], of.get(_key(submission["student"]), [])

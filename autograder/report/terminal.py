@@ -5,7 +5,7 @@ from __future__ import annotations
 import textwrap
 from collections import Counter
 
-from rich.console import Group
+from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
@@ -65,8 +65,9 @@ def class_summary(verdicts: list[Verdict], key: Key, width: int) -> Group:
     found = Counter(min(score * TENTHS // automatic, TENTHS) for score in scores)
     table = Table(title=_title(verdicts, key), title_justify="left", title_style="bold",
                   header_style="bold", pad_edge=False, box=None, padding=(0, 1))
-    for name, justify in (("points", "right"), ("students", "right"), ("", "left")):
-        table.add_column(name, justify=justify, no_wrap=True)
+    table.add_column("points", justify="right", no_wrap=True)
+    table.add_column("students", justify="right", no_wrap=True)
+    table.add_column(no_wrap=True)
     longest = max(found.values(), default=1)
     for tenth in range(TENTHS, -1, -1):
         low, high = -(-tenth * automatic // TENTHS), -(-(tenth + 1) * automatic // TENTHS) - 1
@@ -77,12 +78,14 @@ def class_summary(verdicts: list[Verdict], key: Key, width: int) -> Group:
     looks = Table(title=f"to look at: {len(odd)}", title_justify="left", title_style="bold", pad_edge=False, box=None,
                   show_header=False, padding=(0, 1))
     names = min(max(10, width // 3), max((len(printable(verdict.student)) for verdict in odd), default=0))
-    for space, justify in ((names, "left"), (7, "right"), (width - names - 12, "left")):
-        looks.add_column(no_wrap=True, overflow="ellipsis", width=space, justify=justify)
+    looks.add_column(no_wrap=True, overflow="ellipsis", width=names)
+    looks.add_column(no_wrap=True, overflow="ellipsis", width=7, justify="right")
+    looks.add_column(no_wrap=True, overflow="ellipsis", width=width - names - 12)
     for verdict in sorted(odd, key=lambda verdict: (verdict.score is not None, not verdict.error))[:MOST_SHOWN]:
         looks.add_row(Text(printable(verdict.student)), _score(verdict), Text(verdict.error or (*verdict.notes, "")[0]))
     more = and_more(len(odd), "--full shows everyone")
-    return Group(table, *([Text(), looks, *more] if odd else []), Text(_footer(verdicts), style="bright_black"))
+    to_look_at: list[RenderableType] = [Text(), looks, *more] if odd else []
+    return Group(table, *to_look_at, Text(_footer(verdicts), style="bright_black"))
 
 
 def and_more(there: int, where: str) -> list[Text]:

@@ -32,7 +32,7 @@ from autograder.grading.submission import RunCell, Submission, Unreadable, answe
 from autograder.grading.verdict import QuestionVerdict, Status, Verdict
 from autograder.grading.versions import installed, notice
 from autograder.inside import probes, watch
-from autograder.inside.protocol import Outcome
+from autograder.inside.protocol import Outcome, Use
 from autograder.sandbox.sandbox import Limits, Sandbox
 
 EXAMPLES = "examples.npz"
@@ -58,7 +58,8 @@ def check(name: str) -> None:
     except (KeyFileError, LookupError) as error:
         print(f"check: {error}")
         return
-    outcomes, earlier = _outcomes(question, namespace, key.beneath(question)), {}
+    outcomes = _outcomes(question, namespace, key.beneath(question))
+    earlier: dict[str, QuestionVerdict] = {}
     verdict = judge(question, outcomes, Ran(), earlier)
     if verdict.status not in (Status.PASSED, Status.MISSING):  # perhaps what it builds on is to blame
         earlier = _earlier(visible_part(key), question, namespace)
@@ -153,7 +154,8 @@ def _outcomes(question: QuestionKey, namespace: dict, beneath: tuple[str, ...]) 
             if answer is None:
                 outcomes[case.name] = Outcome(undefined=True)
                 continue
-            used, seed = [], f"{question.name}/{case.name}"
+            used: list[Use] = []
+            seed = f"{question.name}/{case.name}"
             try:
                 with watch.watching(question.forbid, answer, others) as (used, _):
                     seen = probes.exercise(answer, case.probe, case.inputs, seed, extra)

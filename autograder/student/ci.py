@@ -55,7 +55,8 @@ def check_push(notebook: Path, release: Path | None = None, limits: Limits = LIM
     except KeyFileError:
         error = f"expected {EXAMPLES} as it came with the assignment; it is missing or damaged. Restore it."
         return Push(notebook, Verdict(notebook.stem, "unreadable", 0, 0.0, error, ()), Key("", notebook.stem, "", (), {}), 0)
-    key, found, notes = visible_part(whole), notebook, ()
+    key, found = visible_part(whole), notebook
+    notes: tuple[str, ...] = ()
     try:
         if not notebook.is_file():
             found, notes = find_notebook(notebook.parent, notebook.stem)
@@ -97,7 +98,7 @@ def ci(notebook: Path, folder: Path, release: Path | None = None, classroom50_fi
     for line in log_lines(push):
         say(line)
     if environment.get("GITHUB_ACTIONS") == "true":
-        for line in annotations(push):
+        for line in github_annotations(push):
             say(line)
     if path := environment.get("GITHUB_OUTPUT"):
         with open(path, "a", encoding="utf-8") as file:
@@ -129,7 +130,7 @@ def log_lines(push: Push) -> list[str]:
     return lines
 
 
-def annotations(push: Push) -> list[str]:
+def github_annotations(push: Push) -> list[str]:
     """A GitHub annotation for each question that lost points, at its cell."""
     if push.verdict.status == "unreadable":  # one reason, not one for each question
         return [workflow_command("error", push.verdict.error or "", file=str(push.notebook), title="not checked")]
