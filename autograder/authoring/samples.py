@@ -98,7 +98,8 @@ def misconception_source(question: Question, item: Misconception, imports: str) 
         return keep_solution(item.source)
     source = textwrap.dedent(inspect.getsource(item.answer))
     node = ast.parse(source).body[0]
-    first = node.decorator_list[1] if len(node.decorator_list) > 1 else node  # without the decorator that declares it
+    decorators = getattr(node, "decorator_list", [])
+    first = decorators[1] if len(decorators) > 1 else node  # without the decorator that declares it
     body = "\n".join(source.splitlines()[first.lineno - 1:])
     # In a function, so that `lesson` stays what it was here when other cells do the same.
     inner = textwrap.indent(f"lesson = SimpleNamespace(**globals())\n\n{body}\n\nreturn {item.name}", "    ")

@@ -75,7 +75,7 @@ def _seen(case: CaseKey, name: str, variant: int) -> str:
         return ""
     if outcome.observation is None:
         return "raises"
-    return "told" if {other for other, _ in diagnose.matches(case, outcome)} == {name} else "shared"
+    return "told" if [other for other in case.misconceptions if diagnose.agrees(other, case, outcome)] == [name] else "shared"
 
 
 def _wide(value) -> np.ndarray:

@@ -41,7 +41,7 @@ def report(
     course = find_course()
     if everything == bool(assignment):
         raise CourseError("expected the id of an assignment, or --all. Received: " + ("both" if everything else "neither"))
-    if everything:
+    if assignment is None:
         out.print(f"report: {write_course_report(course, anonymous)}", soft_wrap=True, markup=False)
         return
     course.require([assignment])
@@ -188,7 +188,7 @@ def write_course_report(course: Course, anonymous: bool) -> Path:
         pages = {name: student_pages(course.root / "build" / "reports" / name, students / "x.html") for name in graded}
         for one in view["students"]:
             content[students / f"{one['student']}.html"] = course_student_page(
-                course.name, view, one, lambda name, student=one["student"]: pages[name](student))
+                course.name, view, one, lambda name, student=one["student"]: pages[name](student))  # type: ignore[misc]
     write_private(content, anonymous)
     return to
 

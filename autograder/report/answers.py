@@ -50,7 +50,8 @@ def read_answers(folders: Iterable[tuple[str, Path]], skeleton: nbformat.Noteboo
 def answers_of(submission: Submission) -> dict[str, str]:
     """By question, the answer's source with the cells that the student added between it and the questions before and after."""
     found: dict[str, list[str]] = {}
-    current, between = None, []
+    current: str | None = None
+    between: list[str] = []
     for cell in submission.cells:
         if cell.question:
             found[cell.question] = [*found.get(cell.question, []), *between, cell.source]

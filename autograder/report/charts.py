@@ -9,15 +9,18 @@ from typing import Any
 
 import markupsafe
 import matplotlib
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 # Colours that stand for those of the page, whose style decides: see `page.css.jinja`.
 INK, SOFT, LINE, GOOD, BLUE = COLOURS = ("#010101", "#020202", "#030303", "#040404", "#050505")
 NAMES = ("ink", "soft", "line", "good", "blue")
-STYLE = {"svg.fonttype": "none", "svg.hashsalt": "a page of ours", "font.size": 9, "axes.edgecolor": SOFT, "axes.labelcolor": INK,
-         "text.color": INK, "xtick.color": SOFT, "ytick.color": SOFT, "axes.spines.top": False, "axes.spines.right": False,
-         "axes.grid": True, "grid.color": LINE, "axes.axisbelow": True, "axes.facecolor": "none", "figure.facecolor": "none"}
+STYLE: Any = {"svg.fonttype": "none", "svg.hashsalt": "a page of ours", "font.size": 9, "axes.edgecolor": SOFT,
+              "axes.labelcolor": INK,
+              "text.color": INK, "xtick.color": SOFT, "ytick.color": SOFT, "axes.spines.top": False, "axes.spines.right": False,
+              "axes.grid": True, "grid.color": LINE, "axes.axisbelow": True, "axes.facecolor": "none", "figure.facecolor": "none"}
 
 
 def distribution(bins: Sequence[dict[str, Any]]) -> markupsafe.Markup:
@@ -27,7 +30,7 @@ def distribution(bins: Sequence[dict[str, Any]]) -> markupsafe.Markup:
     axes.set_xticks(range(len(bins)), [str(item["from"]) for item in bins])
     axes.set_xlabel("points, from … on; the last bar: all of them")
     axes.set_ylabel("students")
-    axes.yaxis.get_major_locator().set_params(integer=True)
+    axes.yaxis.set_major_locator(MaxNLocator(integer=True))
     axes.grid(axis="x", visible=False)
     said = ", ".join(f"{item['from']} to {item['to']}: {item['students']}" for item in bins if item["students"])
     return _svg(figure, f"Distribution of points. Students by points: {said or 'none'}.")
@@ -68,8 +71,9 @@ def progress(names: Sequence[str], middle: Sequence[float | None],
     """The class's median over the course, in per cent of the points, with the middle half of the class."""
     figure, axes = _figure(3.7, 2.1)
     at = [place for place, value in enumerate(middle) if value is not None]
-    axes.fill_between(at, [quarters[i][0] for i in at], [quarters[i][1] for i in at], color=LINE, linewidth=0)
-    axes.plot(at, [middle[i] for i in at], "o-", color=BLUE, markersize=4)
+    low, high = np.array([quarters[i] for i in at], float).reshape(-1, 2).T
+    axes.fill_between(at, low, high, color=LINE, linewidth=0)
+    axes.plot(at, np.array([middle[i] for i in at], float), "o-", color=BLUE, markersize=4)
     axes.set_xticks(range(len(names)), [name.split("_")[0] for name in names])
     axes.set_ylim(0, 104)
     axes.set_ylabel("median, % of points")

@@ -94,8 +94,8 @@ def similar(answers: Mapping[str, Mapping[str, str]], given: Mapping[str, Iterab
         for a, b in zip(first.tolist(), second.tolist()):
             alike = len(groups[students[a]]) if students[b] in groups.get(students[a], ()) else 0
             both = (prints[a].keys() & prints[b].keys()) - known - common
-            lines = tuple(frozenset(line for mark in both for line in prints[who][mark]) for who in (a, b))
-            matches.setdefault((a, b), []).append(Match(question, float(share[a, b]), int(shared[a, b]), alike, lines))
+            mine, theirs = (frozenset(line for mark in both for line in prints[who][mark]) for who in (a, b))
+            matches.setdefault((a, b), []).append(Match(question, float(share[a, b]), int(shared[a, b]), alike, (mine, theirs)))
             weight[a, b] += rarity[a, b] * (WRONG_ALIKE - 1) * bool(alike)
     share = weight / np.maximum(1e-9, own)
     pairs = [Pair((students[a], students[b]), float(weight[a, b]), float(share[a, b]), tuple(found))
@@ -165,7 +165,8 @@ def _grams(words: Sequence[str]) -> np.ndarray:
 
 def _words(source: str) -> tuple[list[str], list[int]]:
     """Tokens without what a copy changes at no cost, and the line of each; those that a student names begin with NAME."""
-    words, lines = [], []
+    words: list[str] = []
+    lines: list[int] = []
     depth, alone = 0, True  # inside brackets; whether a statement begins here
     items = [item for item in tokens(source) if item.kind not in (token.COMMENT, token.NL)]
     for place, item in enumerate(items):
