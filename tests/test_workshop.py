@@ -139,7 +139,7 @@ def test_mutants_change_one_thing_of_the_solution_each():
 
 
 def test_mutants_are_judged_as_answers_of_students(tmp_path, monkeypatch):
-    monkeypatch.setattr(mutation, "SECONDS", 0.05)
+    monkeypatch.setattr(mutation, "SECONDS", 0.5)
     lesson = TINY_LESSON.replace("return 2 * x  # the-secret-of-doubling", """total, times = tf.zeros_like(x), 0
     while times < 2:
         times += 1
@@ -156,7 +156,7 @@ def test_mutants_are_judged_as_answers_of_students(tmp_path, monkeypatch):
     assert fates["times += 1 → pass"].fate == "raises"  # it does not end
     where = "total += tf.minimum(x, 900.0)"
     survivor = fates[f"{where} → {where.replace('900.0', '1800.0')}"]
-    assert (survivor.fate, survivor.told) == ("survived", "inputs 1000 times as large, in random_numbers")
+    assert (survivor.fate, survivor.told) == ("survived", "inputs 1000 times as large, in small_numbers")
     assert fates["return total → return tf.stop_gradient(total)"].fate == "equivalent"  # for what is asked here
 
     listed = course.solution(NAME) / mutation.LISTED

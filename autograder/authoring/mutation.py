@@ -208,11 +208,13 @@ class _Trial:
 
 
 def _floats(inputs, change: Callable):
-    """Inputs with every array of floats changed."""
+    """Inputs with every float changed, alone or in an array."""
     if isinstance(inputs, dict):
         return {name: _floats(value, change) for name, value in inputs.items()}
     if isinstance(inputs, (list, tuple)):
         return type(inputs)(_floats(value, change) for value in inputs)
+    if isinstance(inputs, float):
+        return float(change(inputs))
     if isinstance(inputs, np.ndarray) and inputs.dtype.kind == "f":
         return change(inputs)
     return inputs
