@@ -106,7 +106,7 @@ def audit(
     if mutate:
         with building.processes(jobs) as run:
             loose = [name for name in course.require(assignments or []) if not _mutated(course, name, limit, run)]
-        raise typer.Exit(bool(loose))
+        raise typer.Exit(int(bool(loose)))
     for assignment in course.require(assignments or []):
         answer_key, made = hidden_key(course, assignment), auditing.notebooks(course, assignment)
         with Scratch() as folder, progress_bar() as progress:
