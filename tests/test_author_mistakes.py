@@ -109,12 +109,14 @@ def test_an_assignment_may_have_one_question(tmp_path):
 
 def test_the_guides_question_can_be_built(tmp_path):
     guide = (ROOT / "docs" / "author.md").read_text()
-    question, case, mistake = (block for block in re.findall(r"```python\n(.*?)```", guide, re.S) if "softmax" in block)
+    question, case, *ways = (block for block in re.findall(r"```python\n(.*?)```", guide, re.S) if "softmax" in block)
     lesson = TINY_LESSON.split('# %% question="double"')[0] + SOFTMAX
-    questions = f"import tensorflow as tf\nfrom autograder import Question, load_lesson, probes\nlesson = load_lesson(__file__)\n{question}" \
-        f"\n{CASES}\n{case}\n{mistake}"
-    made = build(write_tiny(tmp_path, lesson, questions), NAME).questions[0]
-    assert [case.probe.name for case in made.cases] == ["call", "call", "gradients"] and "every example has its own" in str(made.hints)
+    assert len(ways) == 2  # to write the mistake
+    for mistake in ways:
+        questions = "import tensorflow as tf\nfrom autograder import Question, load_lesson, probes\nlesson = load_lesson(__file__)\n" \
+            f"{question}\n{CASES}\n{case}\n{mistake}"
+        made = build(write_tiny(tmp_path, lesson, questions), NAME).questions[0]
+        assert [case.probe.name for case in made.cases] == ["call", "call", "gradients"] and "every example has its own" in str(made.hints)
 
 
 SOFTMAX = '''
@@ -122,8 +124,8 @@ SOFTMAX = '''
 def softmax(z):
     """Of every row."""
     ### BEGIN SOLUTION
-    e = tf.exp(z - tf.reduce_max(z, axis=1, keepdims=True))
-    return e / tf.reduce_sum(e, axis=1, keepdims=True)
+    e = tf.exp(z - tf.reduce_max(z, axis=-1, keepdims=True))
+    return e / tf.reduce_sum(e, axis=-1, keepdims=True)
     ### END SOLUTION
 '''
 CASES = '''

@@ -93,8 +93,8 @@ class Lesson(SimpleNamespace):
 def load_lesson(questions_file: str | Path) -> Lesson:
     """Run the lesson beside `questions_file`, without its demos, and return everything it defines.
 
-    What is returned is a snapshot of the lesson's module: replacing an answer in the module (as `autograder.authoring.build` does
-    to see what a mistake in one answer does to the next) leaves the snapshot as it is.
+    What is returned is a snapshot of the lesson's module: replacing an answer in the module (as
+    `autograder.authoring.answers` does to see what a mistake in one answer does to the next) leaves the snapshot as it is.
     """
     path = Path(questions_file).resolve().parent / "lesson.py"
     module = ModuleType(f"lesson_{path.parent.name}")

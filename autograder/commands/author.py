@@ -106,7 +106,7 @@ def audit(
     if mutate:
         with building.processes(jobs) as run:
             loose = [name for name in course.require(assignments or []) if not _mutated(course, name, limit, run)]
-        raise typer.Exit(bool(loose))
+        raise typer.Exit(int(bool(loose)))
     for assignment in course.require(assignments or []):
         answer_key, made = hidden_key(course, assignment), auditing.notebooks(course, assignment)
         with Scratch() as folder, progress_bar() as progress:
@@ -130,8 +130,9 @@ def audit(
                 constant = auditing.forged(course, assignment, answer_key, run)
                 far, words = max(honest.farthest(course, assignment, answer_key, run), default=(0.0, "none fits"))
             unfair += far > 1
-            out.print(Text(f"  the nearest mistake is {mistakes.away(near.away)} away ({near.name}), the farthest right answer "
-                           f"written otherwise {far:.2g} ({words})" if near else "  no mistake is declared"), soft_wrap=True)
+            closest = f"{mistakes.away(near.away)} tolerances away ({near.name})" if near else "none that is declared"
+            out.print(Text(f"  the nearest mistake is {closest}, a right answer written otherwise at most {far:.2g} ({words})"),
+                      soft_wrap=True)
             names = f": {', '.join(name for name, _ in constant)}" if constant else ""
             out.print(f"  replies that know nothing of a hidden case's inputs could earn {sum(points for _, points in constant)} "
                       f"points{names}", soft_wrap=True)

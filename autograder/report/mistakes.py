@@ -16,15 +16,16 @@ LEGEND = "● caught, told from all others   ○ caught   ! raises   · not caug
 
 
 def summary(key: Key) -> Table:
-    """A line a question: its cases, its mistakes, those that a student's own check can name, and the nearest."""
+    """A line a question: its cases, its mistakes, those that a visible case tells from all others, and the nearest,
+    with the tolerances that it is away."""
     table = Table(box=None, pad_edge=False, header_style="dim")
-    for name in ("question", "points", "cases", "mistakes", "told visibly", "nearest mistake"):
-        table.add_column(name, justify="right" if name in ("points", "cases", "mistakes") else "left", overflow="fold")
+    for name in ("question", "points", "cases", "mistakes", "told", "away", "the nearest"):
+        table.add_column(name, justify="left" if name in ("question", "the nearest") else "right", overflow="fold")
     for question in key.questions:
         found, closest = mistakes(question), nearest(question)
         table.add_row(question.name, str(question.max_score), str(len(question.cases)), str(len(found)),
                       str(sum(bool(mistake.told_by) for mistake in found)),
-                      f"{closest.name}, {away(closest.away)}" if closest else "none is declared")
+                      *((away(closest.away), closest.name) if closest else ()))
     return table
 
 
@@ -42,13 +43,10 @@ def grid(question: QuestionKey) -> RenderableType:
 
 
 def away(tolerances: float) -> str:
-    """How far from a right answer, in words."""
-    if math.isinf(tolerances):
-        return "another shape, an exception or what is counted"
-    return f"{tolerances:.0f} tolerances" if tolerances < 1e6 else f"{tolerances:.0e} tolerances"
+    """How far from a right answer."""
+    return "∞" if math.isinf(tolerances) else f"{tolerances:.3g}" if tolerances < 1000 else f"{tolerances:.0f}" \
+        if tolerances < 1e6 else f"{tolerances:.0e}"
 
 
 def _away(mistake: Mistake) -> Text:
-    if math.isinf(mistake.away):
-        return Text("∞", style="dim")
-    return Text(f"{mistake.away:.3g}", style="red" if mistake.away < 10 else "")
+    return Text(away(mistake.away), style="dim" if math.isinf(mistake.away) else "red" if mistake.away < 10 else "")
