@@ -242,15 +242,16 @@ def test_the_course_so_far_has_what_travels_and_a_page_for_every_student(key, tm
 def test_grading_writes_the_report_with_a_stub_of_what_several_got_wrong_alike(built_tiny, tmp_path, warm):
     course = find_course(shutil.copytree(built_tiny.root, tmp_path / "course"))
     wrong = {"ada": "def double(x):\n    '''Twice x.'''\n    return x + 7", "bob": "def double(y):\n    seven = 7  # as Ada has\n    return y + seven",
-             "cy": "def double(x):\n    return x + 8", "dora": RIGHT["double"]}
+             "cy": "def double(x):\n    return x + 8", "eve": "def double(x):\n    return undefined", "dora": RIGHT["double"]}
     for student, source in wrong.items():
         folder = shutil.copytree(course.release(NAME), course.root / "submitted" / student / NAME)
         answered(folder, **{**RIGHT, "double": source})
     done = autograder("grade", NAME, "--no-gradebook", cwd=course.root)
     assert done.returncode == 0 and f"the class in view: build/class/{NAME}.html" in done.stdout
     view = json.loads((course.root / f"build/class/{NAME}.json").read_text())
-    first, second = view["questions"][0]["unnamed"]
-    assert (first["students"], second["students"]) == (["ada", "bob"], ["cy"])
+    first, second, stopped = view["questions"][0]["unnamed"]
+    assert (first["students"], second["students"], stopped["students"]) == (["ada", "bob"], ["cy"], ["eve"])
+    assert second["stub"] and not stopped["stub"]  # a misconception that raises whatever it is given would be refused
     node, = ast.parse(first["stub"]).body
     assert ast.unparse(node.decorator_list[0]) == "double.misconception" and node.name == "double_unnamed_1"
     assert ast.get_docstring(node).startswith("Say what is wrong") and ast.unparse(node.body[1:]) == "return x + 7"

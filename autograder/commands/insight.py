@@ -223,7 +223,7 @@ def student_pages(reports: Path, beside: Path) -> Callable[[str], str]:
 
 
 def _add_stubs(view: dict[str, Any], course: Course, key: Key, submissions: Path) -> None:
-    """Give every group of unnamed wrong answers the answer of one of its students, as a misconception to be worded."""
+    """Give groups of unnamed wrong answers the answer of one of their students, as a misconception to be worded."""
     from autograder.report.answers import read_answers, stub
 
     examples = {item["example"] for question in view["questions"] for item in question["unnamed"]}
@@ -234,7 +234,9 @@ def _add_stubs(view: dict[str, Any], course: Course, key: Key, submissions: Path
     for question in view["questions"]:
         for place, item in enumerate(question["unnamed"], 1):
             source = answers.get(item["example"], {}).get(question["name"], "")
-            item["stub"] = stub(source, question["name"], f"{question['name'].lower()}_unnamed_{place}")
+            # What gives no value in any case can have no name: `build` refuses it.
+            name = f"{question['name'].lower()}_unnamed_{place}"
+            item["stub"] = "" if item["stopped"] else stub(source, question["name"], name)
 
 
 def class_report_of(course: Course, key: Key, results: Path, submissions: Path, reports: Path, to: Path) -> Path | None:

@@ -100,6 +100,7 @@ def _about(question: QuestionKey, counted: list[dict], total: np.ndarray) -> dic
     groups = _alike(enumerate(found))
     unnamed = [{**_group(places, counted, total), "example": counted[places[0]]["student"], "stub": "",
                 "message": found[places[0]]["message"],
+                "stopped": found[places[0]]["status"] in ("crashed", "timeout"),
                 "cases": [case["name"] for case in found[places[0]]["cases"] if not case["passed"]]}
                for places in groups.values()]
     by_count = lambda item: (-item["count"], item["students"])  # noqa: E731
