@@ -8,6 +8,10 @@ import signal
 import sys
 
 
+class Ended(KeyboardInterrupt):
+    """A signal asked this process to end. Python itself ends, by SIGINT, after an `exec` that a plain KeyboardInterrupt left."""
+
+
 def main() -> None:
     """Run the command line, and end as a shell expects of what a signal has ended."""
     number = signal.SIGINT
@@ -15,7 +19,7 @@ def main() -> None:
     def end(received, frame):
         nonlocal number
         number = received
-        raise KeyboardInterrupt
+        raise Ended
 
     for one in (signal.SIGINT, signal.SIGTERM):
         signal.signal(one, end)

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import nbformat
 import pytest
-from conftest import TINY_QUESTIONS, autograder, write_tiny
+from conftest import ROOT, TINY_QUESTIONS, autograder, write_tiny
 from rich.console import Console
 
 from autograder.authoring import samples
@@ -226,6 +226,19 @@ def test_an_interrupt_while_importing_leaves_no_traceback(course):
         time.sleep(0.005)
     run.send_signal(signal.SIGINT)
     assert run.communicate(timeout=60) == ("", "") and run.returncode == 130
+
+
+@pytest.mark.parametrize("number, status", [("SIGINT", 130), ("SIGTERM", 143)])
+def test_a_signal_within_an_exec_as_imports_have_them_ends_with_its_own_status(tmp_path, number, status):
+    (tmp_path / "interrupted.py").write_text(
+        "import sys, types\n"
+        "from autograder.__main__ import main\n"
+        "work = sys.modules['autograder.commands.main'] = types.ModuleType('autograder.commands.main')\n"
+        f"work.main = lambda: exec('import os, signal; os.kill(os.getpid(), signal.{number})')\n"
+        "main()\n")
+    run = subprocess.run([sys.executable, "-m", "interrupted"], cwd=tmp_path, env=os.environ | {"PYTHONPATH": str(ROOT)},
+                         capture_output=True, text=True)
+    assert (run.returncode, run.stdout, run.stderr) == (status, "", "")
 
 
 def test_an_isolation_that_is_not_there_is_refused_and_unknown_ones_named(course):

@@ -114,6 +114,7 @@ def test_the_commands_for_a_class_run_one_after_the_other_and_git_status_is_clea
     assert {line[1] for line in done} == {"grade", "export", "collect"}
     assert {line[2] for line in done if line[1] == "export"} == {"classroom", "gitlab", "classroom50", "gradescope", "canvas", "table", "csv"}
     assert (term.root / "filled.csv").read_text().splitlines()[1:] == ["s1001,Ada,100", "s1002,Alan,100"]
+    assert autograder("grade", NAME, "--no-gradebook", "--json", "grades.json", cwd=term.root).returncode == 0
     for folder in ("autograded", "feedback", "downloaded/a0_doubling/archive", "release", "exchange/course/inbound"):  # nbgrader's own
         (term.root / folder).mkdir(parents=True, exist_ok=True)
         (term.root / folder / "file").write_text("")

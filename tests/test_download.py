@@ -119,7 +119,7 @@ def test_an_archives_tricks_cost_their_owner_only_and_are_a_line_each(course, tm
     found, _ = collected(hostile(tmp_path / "in"), course, tmp_path / "deep/er/submitted")
     assert taken(tmp_path / "deep/er/submitted") == {f"1/{NAME}/doubling.ipynb": "good"}
     said = {item.source.split("_")[0]: item.problem for item in found}
-    assert "2 files whose names tell no student: Up_2" in said.pop("submissions.zip")
+    assert "2 with names that tell no student: Up_2" in said.pop("submissions.zip")
     assert set(said) == {"good", "far", "huge", "link", "secret", "torn"} and not said.pop("good")
     for who, words in (("far", "no path below a folder"), ("huge", "more than"), ("link", "not a regular file"), ("secret", "encrypted"), ("torn", "CRC")):
         assert words in said[who] and "Found: none" in said[who] and "\n" not in said[who]

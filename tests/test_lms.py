@@ -11,7 +11,7 @@ import pytest
 from autograder.commands.main import main
 from autograder.report.csv import cell, grade_table
 from autograder.report.lms import LmsError, canvas, moodle, table
-from autograder.report.standing import counted
+from autograder.report.standing import Standing, counted
 
 NAME = "a4_cross_entropy"
 
@@ -154,6 +154,23 @@ def test_hints_become_comments_that_are_text_and_replace_only_their_own():
     assert rows(again.text)[3][9] == "<p><em>Automatic feedback</em></p><p>not &lt;JSON&gt;</p>" and not again.commented
 
 
+def test_comments_say_what_came_of_an_answer_since_it_was_graded():
+    made = results(**{"17": 90, "18": 90, "19": 90})
+    for submission in made["submissions"]:
+        submission["questions"] = [{"name": name, "status": kind, "score": points, "max_score": most, "message": said}
+                                   for name, kind, points, most, said in (("softmax", "partial", 60, 90, "Too few."),
+                                                                          ("why", "manual", None, 10, "A person reads this."))]
+    ours = {"softmax": 60.0, "why": None}
+    shown = counted(made, {"17": Standing({"softmax": 95.0, "why": 8.0}, ours, (), (), 2.5),
+                           "18": Standing(ours, ours, ("why",), ()),
+                           "19": Standing({"softmax": 60.0, "why": 0.0}, ours | {"why": 0.0}, (), ())})
+    first, second, third = (row[9] for row in rows(moodle(MOODLE.replace(",No,", ",Yes,").replace("<p>so, so</p>", ""), shown).text)[1:4])
+    assert first == ("<p><em>Automatic feedback</em></p><p><strong>softmax</strong> 95 of 90: Too few. A person has given these points."
+                     "</p><p><strong>why</strong> 8 of 10: A person has graded this answer.</p><p>Less for being late: 2.5</p>")
+    assert second.endswith("60 of 90: Too few.</p><p><strong>why</strong>: A person reads this.</p>")
+    assert third.endswith("<strong>why</strong> 0 of 10: Nothing is written here.</p>")
+
+
 def test_a_name_is_the_same_however_its_accents_are_written():
     decomposed = unicodedata.normalize("NFD", "zoë")
     assert decomposed != "zoë"
@@ -243,3 +260,8 @@ def test_the_commands_write_files_and_list_who_was_left_out(tmp_path, monkeypatc
     assert (tmp_path / "filled.xls").read_bytes().decode("utf-16").startswith("Last Name\tFirst Name")
     assert run("csv", "results.json", "--to", "table.csv")[0] == 0 and run("junit", "results.json", "--to", "j.xml")[0] == 0
     assert (tmp_path / "table.csv").read_bytes().startswith(b"\xef\xbb\xbfstudent,")
+    before = (tmp_path / "results.json").read_bytes()
+    status, _, complaint = run("csv", "results.json", "--to", "./results.json")
+    assert status == 2 and "another file for --to than the results" in complaint and (tmp_path / "results.json").read_bytes() == before
+    (tmp_path / "results.json").write_text(json.dumps(results(s1=103, alan=100)))
+    assert "\n1 above the maximum: Moodle" in run("canvas", "results.json", "--template", "canvas.csv", "--to", "out.csv")[1]

@@ -80,7 +80,7 @@ def canvas(results: Results, template: Exported, to: Filled_in,
            scale: Scale = False):
     """Fill in a grade book exported from Canvas."""
     text, encoding = _exported(template)
-    _write_filled(fill_canvas(text, _results(results), column, scale), to, encoding)
+    _write_filled(fill_canvas(text, _results(results), column, scale), to, results, encoding)
 
 
 @export.command()
@@ -92,7 +92,7 @@ def moodle(results: Results, template: Exported, to: Filled_in,
            scale: Scale = False):
     """Fill in a grading worksheet exported from Moodle, with each student's hints as feedback."""
     text, encoding = _exported(template)
-    _write_filled(fill_moodle(text, _results(results), column, scale, identity, unlocked, comments), to, encoding)
+    _write_filled(fill_moodle(text, _results(results), column, scale, identity, unlocked, comments), to, results, encoding)
 
 
 @export.command()
@@ -104,20 +104,21 @@ def table(results: Results, template: Exported, to: Filled_in,
           scale: Scale = False):
     """Fill in any table: Brightspace, Blackboard, Sakai, a spreadsheet of your own."""
     text, encoding = _exported(template)
-    _write_filled(fill_table(text, _results(results), column, identity, maximum, scale, comments), to, encoding)
+    _write_filled(fill_table(text, _results(results), column, identity, maximum, scale, comments), to, results, encoding)
 
 
 @export.command()
 def csv(results: Results, to: Annotated[Path, typer.Option(help="Where to write the table.")]):
     """Points of every question as a table for spreadsheets."""
-    _write(to, "\ufeff" + grade_table(_results(results)))  # the mark, because spreadsheets guess another encoding without it
+    text = "\ufeff" + grade_table(_results(results))  # the mark, because spreadsheets guess another encoding without it
+    _write(to, text, results)
     out.print(str(to))
 
 
 @export.command()
 def junit(results: Results, to: Annotated[Path, typer.Option(help="Where to write the XML.")]):
     """Every case as a test in JUnit's XML."""
-    _write(to, junit_xml(_graded(results)))
+    _write(to, junit_xml(_graded(results)), results)
     out.print(str(to))
 
 
@@ -216,18 +217,21 @@ def _graded(path: Path) -> dict:
         raise CourseError(f"expected results that `autograder grade` wrote in {path} ({type(error).__name__})") from None
 
 
-def _write(path: Path, text: str, encoding: str = "utf-8") -> None:
+def _write(path: Path, text: str, results: Path, encoding: str = "utf-8") -> None:
+    if path.resolve() == results.resolve():
+        raise CourseError(f"expected another file for --to than the results. Received: {path}")
     with atomic(path) as file:
         file.write(text.encode(encoding))
 
 
-def _write_filled(filled: Filled, path: Path, encoding: str) -> None:
-    _write(path, filled.text, encoding)
+def _write_filled(filled: Filled, path: Path, results: Path, encoding: str) -> None:
+    _write(path, filled.text, results, encoding)
     hints = f", hints in {filled.comments}" if filled.comments else ""
     out.print(escape(f"{path}: {len(filled.filled)} grade{'s' * (len(filled.filled) != 1)} in the column {filled.column}{hints}"))
     if not filled.maximum:
         out.print("[yellow]the file does not say how many points there are at most: compare it with the assignment's")
     for names, what in ((filled.changed, "had another grade before"),
+                        (filled.above, "above the maximum: Moodle, for one, leaves such a grade out when it imports"),
                         (filled.commented, "had a comment of another kind before, which was kept"),
                         (filled.without_row, "graded here, without a row of their own there"),
                         (filled.without_score, "could not be graded, left as they were"),

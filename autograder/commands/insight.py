@@ -223,7 +223,7 @@ def student_pages(reports: Path, beside: Path) -> Callable[[str], str]:
 
 
 def _add_stubs(view: dict[str, Any], course: Course, key: Key, submissions: Path) -> None:
-    """Give every group of unnamed wrong answers the answer of one of its students, as a misconception to be worded."""
+    """Give groups of unnamed wrong answers the answer of one of their students, as a misconception to be worded."""
     from autograder.report.answers import read_answers, stub
 
     examples = {item["example"] for question in view["questions"] for item in question["unnamed"] if item["ran"]}

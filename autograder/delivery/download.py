@@ -101,7 +101,7 @@ class Download:
         if self._others:
             some = ", ".join(name[:60] for name in sorted(self._others)[:3])
             found.append(Collected(self.path.name, "", assignment,
-                                   problem=f"{len(self._others)} files whose names tell no student: {some}"))
+                                   problem=f"{len(self._others)} with names that tell no student: {some}"))
         return found, sorted(roster.everyone - met) if roster else []
 
     def _assignment(self, course: Course) -> str:

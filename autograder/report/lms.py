@@ -43,6 +43,7 @@ class Filled:
         comments: the header of the column with the students' hints; "" when there is none.
         filled: students whose grade was written.
         changed: those among them whose row had another grade.
+        above: those among them with more than the maximum, as extra credit gives.
         commented: those among them whose row had a comment that is not ours; it was kept.
         without_row: students with a result and no row, or more than one row.
         without_result: rows that were left as they were, by the text of their first cells.
@@ -56,6 +57,7 @@ class Filled:
     comments: str
     filled: tuple[str, ...]
     changed: tuple[str, ...]
+    above: tuple[str, ...]
     commented: tuple[str, ...]
     without_row: tuple[str, ...]
     without_result: tuple[str, ...]
@@ -164,7 +166,7 @@ def _fill(table: _Table, rows: list[list[str]], results: dict[str, Any], scale: 
     for row in rows:
         for key in set(map(_key, places.identity(row))) - {""}:
             of.setdefault(key, []).append(row)
-    filled, changed, commented, without_row, without_score, locked = [], [], [], [], [], []
+    filled, changed, above, commented, without_row, without_score, locked = [], [], [], [], [], [], []
     met: list[list[str]] = []
     column = table.header[places.grade]
     for submission in results["submissions"]:
@@ -182,6 +184,8 @@ def _fill(table: _Table, rows: list[list[str]], results: dict[str, Any], scale: 
             text = _points(submission["score"], submission["max_score"], places.maximum(row), column, scale)
             if row[places.grade].strip() and _number(row[places.grade]) != _number(text):
                 changed.append(student)
+            if submission["score"] > submission["max_score"]:
+                above.append(student)
             row[places.grade] = text
             filled.append(student)
             if places.comments is not None:
@@ -192,7 +196,7 @@ def _fill(table: _Table, rows: list[list[str]], results: dict[str, Any], scale: 
     left = [", ".join(cell.strip() for cell in row[:2]) for row in rows if not any(row is other for other in met)]
     return Filled(table.text(), column, bool(rows) and all(_number(places.maximum(row)) is not None for row in rows),
                   "" if places.comments is None else table.header[places.comments],
-                  *map(tuple, (filled, changed, commented, without_row, left, without_score, locked)))
+                  *map(tuple, (filled, changed, above, commented, without_row, left, without_score, locked)))
 
 
 def _hints(submission: dict[str, Any]) -> str:
@@ -202,6 +206,8 @@ def _hints(submission: dict[str, Any]) -> str:
         score = "" if question["score"] is None else f" {question['score']} of {question['max_score']}"
         message = html.escape(one_line(question["message"]))
         lines.append(f"<p><strong>{html.escape(question['name'])}</strong>{score}: {message}</p>")
+    if submission.get("penalty"):  # which only results that were `counted` tell
+        lines.append(f"<p>Less for being late: {submission['penalty']}</p>")
     return "".join([OURS, *lines])
 
 

@@ -39,7 +39,8 @@ class Standing:
 def counted(results: dict[str, Any], standings: Mapping[str, Standing | None]) -> dict[str, Any]:
     """Results as `autograder.report.json` gives them, with the points that count.
 
-    Each submission gets `waiting`: its questions that a person has to look at. `absent` are students who have no points.
+    Each submission gets `waiting`: its questions that a person has to look at, and `penalty`: points less for being late. A
+    question's message says what came of its answer since. `absent` are students who have no points.
 
     Args:
         standings: by student; None for those without a submission.
@@ -92,10 +93,20 @@ def _handed_in(standing: Standing | None) -> bool:
 def _counted(submission: dict[str, Any], standing: Standing | None) -> dict[str, Any]:
     if standing is None:
         waiting = [question["name"] for question in submission["questions"] if question["status"] == "manual"]
-        return submission | {"waiting": waiting}
-    questions = [question | {"score": _number(standing.points.get(question["name"], question["score"]))}
-                 for question in submission["questions"]]
-    return submission | {"score": _number(standing.score), "questions": questions, "waiting": list(standing.waiting)}
+        return submission | {"waiting": waiting, "penalty": 0}
+    questions = [question | {"score": _number(standing.points.get(question["name"], question["score"])),
+                             "message": _message(question, standing)} for question in submission["questions"]]
+    return submission | {"score": _number(standing.score), "questions": questions, "waiting": list(standing.waiting),
+                         "penalty": _number(standing.penalty)}
+
+
+def _message(question: dict[str, Any], standing: Standing) -> str:
+    points, ours = standing.points.get(question["name"]), standing.automatic.get(question["name"])
+    if question["name"] in standing.waiting or points is None:
+        return question["message"]
+    if question["status"] == "manual":
+        return "A person has graded this answer." if points != ours else "Nothing is written here."
+    return question["message"] if points == ours else f"{question['message']} A person has given these points.".strip()
 
 
 def _number(points: float | None) -> float | None:
