@@ -36,9 +36,31 @@ from autograder.inside.protocol import MAX_LINE, MOST_VALUES, NO_ARRAY, WORDS, F
 
 MAX_BYTES = 6 * 2**20  # of one observed array: an answer to a homework question is never larger
 MAX_ITEMS = 100_000  # taken from an iterator
-TWO_TYPES = re.compile(r"cannot compute (\w+) as input #\d+\(zero-based\) was expected to be an? (\w+) tensor "
-                       r"but is an? (\w+) tensor.*")
+# What beginners meet most often, in plain words: (TensorFlow's message, ours).
+PLAIN_WORDS = tuple((re.compile(theirs), ours) for theirs, ours in (
+    (r"cannot compute (?:_Mkl)?(\w+) as input #\d+\(zero-based\) was expected to be an? (\w+) tensor but is an? (\w+) tensor.*",
+     r"\1 takes tensors of one type, and these are \2 and \3: cast one with tf.cast"),
+    (r"Matrix size-incompatible: In\[0\]: \[([\d,]+)\], In\[1\]: \[([\d,]+)\].*",
+     r"a matrix [\1] cannot be multiplied by one of [\2]: the columns of the first must be as many as the rows of the second"),
+    (r"In\[[01]\] (?:ndims must be >= 2|and In\[1\] has different ndims).*",
+     r"tf.matmul and @ multiply matrices, and one of these has fewer axes: use tf.linalg.matvec, or give it another axis"),
+    (r"(?:Incompatible shapes|required broadcastable shapes): \[([\d,]*)\] vs\. \[([\d,]*)\].*",
+     r"the shapes [\1] and [\2] do not fit together: counted from the last axis, sizes must be equal, or one of them 1"),
+    (r".*Tensor' object (?:has no attribute '__setitem__'|does not support item assignment).*",
+     r"the entries of a tensor cannot be changed: compute a new tensor, or work on a NumPy array"),
+    (r".*SymbolicTensor' object has no attribute 'numpy'.*",
+     r"a tensor has no values while a model or a tf.function is being built: stay with TensorFlow's operations"),
+    (r".*Tensor'? object has no attribute '(\w+)'.*",
+     r"a tensor has no .\1, as NumPy's arrays may: use a function of TensorFlow, such as tf.reshape, tf.cast or tf.reduce_sum"),
+    (r"Value for attr '\w+' of (\w+) is not in the list of allowed values: (.*)",
+     r"this operation takes no \1 tensor: cast it with tf.cast to one of \2"),
+    (r"Attempt to convert a value \(None\).*", r"None where a tensor is expected: does every function return its result?"),
+    (r"Using a symbolic `tf\.Tensor` as a Python `bool` is not allowed.*",
+     r"an `if` or `while` asks for the value of a tensor that has none yet, while a model is being built: use tf.where"),
+    (r"(.*?) ?\[Op:\w+\](?: name: .*)?", r"\1"),
+))
 MAX_MESSAGE = 300  # characters of an exception's message
+MAX_THEIRS = 1000  # of it that are looked at for something known
 
 
 class AnswerError(Exception):
@@ -158,13 +180,13 @@ def failure(error: BaseException) -> Failure:
         message = str(error.msg if isinstance(error, SyntaxError) else error)  # without the cell's made-up file name
     except Exception:  # a student's own exception class can raise here
         message = ""
-    plain_words = r"\1 takes tensors of one type, and these are \2 and \3: cast one with tf.cast"
     if not answer_error:  # Keras and TensorFlow put pages into their messages; the first line says it
         plain = re.sub(r"\x1b\[[0-9;]*m|\{\{function_node [^}]*\}\} ?", "", message)
         lines = [text.strip() for text in plain.splitlines() if text.strip()]
         if len(lines) > 1 and lines[0].startswith("Exception encountered when calling"):
             lines = lines[1:]  # Keras's own reason comes second
-        message = TWO_TYPES.sub(plain_words, "".join(lines[:1]))
+        message = "".join(lines[:1])[:MAX_THEIRS]
+        message = next((found.expand(ours) for theirs, ours in PLAIN_WORDS if (found := theirs.fullmatch(message))), message)
     return Failure(str(type(error).__name__), message[:MAX_MESSAGE], line[:MAX_LINE] if line else None, function,
                    error.sentence if answer_error else None, dict(error.fields) if answer_error else {})
 
