@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from conftest import ASSIGNMENTS, ROOT
 
-from autograder.authoring.lesson import keep_solution, read_lesson, run_cell
+from autograder.authoring.lesson import keep_solution, notebook_name, read_lesson, run_cell
 
 NUMBER = re.compile(r"(?<![\w.,^])[−-]?\d{1,3}(?:,\d{3})+(?![\d.])|(?<![\w.,^])[−-]?\d+\.\d+|(?<![\w.,^])\d+(?= %| in 100\b)")
 FORMULA = re.compile(r"\$\$.*?\$\$|\$[^$]*\$|`[^`]*`|\[[^\]]*\]\([^)]*\)", re.DOTALL)
@@ -141,3 +141,16 @@ def test_what_prose_claims_holds_from_every_start(assignment, shift, monkeypatch
     claims, needed = CLAIMS[assignment]
     chosen = executed(assignment, monkeypatch, shift, lambda source: any(words in source for words in needed))
     claims("".join(printed for _, printed, _ in chosen))
+
+
+HOURS = {"two": "2", "two and a half": "2½", "three": "3", "three and a half": "3½"}
+
+
+@pytest.mark.parametrize("assignment", ASSIGNMENTS)
+def test_the_way_in_names_every_lesson_with_its_hours(assignment):
+    notebook = f"{assignment}/{notebook_name(assignment)}.ipynb"
+    assert (ROOT / "assignments" / notebook).is_file()
+    hours = re.search(r"(?:need|Plan) about ([a-z ]+) hours", (ROOT / "solutions" / assignment / "lesson.py").read_text())[1]
+    number = re.match(r"a(\d+)", assignment)[1]
+    assert re.search(rf"^\| {number} \| \[[^]]*\]\({notebook}\) \| {HOURS[hours]} \|", (ROOT / "assignments/README.md").read_text(),
+                     re.MULTILINE)

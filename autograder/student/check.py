@@ -36,7 +36,7 @@ from autograder.student.session import watch as watch_kernel
 
 EXAMPLES = "examples.npz"
 DEFAULT_LIMITS = Limits()
-CHECK_CALL = re.compile(r"\s*check\(\s*['\"]\w+['\"]\s*\)\s*(#.*)?$")
+CHECK_CALL = re.compile(r"\s*check\(\s*(['\"]\w+['\"])?\s*\)\s*(#.*)?$")
 
 
 class CheckFailed(AssertionError):

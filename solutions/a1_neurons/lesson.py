@@ -60,6 +60,11 @@ plots.style()
 # | `b` | a number | the bias |
 # | returned | `(B,)` | 1.0 where the neuron fires, 0.0 where it does not |
 
+# %% tags=["demo"]
+from autograder import diagrams
+
+diagrams.perceptron()
+
 # %% question="perceptron"
 def perceptron(x, w, b):
     """Which rows make a perceptron fire.

@@ -380,6 +380,11 @@ plot_relative_error()
 # do either, neither yours nor a library's (`tf.test.compute_gradient`, SciPy's): one case has gradients far smaller than
 # their rounding errors.
 
+# %% tags=["demo"]
+from autograder import diagrams
+
+diagrams.neuron_there_and_back()
+
 # %% question="backprop"
 def backprop(x, y, weights, biases):
     """The gradient of the quadratic cost of a sigmoid network, by backpropagation.

@@ -296,6 +296,11 @@ def rnn_step(x, h, w_x, w_h, b):
 # *Not allowed here:* the same recurrent layers and cells. A Python loop is fine, and so is `tf.scan`, which wants the
 # axis of time first.
 
+# %% tags=["demo"]
+from autograder import diagrams
+
+diagrams.unrolled()
+
 # %% question="rnn"
 def rnn(x, h0, w_x, w_h, b):
     """Run a recurrent network over sequences and return the state after every step.
@@ -492,6 +497,11 @@ print(f"{count} windows of 24 characters in {len(batches)} batches; the last bat
 #
 # *Not allowed here:* Keras's recurrent layers and cells (`LSTM`, `LSTMCell`, `GRU`, `SimpleRNN`, `ConvLSTM` …) and
 # TensorFlow's fused operations for them. Remember: TensorFlow or `keras.ops` only, any batch size.
+
+# %% tags=["demo"]
+from autograder import diagrams
+
+diagrams.lstm_cell()
 
 # %% question="LSTMCell"
 class LSTMCell(keras.layers.Layer):

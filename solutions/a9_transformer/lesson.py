@@ -281,6 +281,11 @@ print("share of a block's weights in this network, D = 512 and F = 2048:",
 # | `layer(query, value, mask=mask)` | `value` serves as key too; the mask is $(T, T)$, $(B, 1, T)$ or $(B, T, T)$, or `None` |
 # | `causal_mask(length)` | bool $(T, T)$, True where attending is allowed |
 
+# %% tags=["demo"]
+from autograder import diagrams
+
+diagrams.transformer_block()
+
 # %% question="TransformerBlock"
 class TransformerBlock(keras.layers.Layer):
     """Self-attention and a feed-forward network, each added to its input and then normalised (post-norm).
