@@ -695,7 +695,7 @@ ax.legend(loc="center left")
 plt.show()
 
 # %% [markdown]
-# Over 10 digits all three carry the letter. Over 20 the LSTM with forget bias 1 loses nearly all of it, and over 40 it
+# Over 10 digits all three carry the letter. Over 20 the LSTM with forget bias 1 loses it from most starts, and over 40 it
 # guesses, from every start. Its forget gates begin at $\sigma(1) = 0.73$, and $0.73^{20} = 0.002$: hardly a trace of the
 # letter is left, nor of the gradient that could teach the gate to stay open.
 #
