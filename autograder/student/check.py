@@ -235,12 +235,12 @@ def _show_all(key: Key, namespace: dict) -> None:
     width = max(len(name) for name in verdicts)
     _show("\n".join([title, *(f"{mark} {name:{width}} {points:>5}  {message}".rstrip() for mark, name, points, message in rows)]),
           f"<div style='{BOX};border-left-color:{GREY}'><b>{title}</b>"
-          f"<table style='border:none;margin:.3em 0;color:inherit;font-size:inherit'>{''.join(_row(*row) for row in rows)}</table></div>")
+          f"<table style='margin:.3em 0;font-size:inherit;{PLAIN}'>{''.join(_row(*row) for row in rows)}</table></div>")
 
 
 def _row(mark: str, name: str, points: str, message: str) -> str:
     style = "style='text-align:left;vertical-align:top;padding:.15em .8em .15em 0'"
-    cells = (_badge(mark), f"<code style='background:none;color:inherit'>{name}</code>", points, _code(message))
+    cells = (_badge(mark), f"<code style='{PLAIN}'>{name}</code>", points, _code(message))
     return "<tr style='background:none'>" + "".join(f"<td {style}>{content}</td>" for content in cells) + "</tr>"
 
 
@@ -270,6 +270,7 @@ def _text(tried: _Try) -> str:
 
 # Text has the front end's own colour, on light and dark; what is coloured carries white, at 4.5 to 1 or more.
 GREY, TONES = "#6b7280", {"✓": "#1f7a4d", "✗": "#b83a31", "!": "#9a5b00", "·": "#6b7280"}
+PLAIN = "border:none;background:none;color:inherit"
 BOX = "border-left:4px solid;padding:.3em .9em;margin:.3em 0;line-height:1.45"
 
 
@@ -286,9 +287,9 @@ def _html(tried: _Try) -> str:
         rows.append(f"<div style='margin:.15em 0 .15em 1.2em'>{_code(judged.message)}</div>" if judged.message else "")
         cells = "".join(
             f"<tr style='background:none'><td style='{left};vertical-align:top;padding-right:1em'>{label}</td>"
-            f"<td style='{left}'><code style='white-space:pre;background:none;color:inherit'>{html.escape(value)}</code></td></tr>"
+            f"<td style='{left}'><code style='white-space:pre;{PLAIN}'>{html.escape(value)}</code></td></tr>"
             for label, value in values)
-        rows.append(f"<table style='margin:.2em 0 .2em 1.2em;font-size:92%;border:none;color:inherit'>{cells}</table>" if cells else "")
+        rows.append(f"<table style='margin:.2em 0 .2em 1.2em;font-size:92%;{PLAIN}'>{cells}</table>" if cells else "")
     return (f"<div style='{BOX};border-left-color:{TONES[mark]}'>{_badge(mark)} <b>{html.escape(tried.question.name)}</b> "
             f"{html.escape(_summary(tried.verdict, tried.total))}{''.join(rows)}</div>")
 
