@@ -790,6 +790,9 @@ for name, make, colour in (("one transformer block", lambda: TransformerBlock(64
           f"{shares[:, -1].max():.2f} of new books")
     if name != "LSTM":
         reader = runs[0][1]
+commonest = np.mean([np.bincount(book[:-1]).max() for book in phone_books(500, seed=0)[0][1]]) / ENTRIES
+print(f"always naming the digit that the book has most often would be right in {commonest:.2f} of them")
+left.axhline(commonest, color=plots.GREY, ls=":", lw=1.5, label="the book's commonest digit")
 left.axhline(1 / DIGITS, color=plots.GREY, ls="--", lw=1.2, label="guessing")
 left.set(xlabel="batches of 32 books", ylabel="right answers, new books", title="Looking up a number", ylim=(0, 1.05))
 left.legend(loc="center right")
@@ -805,11 +808,12 @@ right.grid(False)
 plt.show()
 
 # %% [markdown]
-# The block learns it and is then nearly always right; the LSTM, given the same books, does little more than guess. The
-# picture on the right shows the reason: from the question the heads look at the entry with the *same letter* (and at
-# itself), which a product of query and key finds in one step, wherever it stands. The LSTM has to carry all ten pairs
-# in its state, before it knows which one will be wanted. (It could: 128 numbers are enough for ten digits. It does not
-# find out how, in so little time.) So this is what attention is for: to fetch one thing from far back, exactly. Where what
+# The block learns it and is then nearly always right. The LSTM, given the same books, is right about as often as one is
+# by naming the digit that the book has most often, as if it knew which digits it has read and not whose they are. The
+# picture on the right shows the reason: from the question the heads look at the entry with the *same letter* (and at itself),
+# which a product of query and key finds in one step, wherever it stands. The LSTM has to carry all ten pairs in its
+# state, before it knows which one will be wanted. (It could: 128 numbers are enough for ten digits. It does not find
+# out how, in so little time.) So this is what attention is for: to fetch one thing from far back, exactly. Where what
 # comes next is a summary of what came last, as in spelling, it has no such advantage.
 #
 # ### What they write
