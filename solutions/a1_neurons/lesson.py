@@ -565,7 +565,7 @@ def plot_forward_pass():
         values = [row] + [np.asarray(feedforward(x, weights[:depth], biases[:depth]))[0] for depth in (1, 2, 3)]
         plots.network(axis, sizes, weights, values, names=["input", "hidden", "hidden", "output"])
         axis.set_title(f"x = {tuple(row)}", loc="center")
-        print(f"x = {row}:  output {values[-1][0]:.2f} and {values[-1][1]:.2f}")
+        print(f"x = {row}:  top hidden neuron {values[1][0]:.2f}, output {values[-1][0]:.2f} and {values[-1][1]:.2f}")
     plt.show()
 
 
