@@ -48,7 +48,7 @@ def executed(assignment, monkeypatch, shift=0, chosen=lambda source: True):
             if printed:
                 yield re.split(r"^#+ |^> \*\*Going|^\*\*Going", cell.source, maxsplit=1, flags=re.MULTILINE)[0], printed, sources
             printed = sources = ""
-        elif cell.kind in ("setup", "question") or chosen(cell.source):
+        elif cell.kind in ("setup", "question") or cell.kind == "demo" and chosen(cell.source):
             with contextlib.redirect_stdout(io.StringIO()) as said:
                 run_cell(keep_solution(cell.source), f"<{assignment}:{number}>", namespace)
             plt.close("all")
