@@ -253,6 +253,7 @@ def test_the_notebook_has_stubs_points_and_valid_nbgrader_metadata(tiny):
         "cell_type": "code", "points": 50}
     demo = [cell for cell in notebook.cells if "demo" in cell.metadata.get("tags", [])]
     assert len(demo) == 1 and "nbgrader" not in demo[0].metadata
+    assert demo[0].metadata["jupyter"] == {"source_hidden": True} and demo[0].metadata["cellView"] == "form"  # its code is folded
     assert len(cells) == len(notebook.cells)
 
 

@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 import time
+from types import SimpleNamespace
 
 import nbclient
 import nbformat
@@ -18,6 +19,7 @@ from conftest import ROOT, autograder
 from autograder.grading.key import KeyFileError, load, save
 from autograder.grading.submission import Unreadable
 from autograder.student.check import check_notebook
+from autograder.student.session import Session
 
 NAME = "a0_doubling"
 
@@ -43,6 +45,12 @@ def test_check_in_a_kernel_shows_points_hints_and_values(release):
     notebook.cells.append(nbformat.v4.new_code_cell(
         "import time\nstart = time.perf_counter()\ncheck('double')\nelapsed = time.perf_counter() - start"))
     notebook.cells.append(nbformat.v4.new_code_cell("elapsed"))
+    later = {name: nbformat.v4.new_code_cell(source) for name, source in {
+        "waits": "made = 1\nfrom_it = quadruple(made)", "needs that": "print(from_it)", "display": "6 * 7",
+        "right": "def double(x):\n    return 2 * x", "broken": "def double(x):\n    return 2 * x +", "stale": "check('double')",
+        "all": "check()", "again": "def double(x, base=0):\n    return 2 * x", "fresh": "check('double')"}.items()}
+    later["broken"].metadata["tags"] = ["raises-exception"]
+    notebook.cells += later.values()
     notebook.cells = [cell for cell in notebook.cells if "demo" not in cell.metadata.get("tags", [])]
     nbclient.NotebookClient(notebook, resources={"metadata": {"path": str(release)}}, kernel_name="python3").execute()
     cells = {cell.id: cell for cell in notebook.cells}
@@ -52,8 +60,25 @@ def test_check_in_a_kernel_shows_points_hints_and_values(release):
     assert "You square" in shown["text/html"] and "<script" not in shown["text/html"]
     missing = [output.data for output in cells["quadruple-check"].outputs if output.output_type == "display_data"][0]
     assert "quadruple is not written yet" in missing["text/plain"]
-    assert "expected one of double, quadruple. Received: 'no_such_question'" in notebook.cells[-3].outputs[0].text
-    assert float(notebook.cells[-1].outputs[0].data["text/plain"]) < 1  # second; imports are done
+    printed = [cell.outputs[0].text for cell in notebook.cells if cell.source == "check('no_such_question')"]
+    assert "expected one of double, quadruple. Received: 'no_such_question'" in printed[0]
+    seconds = [cell.outputs[0].data["text/plain"] for cell in notebook.cells if cell.source == "elapsed"]
+    assert float(seconds[0]) < 1  # imports are done
+
+    # An answer that is not written yet stops no run, neither where it is called nor where what it would have made is needed.
+    for name in ("waits", "needs that"):
+        assert later[name].outputs[0].text == "This cell waits for `quadruple`, which is not written yet. Run it again when it is.\n"
+    assert later["display"].outputs[0].data["text/plain"] == "42"  # all else is shown as ever
+    assert later["broken"].outputs[0].ename == "SyntaxError"
+    # The function that ran before is still there, and right; it is not what the notebook shows.
+    stale, fresh, everything = (later[name].outputs[0].data for name in ("stale", "fresh", "all"))
+    assert "! double: 1 of 1" in stale["text/plain"] and "The newest cell that defines `double` stopped" in stale["text/plain"]
+    assert "<code>double</code> stopped" in stale["text/html"]
+    assert "✓ double: 1 of 1" in fresh["text/plain"] and "stopped" not in fresh["text/plain"]
+    assert "10 of the 20 points of visible cases so far; hidden cases hold 80 more." in everything["text/plain"]
+    assert re.search(r"! double +10/10  The newest cell", everything["text/plain"])
+    assert re.search(r"· quadruple +0/10  quadruple is not written yet", everything["text/plain"])
+    assert "quadruple" in everything["text/html"]
 
 
 def test_check_restores_the_notebooks_random_numbers(release):
@@ -66,7 +91,7 @@ def test_check_restores_the_notebooks_random_numbers(release):
 
 
 def test_inputs_have_the_names_of_the_students_parameters_and_small_values_their_digits():
-    text = shown("a4_cross_entropy", "def cross_entropy(mine, theirs):\n    return 0.000123456\ndef softmax(z):\n    return z\n"
+    text = shown("a4_cross_entropy", "def cross_entropy(mine, theirs, base=2):\n    return 0.000123456\ndef softmax(z):\n    return z\n"
                  "check('cross_entropy')\ncheck('softmax')")
     lines = [line.strip() for line in text.splitlines()]
     assert any(re.fullmatch(r"input mine: +\[.*", line) for line in lines)
@@ -121,6 +146,30 @@ def test_check_without_examples_says_what_to_do(tmp_path):
     result = subprocess.run([sys.executable, "-c", "from autograder import check\ncheck('double')"], cwd=tmp_path,
                             capture_output=True, text=True)
     assert result.returncode == 0 and "expected examples.npz beside the notebook" in result.stdout
+    assert "Put the notebook back into the assignment's folder" in result.stdout
+
+
+def test_an_answer_that_no_cell_has_defined_yet_is_not_called_unwritten():
+    text = shown("a4_cross_entropy", "check('softmax')\ncheck()")
+    assert "· softmax: softmax is not defined yet: run its cell first. After a restart of the kernel, run all cells" in text
+    assert "0 of the 18 points of visible cases so far" in text
+
+
+def test_a_saved_answer_that_was_never_run_is_noticed(tmp_path, monkeypatch):
+    ran = "def double(x):\n    return 2 * x"
+    cell = nbformat.v4.new_code_cell(ran, metadata={"nbgrader": {"grade_id": "double"}})
+    path = tmp_path / "n.ipynb"
+    nbformat.write(nbformat.v4.new_notebook(cells=[cell]), path)
+    shell = SimpleNamespace(events=SimpleNamespace(register=lambda *_: None), set_custom_exc=lambda *_: None, user_ns={"double": 1},
+                            history_manager=SimpleNamespace(input_hist_raw=["", ran + "\n"]))
+    session = Session(shell)
+    monkeypatch.setenv("JPY_SESSION_NAME", str(path))
+    assert session.stale("double") == ""
+    cell.source = ran.replace("2", "3")
+    nbformat.write(nbformat.v4.new_notebook(cells=[cell]), path)
+    assert "has never been run as it is" in session.stale("double")
+    path.write_text("{")
+    assert session.stale("double") == ""
 
 
 def test_an_answer_from_a_file_beside_the_notebook_works_nowhere_else_and_that_is_said(release, monkeypatch):

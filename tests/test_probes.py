@@ -248,11 +248,24 @@ def test_a_configuration_that_is_whole_is_not_blamed():
             observe(layer, probes.layer_config(), {"config": {"factor": 2.0}, "call": [[1.0]]}, "x")
 
 
-def test_tensors_of_two_types_are_said_in_plain_words():
-    try:
-        tf.equal(tf.constant([1], tf.int64), tf.constant([1], tf.int32))
-    except tf.errors.InvalidArgumentError as error:
-        assert probes.failure(error).message == "Equal takes tensors of one type, and these are int64 and int32: cast one with tf.cast"
+@pytest.mark.parametrize("mistake, words", [
+    (lambda a: tf.equal(tf.constant([1], tf.int64), tf.constant([1], tf.int32)),
+     "Equal takes tensors of one type, and these are int64 and int32: cast one with tf.cast"),
+    (lambda a: tf.matmul(a, tf.ones((2, 3), tf.int32)), "MatMul takes tensors of one type, and these are float and int32"),
+    (lambda a: a @ a, "a matrix [2,3] cannot be multiplied by one of [2,3]"),
+    (lambda a: a @ tf.ones(3), "tf.matmul and @ multiply matrices"),
+    (lambda a: a + tf.ones(2), "the shapes [2,3] and [2] do not fit together"),
+    (lambda a: a.__setitem__(0, 1.0), "the entries of a tensor cannot be changed"),
+    (lambda a: a.reshape(3, 2), "a tensor has no .reshape"),
+    (lambda a: a.sum(), "a tensor has no .sum"),
+    (lambda a: tf.exp(1), "this operation takes no int32 tensor: cast it with tf.cast to one of"),
+    (lambda a: tf.reduce_sum(None), "None where a tensor is expected"),
+    (lambda a: tf.gather(a, [5]), "indices[0] = 5 is not in [0, 2)")])
+def test_the_commonest_errors_of_tensorflow_are_said_in_plain_words(mistake, words):
+    with pytest.raises(Exception) as caught:  # noqa: B017
+        mistake(tf.ones((2, 3)))
+    message = probes.failure(caught.value).message
+    assert message.startswith(words) and "[Op:" not in message and "{{" not in message, message
 
 
 def test_a_librarys_reason_is_said_and_not_its_headings():

@@ -28,6 +28,7 @@ from autograder.grading.submission import STUB
 BEGIN, END = "### BEGIN SOLUTION", "### END SOLUTION"
 TEXT_STUB = ("YOUR ANSWER HERE",)
 SCHEMA = 3  # of nbgrader's cell metadata
+FOLDED = {"jupyter": {"source_hidden": True}, "cellView": "form"}  # code out of sight: JupyterLab and Notebook 7; Colab
 
 
 @dataclass(frozen=True)
@@ -210,7 +211,7 @@ def _notebook(cells: list[Cell], questions: list[Question], answer) -> NotebookN
             text = strip_solution(cell.source, TEXT_STUB) if answer is strip_solution else answer(cell.source)
             nodes.append(_graded_cell(text, cell.id, "markdown", grade=True, solution=True, points=cell.points))
         elif cell.kind == "demo":
-            nodes.append(nbformat.v4.new_code_cell(cell.source, id=cell.id, metadata={"tags": ["demo"]}))
+            nodes.append(nbformat.v4.new_code_cell(cell.source, id=cell.id, metadata={"tags": ["demo"], **FOLDED}))
         elif cell.kind == "setup":
             nodes.append(_graded_cell(cell.source, cell.id, locked=True))
         elif cell.question:

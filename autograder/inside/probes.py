@@ -36,14 +36,35 @@ from autograder.inside.protocol import MAX_LINE, MOST_VALUES, NO_ARRAY, WORDS, F
 
 MAX_BYTES = 6 * 2**20  # of one observed array: an answer to a homework question is never larger
 MAX_ITEMS = 100_000  # taken from an iterator
-TWO_TYPES = re.compile(r"cannot compute (\w+) as input #\d+\(zero-based\) was expected to be an? (\w+) tensor "
-                       r"but is an? (\w+) tensor.*")
 # In messages of TensorFlow and Keras: colours, and names that are theirs.
 NOISE = re.compile(r"\x1b\[[0-9;]*m|\{\{function_node [^}]*\}\} ?| \[Op:\w+\]( name:[^\n]*)?")
 NODE = re.compile(r"'\{\{node [^}]*\}\} = (\w+)\[[^\]]*\]\([^)]*\)'")
 # AutoGraph quotes lines of files, indented as they are, and after them the exception, by its name.
 USER_CODE = re.compile(r"in user code:\n.*?^ {4}(?!File )[\w.]+: (.*)", re.DOTALL | re.MULTILINE)
+# What beginners meet most often, in plain words: (TensorFlow's message, ours).
+PLAIN_WORDS = tuple((re.compile(theirs), ours) for theirs, ours in (
+    (r"cannot compute (?:_Mkl)?(\w+) as input #\d+\(zero-based\) was expected to be an? (\w+) tensor but is an? (\w+) tensor.*",
+     r"\1 takes tensors of one type, and these are \2 and \3: cast one with tf.cast"),
+    (r"Matrix size-incompatible: In\[0\]: \[([\d,]+)\], In\[1\]: \[([\d,]+)\].*",
+     r"a matrix [\1] cannot be multiplied by one of [\2]: the columns of the first must be as many as the rows of the second"),
+    (r"In\[[01]\] (?:ndims must be >= 2|and In\[1\] has different ndims).*",
+     r"tf.matmul and @ multiply matrices, and one of these has fewer axes: use tf.linalg.matvec, or give it another axis"),
+    (r"(?:Incompatible shapes|required broadcastable shapes): \[([\d,]*)\] vs\. \[([\d,]*)\].*",
+     r"the shapes [\1] and [\2] do not fit together: counted from the last axis, sizes must be equal, or one of them 1"),
+    (r".*Tensor' object (?:has no attribute '__setitem__'|does not support item assignment).*",
+     r"the entries of a tensor cannot be changed: compute a new tensor, or work on a NumPy array"),
+    (r".*SymbolicTensor' object has no attribute 'numpy'.*",
+     r"a tensor has no values while a model or a tf.function is being built: stay with TensorFlow's operations"),
+    (r".*Tensor'? object has no attribute '(\w+)'.*",
+     r"a tensor has no .\1, as NumPy's arrays may: use a function of TensorFlow, such as tf.reshape, tf.cast or tf.reduce_sum"),
+    (r"Value for attr '\w+' of (\w+) is not in the list of allowed values: (.*)",
+     r"this operation takes no \1 tensor: cast it with tf.cast to one of \2"),
+    (r"Attempt to convert a value \(None\).*", r"None where a tensor is expected: does every function return its result?"),
+    (r"Using a symbolic `tf\.Tensor` as a Python `bool` is not allowed.*",
+     r"an `if` or `while` asks for the value of a tensor that has none yet, while a model is being built: use tf.where"),
+))
 MAX_MESSAGE = 300  # characters of an exception's message
+MAX_THEIRS = 1000  # of it that are looked at for something known
 
 
 class AnswerError(Exception):
@@ -179,8 +200,8 @@ def _reason(message: str) -> str:
         lines = lines[1:]
     while len(lines) > 1 and lines[1][:1].islower() and lines[0][-1] not in ".!?":  # a sentence that goes on
         lines[:2] = [f"{lines[0]} {lines[1]}"]
-    plain = NODE.sub(r"\1", "".join(lines[:1]))
-    return TWO_TYPES.sub(r"\1 takes tensors of one type, and these are \2 and \3: cast one with tf.cast", plain)
+    plain = NODE.sub(r"\1", "".join(lines[:1]))[:MAX_THEIRS]
+    return next((found.expand(ours) for theirs, ours in PLAIN_WORDS if (found := theirs.fullmatch(plain))), plain)
 
 
 def in_notebook(filename: str) -> bool:

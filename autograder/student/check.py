@@ -1,4 +1,4 @@
-"""What students call: `check("softmax")` in the notebook, `autograder check NOTEBOOK` outside it.
+"""What students call: `check("softmax")` or `check()` in the notebook, `autograder check NOTEBOOK` outside it.
 
 Only the visible cases of `examples.npz` are used, so neither a key nor the course is needed. Inputs and expected values are
 shown here, and nowhere else.
@@ -34,25 +34,32 @@ from autograder.grading.versions import installed, notice
 from autograder.inside import probes, watch
 from autograder.inside.protocol import Outcome, Use
 from autograder.sandbox.sandbox import Limits, Sandbox
+from autograder.student.session import watch as watch_kernel
 
 EXAMPLES = "examples.npz"
 DEFAULT_LIMITS = Limits()
-CHECK_CALL = re.compile(r"\s*check\(\s*['\"]\w+['\"]\s*\)\s*(#.*)?$")
+CHECK_CALL = re.compile(r"\s*check\(\s*(['\"]\w+['\"])?\s*\)\s*(#.*)?$")
 
 
 class CheckFailed(AssertionError):
     """What `nbgrader validate` reports; the message is the check's."""
 
 
-def check(name: str) -> None:
+SESSION = watch_kernel()  # from now on: a cell that waits for an answer does not stop the others
+
+
+def check(name: str | None = None) -> None:
     """Try your answer on the visible cases of a question, and show what is right and what is not.
 
     Args:
-        name: the question's name, such as `"softmax"`.
+        name: the question's name, such as `"softmax"`; without one, all questions are shown with their points so far.
     """
     namespace = sys._getframe(1).f_globals  # the notebook's names
     try:
         key = _examples(Path.cwd())
+        if name is None:
+            _show_all(key, namespace)
+            return
         total = _find(key, name).max_score
         question = _find(visible_part(key), name)
     except (KeyFileError, LookupError) as error:
@@ -60,17 +67,28 @@ def check(name: str) -> None:
         return
     outcomes = _outcomes(question, namespace, key.beneath(question))
     earlier: dict[str, QuestionVerdict] = {}
-    verdict = judge(question, outcomes, Ran(), earlier)
+    verdict = _judged(question, outcomes, earlier, namespace)
     if verdict.status not in (Status.PASSED, Status.MISSING):  # perhaps what it builds on is to blame
         earlier = _earlier(visible_part(key), question, namespace)
-        verdict = judge(question, outcomes, Ran(), earlier)
+        verdict = _judged(question, outcomes, earlier, namespace)
+    stale = SESSION.stale(name) if SESSION else ""
     if os.environ.get("NBGRADER_EXECUTION") == "validate" and verdict.status != Status.PASSED:
         raise CheckFailed(verdict.message)  # `nbgrader validate` takes errors, and nothing else, for failures
     advice = [mend_first(question, earlier) if verdict.status != Status.PASSED else _other_type(question, outcomes),
               _from_a_file(name, namespace.get(name))]
     if verdict.status not in (Status.PASSED, Status.MISSING):  # the versions may be to blame
         advice.append(notice(key.versions, installed()))
-    _show(_Try(question, verdict, outcomes, total, _parameters(namespace.get(name)), " ".join(filter(None, advice))))
+    tried = _Try(question, verdict, outcomes, total, _parameters(namespace.get(name)), stale, " ".join(filter(None, advice)))
+    _show(_text(tried), _html(tried))
+
+
+def _judged(question: QuestionKey, outcomes: dict[str, Outcome], earlier: dict[str, QuestionVerdict],
+            namespace: dict) -> QuestionVerdict:
+    verdict = judge(question, outcomes, Ran(), earlier)
+    if namespace.get(question.name) is None:  # nothing that a kernel knows tells why
+        return dataclasses.replace(verdict, message=f"{question.name} is not defined yet: run its cell first. After a restart of "
+                                                    "the kernel, run all cells from the top.")
+    return verdict
 
 
 def check_notebook(path: Path, limits: Limits = DEFAULT_LIMITS, release: Path | None = None) -> tuple[Verdict, Key]:
@@ -124,7 +142,9 @@ def _released(folder: Path, cells: list[dict]) -> list[Path]:
 
 def _examples(folder: Path) -> Key:
     if not (folder / EXAMPLES).is_file():
-        raise KeyFileError(f"expected {EXAMPLES} beside the notebook, as it came with the assignment; found none in {folder}")
+        raise KeyFileError(f"expected {EXAMPLES} beside the notebook, as it came with the assignment; found none in {folder}. "
+                           "Put the notebook back into the assignment's folder, or copy that file to it; if a cell has changed "
+                           "the directory, restart the kernel.")
     return load(folder / EXAMPLES)
 
 
@@ -188,13 +208,17 @@ def _earlier(key: Key, question: QuestionKey, namespace: dict) -> dict[str, Ques
 
 @dataclasses.dataclass(frozen=True)
 class _Try:
-    """What is shown: `total` points of all cases, the answer's own `names` for its inputs, `advice` on the whole of it."""
+    """What is shown: `total` points of all cases, the answer's own `names` for its inputs, `advice` on the whole of it.
+
+    `stale` says why the answer that was tried is not the one that the notebook shows; "" when it is.
+    """
 
     question: QuestionKey
     verdict: QuestionVerdict
     outcomes: dict[str, Outcome]
     total: int
     names: list[str]
+    stale: str
     advice: str
 
     def cases(self):
@@ -205,15 +229,43 @@ class _Try:
             yield case, judged, [] if judged.passed else _values(case, self.outcomes[case.name], self.names)
 
 
-def _show(tried: _Try) -> None:
-    text = _text(tried)
+def _show(text: str, page: str) -> None:
+    """Show HTML wherever a notebook takes it, and text everywhere else; a terminal's IPython chooses the text by itself."""
     shell = sys.modules.get("IPython") and sys.modules["IPython"].get_ipython()
-    if shell is None or type(shell).__name__ != "ZMQInteractiveShell":
+    if shell is None:
         print(text)
         return
     from IPython.display import display  # lazy: only a notebook has it loaded
 
-    display({"text/plain": text, "text/html": _html(tried)}, raw=True)
+    display({"text/plain": text, "text/html": page}, raw=True)
+
+
+def _show_all(key: Key, namespace: dict) -> None:
+    """All questions with their points so far."""
+    visible, verdicts = visible_part(key), {}
+    for question in visible.questions:
+        outcomes = _outcomes(question, namespace, visible.beneath(question))
+        verdicts[question.name] = _judged(question, outcomes, verdicts, namespace)
+    stale = {name: SESSION.stale(name) if SESSION else "" for name in verdicts}
+    title = f"{sum(verdict.score for verdict in verdicts.values())} of the {visible.max_score} points of visible cases so far; " \
+            f"hidden cases hold {sum(question.max_score for question in key.questions) - visible.max_score} more"
+    title += f", and {sum(key.written.values())} are for answers that a person reads." if key.written else "."
+    rows = [(_mark(verdict, stale[name]), name, f"{verdict.score}/{verdict.max_score}",
+             stale[name] or ("" if verdict.status == Status.PASSED else verdict.message)) for name, verdict in verdicts.items()]
+    width = max(len(name) for name in verdicts)
+    _show("\n".join([title, *(f"{mark} {name:{width}} {points:>5}  {message}".rstrip() for mark, name, points, message in rows)]),
+          f"<div style='{BOX};border-left-color:{GREY}'><b>{title}</b>"
+          f"<table style='margin:.3em 0;font-size:inherit;{PLAIN}'>{''.join(_row(*row) for row in rows)}</table></div>")
+
+
+def _row(mark: str, name: str, points: str, message: str) -> str:
+    style = "style='text-align:left;vertical-align:top;padding:.15em .8em .15em 0'"
+    cells = (_badge(mark), f"<code style='{PLAIN}'>{name}</code>", points, _code(message))
+    return "<tr style='background:none'>" + "".join(f"<td {style}>{content}</td>" for content in cells) + "</tr>"
+
+
+def _mark(verdict: QuestionVerdict, stale: str) -> str:
+    return "!" if stale else "✓" if verdict.status == Status.PASSED else "·" if verdict.status == Status.MISSING else "✗"
 
 
 def _summary(verdict: QuestionVerdict, total: int) -> str:
@@ -226,9 +278,8 @@ def _summary(verdict: QuestionVerdict, total: int) -> str:
 
 
 def _text(tried: _Try) -> str:
-    mark = "✓" if tried.verdict.status == Status.PASSED else "✗"
-    lines = [f"{mark} {tried.question.name}: {_summary(tried.verdict, tried.total)}"]
-    lines += [f"  {tried.advice}"] if tried.advice else []
+    lines = [f"{_mark(tried.verdict, tried.stale)} {tried.question.name}: {_summary(tried.verdict, tried.total)}"]
+    lines += [f"  {advice}" for advice in (tried.stale, tried.advice) if advice]
     for case, judged, values in tried.cases():
         lines.append(f"  {'✓' if judged.passed else '✗'} {case.description}")
         lines += [f"    {judged.message}"] if judged.message else []
@@ -237,23 +288,30 @@ def _text(tried: _Try) -> str:
     return "\n".join(lines)
 
 
+# Text has the front end's own colour, on light and dark; what is coloured carries white, at 4.5 to 1 or more.
+GREY, TONES = "#6b7280", {"✓": "#1f7a4d", "✗": "#b83a31", "!": "#9a5b00", "·": "#6b7280"}
+PLAIN = "border:none;background:none;color:inherit"
+BOX = "border-left:4px solid;padding:.3em .9em;margin:.3em 0;line-height:1.45"
+
+
+def _badge(mark: str) -> str:
+    return f"<b style='background:{TONES[mark]};color:#fff;border-radius:.3em;padding:0 .4em'>{mark}</b>"
+
+
 def _html(tried: _Try) -> str:
-    green, red, grey = "#2e8b60", "#c8453c", "#6b7280"
-    colour = green if tried.verdict.status == Status.PASSED else grey if tried.verdict.status == Status.MISSING else red
     left = "text-align:left;padding:.1em 0"
-    rows = [f"<div style='margin:.35em 0 0'>{_code(tried.advice)}</div>"] if tried.advice else []
+    mark = _mark(tried.verdict, tried.stale)
+    rows = [f"<div style='margin:.35em 0 0'>{_code(advice)}</div>" for advice in (tried.stale, tried.advice) if advice]
     for case, judged, values in tried.cases():
-        mark, tone = ("✓", green) if judged.passed else ("✗", red)
-        rows.append(f"<div style='margin:.35em 0 0'><b style='color:{tone}'>{mark}</b> {_code(case.description)}</div>")
+        rows.append(f"<div style='margin:.35em 0 0'>{_badge('✓' if judged.passed else '✗')} {_code(case.description)}</div>")
         rows.append(f"<div style='margin:.15em 0 .15em 1.2em'>{_code(judged.message)}</div>" if judged.message else "")
         cells = "".join(
-            f"<tr style='background:none'><td style='{left};vertical-align:top;color:{grey};padding-right:1em'>{label}</td>"
-            f"<td style='{left}'><code style='white-space:pre;background:none'>{html.escape(value)}</code></td></tr>"
+            f"<tr style='background:none'><td style='{left};vertical-align:top;padding-right:1em'>{label}</td>"
+            f"<td style='{left}'><code style='white-space:pre;{PLAIN}'>{html.escape(value)}</code></td></tr>"
             for label, value in values)
-        rows.append(f"<table style='margin:.2em 0 .2em 1.2em;font-size:92%;border:none'>{cells}</table>" if cells else "")
-    return (f"<div style='border-left:4px solid {colour};padding:.3em .9em;margin:.3em 0;line-height:1.45'>"
-            f"<b>{html.escape(tried.question.name)}</b> <span style='color:{colour}'>"
-            f"{html.escape(_summary(tried.verdict, tried.total))}</span>{''.join(rows)}</div>")
+        rows.append(f"<table style='margin:.2em 0 .2em 1.2em;font-size:92%;{PLAIN}'>{cells}</table>" if cells else "")
+    return (f"<div style='{BOX};border-left-color:{TONES[mark]}'>{_badge(mark)} <b>{html.escape(tried.question.name)}</b> "
+            f"{html.escape(_summary(tried.verdict, tried.total))}{''.join(rows)}</div>")
 
 
 def _code(text: str) -> str:
@@ -295,7 +353,8 @@ def _values(case, outcome: Outcome, names: list[str]) -> list[tuple[str, str]]:
     """Inputs, expected and received, where they are small enough to be read."""
     rows = []
     if isinstance(case.inputs, list):
-        labels = [f"input {name}" for name in names] if len(names) == len(case.inputs) > 1 else ["input"] * len(case.inputs)
+        count = len(case.inputs)  # a function may have further parameters, with defaults
+        labels = [f"input {name}" for name in names[:count]] if len(names) >= count > 1 else ["input"] * count
         rows += [(label, _number_text(value)) for label, value in zip(labels, case.inputs)]
     for word, observation in (("expected", case.expected), ("received", outcome.observation or {})):
         rows += [(word if name == "output" else f"{word} {name}", _number_text(value)) for name, value in observation.items()]

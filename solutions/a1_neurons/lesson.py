@@ -60,6 +60,11 @@ plots.style()
 # | `b` | a number | the bias |
 # | returned | `(B,)` | 1.0 where the neuron fires, 0.0 where it does not |
 
+# %% tags=["demo"]
+from autograder import diagrams
+
+diagrams.perceptron()
+
 # %% question="perceptron"
 def perceptron(x, w, b):
     """Which rows make a perceptron fire.
@@ -560,7 +565,7 @@ def plot_forward_pass():
         values = [row] + [np.asarray(feedforward(x, weights[:depth], biases[:depth]))[0] for depth in (1, 2, 3)]
         plots.network(axis, sizes, weights, values, names=["input", "hidden", "hidden", "output"])
         axis.set_title(f"x = {tuple(row)}", loc="center")
-        print(f"x = {row}:  output {values[-1][0]:.2f} and {values[-1][1]:.2f}")
+        print(f"x = {row}:  top hidden neuron {values[1][0]:.2f}, output {values[-1][0]:.2f} and {values[-1][1]:.2f}")
     plt.show()
 
 

@@ -190,6 +190,11 @@ plt.show()
 # `depthwise_conv`, `separable_conv`, `conv_transpose`, `image.extract_patches`, `correlate`, and their counterparts
 # in `scipy.signal`, `scipy.ndimage` and NumPy (`convolve`, `correlate`, `sliding_window_view`).
 
+# %% tags=["demo"]
+from autograder import diagrams
+
+diagrams.kernel_over_window()
+
 # %% question="conv2d"
 def conv2d(x, kernel, bias, stride=1, padding="valid"):
     """Convolve a batch of images with a set of filters (without flipping them) and add a bias.

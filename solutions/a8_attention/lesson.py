@@ -225,6 +225,11 @@ plt.show()
 # `tf.where` and the like are yours to use. Later, `MultiHeadAttention` trains through this function: write it in
 # TensorFlow and you can call it there.
 
+# %% tags=["demo"]
+from autograder import diagrams
+
+diagrams.attention()
+
 # %% question="scaled_dot_product_attention"
 def scaled_dot_product_attention(q, k, v, mask=None):
     """Mix values by how well their keys match each query.
