@@ -15,7 +15,8 @@ class Diagram:
     """A drawing of a given width and height in pixels, and what it shows, in words."""
 
     def __init__(self, width: int, height: int, words: str):
-        self.width, self.height, self.words, self.parts = width, height, words, []
+        self.width, self.height, self.words = width, height, words
+        self.parts: list[str] = []
 
     def __repr__(self) -> str:
         return f"[Diagram: {self.words}]"
