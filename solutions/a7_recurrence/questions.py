@@ -1385,7 +1385,7 @@ def takes_logits_for_probabilities(logits, temperature, seed):
     probabilities of them."""
     if temperature == 0:
         return int(np.argmax(logits))
-    with np.errstate(all="ignore"):
+    with np.errstate(divide="ignore", invalid="ignore"):
         powers = np.exp(np.log(np.asarray(logits, np.float64)) / temperature)
         return int(np.random.default_rng(seed).choice(len(powers), p=powers / np.sum(powers)))
 
