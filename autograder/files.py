@@ -76,7 +76,7 @@ class Scratch:
     """A temporary directory; use it as a context manager, which gives its path, or `remove` it."""
 
     def __init__(self):
-        _remove_leftovers(Path(tempfile.gettempdir()), f"{SCRATCH}*")
+        tidy()
         self.path = tempfile.mkdtemp(prefix=SCRATCH)
         self._lock = os.open(self.path, os.O_RDONLY)
         _lock(self._lock)
@@ -91,6 +91,11 @@ class Scratch:
         """Remove it, with all that is in it."""
         remove_tree(self.path)
         os.close(self._lock)
+
+
+def tidy() -> None:
+    """Remove the temporary directories that killed runs left."""
+    _remove_leftovers(Path(tempfile.gettempdir()), f"{SCRATCH}*")
 
 
 def remove_tree(folder: str | Path) -> None:

@@ -16,6 +16,7 @@ from types import ModuleType
 
 import nbformat
 
+from autograder.files import tidy
 from autograder.grading.cache import Cache, unchanged
 from autograder.grading.grade import grade
 from autograder.grading.key import Key
@@ -70,6 +71,7 @@ def grade_all(submissions: list[tuple[str, Path]], job: Job, jobs: int = 1,
         A verdict for every submission, in the order given. After Ctrl-C, those that were ready.
     """
     isolation = choose(job.isolation)
+    tidy()  # of an unchanged class no worker is started, which would
     cache = Cache(job.cache, job.key, job.files, job.limits, isolation)
     waiting: queue.SimpleQueue = queue.SimpleQueue()
     for item in enumerate(submissions):
