@@ -248,7 +248,8 @@ def _show_all(key: Key, namespace: dict) -> None:
         outcomes = _outcomes(question, namespace, visible.beneath(question))
         verdicts[question.name] = _judged(question, outcomes, verdicts, namespace)
     stale = {name: SESSION.stale(name) if SESSION else "" for name in verdicts}
-    title = f"{sum(verdict.score or 0 for verdict in verdicts.values())} of the {visible.max_score} points of visible cases so far; " \
+    points = sum(verdict.score or 0 for verdict in verdicts.values())
+    title = f"{points} of the {visible.max_score} points of visible cases so far; " \
             f"hidden cases hold {sum(question.max_score for question in key.questions) - visible.max_score} more"
     title += f", and {sum(key.written.values())} are for answers that a person reads." if key.written else "."
     rows = [(_mark(verdict, stale[name]), name, f"{verdict.score}/{verdict.max_score}",
