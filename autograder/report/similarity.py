@@ -31,7 +31,7 @@ ENOUGH_AMONG_ALL = 30
 FEW = 4  # shared fingerprints, with fewer of which an answer is not shown
 WRONG_ALIKE = 2.0  # how much more a shared wrong answer weighs that has no name and that few others gave
 RARE = 0.1  # share of the class that may have given it
-LAYOUT = {token.COMMENT, token.NL, token.NEWLINE, token.INDENT, token.DEDENT, token.ENCODING, token.ENDMARKER}
+BETWEEN_STATEMENTS = {token.NEWLINE, token.INDENT, token.DEDENT}
 NAME = "$"  # is in no token of Python
 KEPT = {*keyword.kwlist, *dir(builtins)}
 
@@ -171,7 +171,7 @@ def _words(source: str) -> tuple[list[str], list[int]]:
     items = [item for item in tokens(source) if item.kind not in (token.COMMENT, token.NL)]
     for place, item in enumerate(items):
         following = items[place + 1].text if place + 1 < len(items) else ""
-        if item.kind in LAYOUT:
+        if item.kind in BETWEEN_STATEMENTS:
             alone = True
             continue
         if item.kind == token.STRING and alone:  # a docstring, or code that is commented out
