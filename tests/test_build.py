@@ -133,6 +133,15 @@ def test_an_edit_computes_what_depends_on_it_and_the_key_is_as_if_all_had_been(t
     assert build(course, NAME, fresh=True).digest == kept.digest and course.key(NAME).read_bytes() == written
 
 
+def test_what_is_observed_keeps_its_order_in_the_answers_that_are_kept(tmp_path):
+    course = write_tiny(tmp_path, TINY_LESSON, TINY_QUESTIONS.replace("points=40)\ndef random", 'points=40, probe=probes.gradients())\ndef random')
+                        .replace("import tensorflow as tf\n", "import tensorflow as tf\nfrom autograder.inside import probes\n"))
+    first = build(course, NAME)
+    assert [list(case.expected) for case in first.questions[0].cases if case.probe.name == "gradients"] == [["output", "gradient of x"]]
+    assert build(course, NAME).digest == first.digest and not any(asked.missing for asked in answers.ask(
+        course, NAME, {question.name: question for question in load_questions(course.solution(NAME))}))
+
+
 LAYER_LESSON = '''
 # %%
 import keras

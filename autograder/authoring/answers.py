@@ -98,14 +98,24 @@ def keep(course: Course, assignment: str, asked: Asked, found: dict[str, Any]) -
     """Keep what was found of a case, in the place of what was known of it."""
     if asked.missing:
         with atomic(_path(course, assignment, asked.question, asked.case), mode=0o600) as file:
-            file.write(wire.pack({asked.digests[name]: value for name, value in found.items()}))
+            file.write(wire.pack({asked.digests[name]: _listed(value) for name, value in found.items()}))
 
 
 def _load(course: Course, assignment: str, question: Question, case: Case) -> dict[str, Any]:
     try:
-        return wire.unpack(_path(course, assignment, question, case).read_bytes())
+        kept = wire.unpack(_path(course, assignment, question, case).read_bytes())
+        return {digest: _named(value) for digest, value in kept.items()}
     except (OSError, wire.WireError):
         return {}  # missing, or not readable: it is computed again
+
+
+def _listed(value: dict[str, Any]) -> dict[str, Any]:
+    """A finding for a frame, which sorts names: those of what was observed keep the order in which they are compared."""
+    return value | {"observation": list(map(list, value["observation"].items()))} if value.get("observation") else value
+
+
+def _named(value: dict[str, Any]) -> dict[str, Any]:
+    return value | {"observation": dict(value["observation"])} if value.get("observation") else value
 
 
 def _path(course: Course, assignment: str, question: Question, case: Case) -> Path:
@@ -253,17 +263,12 @@ class Exercise:
 
     def _could_differ(self, array: np.ndarray) -> bool:
         """Would the reference take this array of its inputs with another size of one of its equal axes?"""
+        import keras  # lazy: as everywhere
+
         axis = next(axis for axis in range(array.ndim) if array.shape[axis] > 1 and array.shape.count(array.shape[axis]) > 1)
-
-        def shorter(value):
-            if isinstance(value, dict):
-                return {key: shorter(item) for key, item in value.items()}
-            if isinstance(value, (list, tuple)):
-                return type(value)(map(shorter, value))
-            return np.delete(value, -1, axis) if value is array else value
-
+        shorter = keras.tree.map_structure(lambda value: np.delete(value, -1, axis) if value is array else value, self.inputs)
         try:
-            observation = self.run(self.question.answer, shorter(self.inputs)).observation
+            observation = self.run(self.question.answer, shorter).observation
         except Exception:  # it has to be square
             return False
         values = observation.values() if observation is not None else ["nothing"]
