@@ -75,18 +75,21 @@ class Meter:
                 times = process.cpu_times()
                 cpu += times.user + times.system + times.children_user + times.children_system
                 bound += _resident(process.pid)
-        shares = lambda looked: self.warm_bytes * looked / (looked + 1)  # noqa: E731
-        if (bound := bound - shares(len(processes))) < enough:
-            return Usage(len(processes), cpu, max(bound, 0.0), True, sum(_waited(process.pid) for process in processes))
+        # The warm parent's pages count in it and, in equal shares, in each that still has them.
+        bound -= self._warm_share(len(processes))
+        exact = bound >= enough
         for process in processes:
             if time.monotonic() > end:
                 break
             waited += _waited(process.pid)
             looked += 1
-            memory += _memory(process.pid) or 0.0
-        # The warm parent's pages count in it and, in equal shares, in each that still has them.
-        memory = max(memory - shares(looked), 0.0)
-        return Usage(len(processes), cpu, memory, looked == len(processes), waited)
+            memory += (_memory(process.pid) or 0.0) if exact else 0.0
+        memory = memory - self._warm_share(looked) if exact else bound
+        return Usage(len(processes), cpu, max(memory, 0.0), looked == len(processes), waited)
+
+    def _warm_share(self, processes: int) -> float:
+        """Bytes of the warm parent's that count in so many processes."""
+        return self.warm_bytes * processes / (processes + 1)
 
     def _find(self, ids: tuple[int, ...]) -> int | None:
         """The process below the worker that has these ids in the innermost namespaces of processes."""
