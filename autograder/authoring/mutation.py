@@ -114,6 +114,7 @@ class _Trial:
         self.folder, self.key = folder, key
         self.questions, self.extra, self.observers = declared(folder, digest)
         self.question = self.questions[key.name]
+        self.declarations = {case.name: case for case in self.question.cases}
 
     def fate(self, mutant: Mutant) -> Fate:
         fate = functools.partial(Fate, self.key.name, mutant)
@@ -128,9 +129,8 @@ class _Trial:
             told = self._told(answer)
             return fate(SURVIVED, told=told) if told else fate(EQUIVALENT)
         lost = {case.name for case in verdict.cases if not case.passed}
-        if verdict.misconception:
-            rivals = self._rivals(outcomes, lost)
-            return fate(TWO if len(rivals) > 1 else NAME, rivals or (verdict.misconception,))
+        if names := diagnose.explanations(self.key, outcomes, lost):
+            return fate(TWO if len(names) > 1 else NAME, tuple(names))
         if any(diagnose.slip(case, outcomes[case.name]) for case in self.key.cases if case.name in lost):
             return fate(SLIP)
         return fate(UNNAMED if any(outcomes[name].observation is not None for name in lost) else RAISED)
@@ -144,12 +144,14 @@ class _Trial:
                 outcomes[case.name] = self._outcome(answer, case, case.inputs)
         return outcomes
 
+    def _exercise(self, case: CaseKey, inputs) -> Exercise:
+        declaration = self.declarations[case.name]
+        return Exercise(self.folder, self.question, declaration, self.questions, inputs, self.extra, self.observers)
+
     def _outcome(self, answer: Callable, case: CaseKey, inputs) -> Outcome:
-        (declaration,) = [item for item in self.question.cases if item.name == case.name]
-        exercise = Exercise(self.folder, self.question, declaration, self.questions, inputs, self.extra, self.observers)
         try:
             with _time(max(SECONDS, 10 * self._seconds[case.name])):
-                return exercise.outcome(answer)
+                return self._exercise(case, inputs).outcome(answer)
         except _Late:
             return Outcome(died=Status.TIMEOUT, said="It took too long.", brief=End.SLOW.value)
 
@@ -158,8 +160,7 @@ class _Trial:
         """How long the reference takes for each case, of processor time."""
         found = {}
         for case in self.key.cases:
-            (declaration,) = [item for item in self.question.cases if item.name == case.name]
-            exercise = Exercise(self.folder, self.question, declaration, self.questions, case.inputs, self.extra, self.observers)
+            exercise = self._exercise(case, case.inputs)
             exercise.outcome(self.question.answer)  # the first time TensorFlow makes kernels, and a lesson may read data
             begun = time.process_time()
             exercise.outcome(self.question.answer)
@@ -171,10 +172,8 @@ class _Trial:
         """Further inputs, and what the reference gives for them: those of other secrets, and the key's in other sizes."""
         found = []
         for case in self.key.cases:
-            (declaration,) = [item for item in self.question.cases if item.name == case.name]
-            given = [("another secret's inputs", inputs) for inputs in self._made(declaration)]
-            for words, change in OTHERWISE.items():
-                given.append((f"inputs {words}", _floats(case.inputs, change)))
+            given = [("another secret's inputs", inputs) for inputs in self._made(self.declarations[case.name])]
+            given += [(f"inputs {words}", _floats(case.inputs, change)) for words, change in OTHERWISE.items()]
             for words, inputs in given:
                 right = self._outcome(self.question.answer, case, inputs)
                 if right.observation and all(not isinstance(value, str) and np.all(np.isfinite(value))
@@ -195,29 +194,17 @@ class _Trial:
                 return words
         return ""
 
-    def _rivals(self, outcomes: dict[str, Outcome], lost: set[str]) -> tuple[str, ...]:
-        """The misconceptions that agree with an answer on as many cases as any, one of them lost."""
-        agree: dict[str, int] = collections.Counter()
-        for name, variant in diagnose.variants(self.key):
-            same = {case.name for case in self.key.cases
-                    if diagnose.same_outcome(outcomes[case.name], case.misconceptions[name][variant], case)}
-            if same & lost:
-                agree[name] = max(agree[name], len(same))
-        most = max(agree.values(), default=0)
-        return tuple(name for name, number in agree.items() if number == most)
-
 
 def _floats(inputs, change: Callable):
     """Inputs with every float changed, alone or in an array."""
-    if isinstance(inputs, dict):
-        return {name: _floats(value, change) for name, value in inputs.items()}
-    if isinstance(inputs, (list, tuple)):
-        return type(inputs)(_floats(value, change) for value in inputs)
-    if isinstance(inputs, float):
-        return float(change(inputs))
-    if isinstance(inputs, np.ndarray) and inputs.dtype.kind == "f":
-        return change(inputs)
-    return inputs
+    import keras  # lazy: as everywhere
+
+    def changed(value):
+        if isinstance(value, float):
+            return float(change(value))
+        return change(value) if isinstance(value, np.ndarray) and value.dtype.kind == "f" else value
+
+    return keras.tree.map_structure(changed, inputs)
 
 
 @contextlib.contextmanager
