@@ -676,37 +676,14 @@ def slope_at_the_activation(x, y, weights, biases, last=True):
     return dws, dbs
 
 
-@backprop.misconception
-def no_slope_at_the_output(x, y, weights, biases):
+@backprop.variation({" * sigmoid_prime(zs[-1])": ""})
+def no_slope_at_the_output():
     """Your δ at the output is a − y alone: that is cross-entropy's. The quadratic cost has a factor σ′(z) there as well."""
-    zs, activations = [], [x]
-    for w, b in zip(weights, biases):
-        zs.append(activations[-1] @ w + b)
-        activations.append(tf.sigmoid(zs[-1]))
-    delta = (activations[-1] - y) / len(x)
-    dws, dbs = [], []
-    for layer in reversed(range(len(weights))):
-        dws.insert(0, tf.transpose(activations[layer]) @ delta)
-        dbs.insert(0, tf.reduce_sum(delta, axis=0))
-        if layer > 0:
-            delta = delta @ tf.transpose(weights[layer]) * lesson.sigmoid_prime(zs[layer - 1])
-    return dws, dbs
 
 
-@backprop.misconception
-def no_slope_in_hidden_layers(x, y, weights, biases):
+@backprop.variation({" * sigmoid_prime(zs[layer - 1])": ""})
+def no_slope_in_hidden_layers():
     """Your hidden layers get too much blame: on its way back δ is multiplied by σ′ of every layer it reaches."""
-    zs, activations = [], [x]
-    for w, b in zip(weights, biases):
-        zs.append(activations[-1] @ w + b)
-        activations.append(tf.sigmoid(zs[-1]))
-    delta = (activations[-1] - y) / len(x) * lesson.sigmoid_prime(zs[-1])
-    dws, dbs = [], []
-    for layer in reversed(range(len(weights))):
-        dws.insert(0, tf.transpose(activations[layer]) @ delta)
-        dbs.insert(0, tf.reduce_sum(delta, axis=0))
-        delta = delta @ tf.transpose(weights[layer])
-    return dws, dbs
 
 
 @backprop.misconception
@@ -725,38 +702,14 @@ def slope_of_the_layer_above(x, y, weights, biases):
     return dws, dbs
 
 
-@backprop.misconception
-def weights_not_transposed(x, y, weights, biases):
+@backprop.variation({"tf.transpose(weights[layer])": "weights[layer]"})
+def weights_not_transposed():
     """Blame goes through W where it should go through its transpose: (B, outputs) has to become (B, inputs)."""
-    zs, activations = [], [x]
-    for w, b in zip(weights, biases):
-        zs.append(activations[-1] @ w + b)
-        activations.append(tf.sigmoid(zs[-1]))
-    delta = (activations[-1] - y) / len(x) * lesson.sigmoid_prime(zs[-1])
-    dws, dbs = [], []
-    for layer in reversed(range(len(weights))):
-        dws.insert(0, tf.transpose(activations[layer]) @ delta)
-        dbs.insert(0, tf.reduce_sum(delta, axis=0))
-        if layer > 0:
-            delta = delta @ weights[layer] * lesson.sigmoid_prime(zs[layer - 1])
-    return dws, dbs
 
 
-@backprop.misconception
-def weights_of_the_layer_below(x, y, weights, biases):
+@backprop.variation({"tf.transpose(weights[layer])": "tf.transpose(weights[layer - 1])"})
+def weights_of_the_layer_below():
     """Blame comes back through the weights of another layer: δ goes through the W by which its own layer was reached."""
-    zs, activations = [], [x]
-    for w, b in zip(weights, biases):
-        zs.append(activations[-1] @ w + b)
-        activations.append(tf.sigmoid(zs[-1]))
-    delta = (activations[-1] - y) / len(x) * lesson.sigmoid_prime(zs[-1])
-    dws, dbs = [], []
-    for layer in reversed(range(len(weights))):
-        dws.insert(0, tf.transpose(activations[layer]) @ delta)
-        dbs.insert(0, tf.reduce_sum(delta, axis=0))
-        if layer > 0:
-            delta = delta @ tf.transpose(weights[layer - 1]) * lesson.sigmoid_prime(zs[layer - 1])
-    return dws, dbs
 
 
 @backprop.misconception

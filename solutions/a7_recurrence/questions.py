@@ -778,42 +778,19 @@ def saved_and_loaded(rng):
     return inputs | {"call": inputs["call"][:1]}
 
 
-@LSTMCell.misconception
-class swaps_input_and_forget_gate(lesson.LSTMCell):
+@LSTMCell.variation({"i, f, g, o = tf.split": "f, i, g, o = tf.split"})
+def swaps_input_and_forget_gate():
     """Your input and forget gates have changed places: the order of the blocks is i, f, g, o, and f multiplies the old c."""
 
-    def call(self, inputs, states):
-        h, c = states
-        z = tf.matmul(inputs, self.kernel) + tf.matmul(h, self.recurrent_kernel) + self.bias
-        f, i, g, o = tf.split(z, 4, axis=-1)
-        c = tf.sigmoid(f) * c + tf.sigmoid(i) * tf.tanh(g)
-        h = tf.sigmoid(o) * tf.tanh(c)
-        return h, [h, c]
 
-
-@LSTMCell.misconception
-class swaps_output_gate_and_candidate(lesson.LSTMCell):
+@LSTMCell.variation({"i, f, g, o = tf.split": "i, f, o, g = tf.split"})
+def swaps_output_gate_and_candidate():
     """Your output gate and candidate have changed places: the order of the blocks is i, f, g, o, so the candidate is third."""
 
-    def call(self, inputs, states):
-        h, c = states
-        z = tf.matmul(inputs, self.kernel) + tf.matmul(h, self.recurrent_kernel) + self.bias
-        i, f, o, g = tf.split(z, 4, axis=-1)
-        c = tf.sigmoid(f) * c + tf.sigmoid(i) * tf.tanh(g)
-        h = tf.sigmoid(o) * tf.tanh(c)
-        return h, [h, c]
 
-
-@LSTMCell.misconception
-class swaps_forget_gate_and_candidate(lesson.LSTMCell):
+@LSTMCell.variation({"i, f, g, o = tf.split": "i, g, f, o = tf.split"})
+def swaps_forget_gate_and_candidate():
     """The candidate stands where the forget gate belongs, and the other way round: the order of the blocks is i, f, g, o."""
-    def call(self, inputs, states):
-        h, c = states
-        z = tf.matmul(inputs, self.kernel) + tf.matmul(h, self.recurrent_kernel) + self.bias
-        i, g, f, o = tf.split(z, 4, axis=-1)
-        c = tf.sigmoid(f) * c + tf.sigmoid(i) * tf.tanh(g)
-        h = tf.sigmoid(o) * tf.tanh(c)
-        return h, [h, c]
 
 
 @LSTMCell.misconception
@@ -824,56 +801,26 @@ class keeps_states_in_reverse(lesson.LSTMCell):
         return h, [states[1], states[0]]
 
 
-@LSTMCell.misconception
-class shows_the_memory_unsquashed(lesson.LSTMCell):
+@LSTMCell.variation({"tf.sigmoid(o) * tf.tanh(c)": "tf.sigmoid(o) * c"})
+def shows_the_memory_unsquashed():
     """Your output is o times c'; the memory goes through tanh before it is shown."""
 
-    def call(self, inputs, states):
-        h, c = states
-        z = tf.matmul(inputs, self.kernel) + tf.matmul(h, self.recurrent_kernel) + self.bias
-        i, f, g, o = tf.split(z, 4, axis=-1)
-        c = tf.sigmoid(f) * c + tf.sigmoid(i) * tf.tanh(g)
-        h = tf.sigmoid(o) * c
-        return h, [h, c]
 
-
-@LSTMCell.misconception
-class keeps_the_squashed_memory(lesson.LSTMCell):
+@LSTMCell.variation({
+    "c = tf.sigmoid(f) * c + tf.sigmoid(i) * tf.tanh(g)": "c = tf.tanh(tf.sigmoid(f) * c + tf.sigmoid(i) * tf.tanh(g))",
+    "tf.sigmoid(o) * tf.tanh(c)": "tf.sigmoid(o) * c"})
+def keeps_the_squashed_memory():
     """Your new memory has gone through tanh; only what is shown does, c' itself stays as it is."""
 
-    def call(self, inputs, states):
-        h, c = states
-        z = tf.matmul(inputs, self.kernel) + tf.matmul(h, self.recurrent_kernel) + self.bias
-        i, f, g, o = tf.split(z, 4, axis=-1)
-        c = tf.tanh(tf.sigmoid(f) * c + tf.sigmoid(i) * tf.tanh(g))
-        h = tf.sigmoid(o) * c
-        return h, [h, c]
 
-
-@LSTMCell.misconception
-class takes_a_sigmoid_for_the_candidate(lesson.LSTMCell):
+@LSTMCell.variation({"tf.tanh(g)": "tf.sigmoid(g)"})
+def takes_a_sigmoid_for_the_candidate():
     """Your candidate lies between 0 and 1: three blocks are gates with a sigmoid, the candidate g has tanh."""
 
-    def call(self, inputs, states):
-        h, c = states
-        z = tf.matmul(inputs, self.kernel) + tf.matmul(h, self.recurrent_kernel) + self.bias
-        i, f, g, o = tf.split(z, 4, axis=-1)
-        c = tf.sigmoid(f) * c + tf.sigmoid(i) * tf.sigmoid(g)
-        h = tf.sigmoid(o) * tf.tanh(c)
-        return h, [h, c]
 
-
-@LSTMCell.misconception
-class leaves_the_candidate_linear(lesson.LSTMCell):
+@LSTMCell.variation({"tf.tanh(g)": "g"})
+def leaves_the_candidate_linear():
     """Your candidate has no activation; g is the tanh of its sum."""
-
-    def call(self, inputs, states):
-        h, c = states
-        z = tf.matmul(inputs, self.kernel) + tf.matmul(h, self.recurrent_kernel) + self.bias
-        i, f, g, o = tf.split(z, 4, axis=-1)
-        c = tf.sigmoid(f) * c + tf.sigmoid(i) * g
-        h = tf.sigmoid(o) * tf.tanh(c)
-        return h, [h, c]
 
 
 @LSTMCell.misconception

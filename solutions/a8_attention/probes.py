@@ -24,10 +24,8 @@ def with_an_unknown_batch(answer, inputs):
     signature = [tf.TensorSpec([None, *x.shape[1:]], x.dtype)]
     try:
         output = tf.function(lambda x: answer(x, *inputs[1:]), input_signature=signature, autograph=False)(x)
-    except NotImplementedError:  # "cannot convert a symbolic tensor to a NumPy array"
-        output = answer(x, *inputs[1:])
-    except AttributeError as error:
-        if error.name != "numpy":
+    except (NotImplementedError, AttributeError) as error:  # "cannot convert a symbolic tensor to a NumPy array"; `x.numpy()`
+        if isinstance(error, AttributeError) and error.name != "numpy":
             raise
         output = answer(x, *inputs[1:])
     return {"output": array(output)}

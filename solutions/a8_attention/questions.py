@@ -795,36 +795,16 @@ class looks_from_value_to_query(lesson.MultiHeadAttention):
         return super().call(value, query, key, mask, return_attention)
 
 
-@MultiHeadAttention.misconception
-class leaves_out_the_output_map(lesson.MultiHeadAttention):
+@MultiHeadAttention.variation({
+    "output = self.output_dense(merge_heads(output))":
+    "output = merge_heads(output)\n        self.output_dense(output)"})
+def leaves_out_the_output_map():
     """Your merged heads are returned as they are; output_dense comes after merging, so that the heads can mingle."""
 
-    def call(self, query, value, key=None, mask=None, return_attention=False):
-        key = value if key is None else key
-        q = lesson.split_heads(self.query_dense(query), self.num_heads)
-        k = lesson.split_heads(self.key_dense(key), self.num_heads)
-        v = lesson.split_heads(self.value_dense(value), self.num_heads)
-        if mask is not None:
-            mask = tf.expand_dims(mask, -3)
-        output, weights = lesson.scaled_dot_product_attention(q, k, v, mask)
-        output = lesson.merge_heads(output)
-        self.output_dense(output)  # built, and its result unused
-        return (output, weights) if return_attention else output
 
-
-@MultiHeadAttention.misconception
-class never_uses_the_output_map(lesson.MultiHeadAttention):
+@MultiHeadAttention.variation({"self.output_dense(merge_heads(output))": "merge_heads(output)"})
+def never_uses_the_output_map():
     """Your output_dense is made and never called, so that it has no weights; it comes after merging, to let heads mingle."""
-    def call(self, query, value, key=None, mask=None, return_attention=False):
-        key = value if key is None else key
-        q = lesson.split_heads(self.query_dense(query), self.num_heads)
-        k = lesson.split_heads(self.key_dense(key), self.num_heads)
-        v = lesson.split_heads(self.value_dense(value), self.num_heads)
-        if mask is not None:
-            mask = tf.expand_dims(mask, -3)
-        output, weights = lesson.scaled_dot_product_attention(q, k, v, mask)
-        output = lesson.merge_heads(output)
-        return (output, weights) if return_attention else output
 
 
 @MultiHeadAttention.misconception
