@@ -54,6 +54,14 @@ class Course:
         """Where the verdicts of `assignment` are kept."""
         return self.root / "build" / "cache" / assignment
 
+    def results(self, assignment: str) -> Path:
+        """What the last grading of `assignment` gave, as JSON."""
+        return self.root / "build" / "results" / f"{assignment}.json"
+
+    def reports(self, assignment: str) -> Path:
+        """Where students' pages of `assignment` are."""
+        return self.root / "build" / "reports" / assignment
+
     def nbgrader_source(self, assignment: str) -> Path:
         return self.root / "build" / "source" / assignment
 

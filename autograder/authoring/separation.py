@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from collections.abc import Iterable
 
 import numpy as np
 
@@ -45,9 +46,9 @@ def mistakes(question: QuestionKey) -> list[Mistake]:
     return found
 
 
-def nearest(question: QuestionKey) -> Mistake | None:
+def nearest(found: Iterable[Mistake]) -> Mistake | None:
     """The mistake that comes closest to a right answer."""
-    return min(mistakes(question), key=lambda mistake: mistake.away, default=None)
+    return min(found, key=lambda mistake: mistake.away, default=None)
 
 
 def tolerances(case: CaseKey, outcome: Outcome) -> float:

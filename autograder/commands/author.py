@@ -123,8 +123,7 @@ def audit(
         out.print(f"[red]✗[/red] {assignment}: {len(found)} of {len(made)} notebooks do not get what they should" if found else
                   f"[green]✓[/green] {assignment}: reference {points}, blank 0, {len(made) - 2} mistakes lose points and are "
                   "named", soft_wrap=True)
-        near = min((item for question in answer_key.questions if (item := separation.nearest(question))),
-                   key=lambda mistake: mistake.away, default=None)
+        near = separation.nearest(item for question in answer_key.questions for item in separation.mistakes(question))
         try:
             with building.processes(jobs) as run:
                 constant = auditing.forged(course, assignment, answer_key, run)

@@ -45,12 +45,12 @@ def report(
         out.print(f"report: {write_course_report(course, anonymous)}", soft_wrap=True, markup=False)
         return
     course.require([assignment])
-    results = results or course.root / "build" / "results" / f"{assignment}.json"
+    results = results or course.results(assignment)
     data = read_results(results, assignment)
     to = to or class_file(course, assignment, anonymous)
     if to.suffix != ".html" or to.with_suffix(".json").resolve() == results.resolve():
         raise CourseError(f"expected a file ending in .html for --to, and no results beside it under its name. Received: {to}")
-    reports = reports or course.root / "build" / "reports" / assignment
+    reports = reports or course.reports(assignment)
     written = write_class_report(course, load(course.key(assignment)), data, submissions, reports, to, anonymous)
     out.print("\n".join(f"report: {path}" for path in written), soft_wrap=True, markup=False)
 
@@ -74,11 +74,11 @@ def similarity(
         raise CourseError(f"expected {submissions}/STUDENT/{assignment}/; found no submission there. Name the directory with "
                           "--submissions DIR.")
     key, skeleton = load(course.key(assignment)), course.skeleton(assignment)
-    there = results or course.root / "build" / "results" / f"{assignment}.json"
+    there = results or course.results(assignment)
     wrong = _wrong_alike(read_results(there, assignment), key) if results or there.is_file() else {}
     answers = read_answers(folders, skeleton, key.notebook)
     pairs = similar(answers, _given(course, assignment, skeleton, key), wrong)
-    to = to or course.root / "build" / "class" / f"{assignment}-similarity.html"
+    to = to or class_folder(course) / f"{assignment}-similarity.html"
     write_private({to: similarity_page(assignment, pairs, answers)}, public=False)
     count = f"{len(pairs)} {'pair' if len(pairs) == 1 else 'pairs'} of {len(answers)} notebooks"
     out.print(f"{count} alike beyond what the class has in common: evidence, not proof\nreport: {to}", soft_wrap=True,
@@ -99,9 +99,14 @@ def _given(course: Course, assignment: str, skeleton: nbformat.NotebookNode, key
     return {question.name: [*released, reference.get(question.name, "")] for question in key.questions}
 
 
-def class_file(course: Course, assignment: str, anonymous: bool = False) -> Path:
-    """Where the class report of an assignment is."""
-    return course.root / "build" / "class" / f"{assignment}{'-anonymous' * anonymous}.html"
+def class_folder(course: Course) -> Path:
+    """Where reports about the class are."""
+    return course.root / "build" / "class"
+
+
+def class_file(course: Course, name: str, anonymous: bool = False) -> Path:
+    """Where the class report of an assignment is, or that of the course."""
+    return class_folder(course) / f"{name}{'-anonymous' * anonymous}.html"
 
 
 def read_results(path: Path, assignment: str) -> dict[str, Any]:
@@ -171,13 +176,11 @@ def write_course_report(course: Course, anonymous: bool) -> Path:
     from autograder.report.course_page import course_page, course_student_page  # lazy, as in `write_class_report`
     from autograder.report.course_view import course_so_far
 
-    results = course.root / "build" / "results"
-    graded = [name for name in course.assignments if (results / f"{name}.json").is_file()]
+    graded = [name for name in course.assignments if course.results(name).is_file()]
     if not graded:
-        raise CourseError(f"expected results in {results}; found none. Run `autograder grade` first.")
-    view = course_so_far([read_results(results / f"{name}.json", name) for name in graded])
-    folder = course.root / "build" / "class"
-    to, students = folder / f"course{'-anonymous' * anonymous}.html", folder / "students"
+        raise CourseError(f"expected results in {course.results('').parent}; found none. Run `autograder grade` first.")
+    view = course_so_far([read_results(course.results(name), name) for name in graded])
+    to, students = class_file(course, "course", anonymous), class_folder(course) / "students"
     linked = {name for name in graded if class_file(course, name, anonymous).is_file()}
     page = course_page(course.name, view, student_pages(students, to),
                        lambda name: quote(class_file(course, name, anonymous).name) if name in linked else "", anonymous)
@@ -185,7 +188,7 @@ def write_course_report(course: Course, anonymous: bool) -> Path:
     if anonymous:
         refuse_leaks(content, course, graded)
     else:
-        pages = {name: student_pages(course.root / "build" / "reports" / name, students / "x.html") for name in graded}
+        pages = {name: student_pages(course.reports(name), students / "x.html") for name in graded}
         for one in view["students"]:
             content[students / f"{one['student']}.html"] = course_student_page(
                 course.name, view, one, lambda name, student=one["student"]: pages[name](student))  # type: ignore[misc]

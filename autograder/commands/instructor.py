@@ -69,8 +69,8 @@ def grade(
     if fresh:
         shutil.rmtree(cache, ignore_errors=True)
     in_view = json_file.with_name(f"{json_file.stem}-class.html") if json_file else class_file(course, assignment)
-    json_file = json_file or course.root / "build" / "results" / f"{assignment}.json"
-    reports = reports or course.root / "build" / "reports" / assignment
+    json_file = json_file or course.results(assignment)
+    reports = reports or course.reports(assignment)
     # Verdicts that could not be removed are not believed.
     job = job_of(course, answer_key, course.limits, isolation, None if fresh and cache.exists() else cache)
     table = None if quiet else class_table if full else by_size

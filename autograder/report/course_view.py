@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from autograder.report import items
-from autograder.report.overview import number
+from autograder.report.overview import graded, missing_of, mistakes_of, number
 
 
 def course_so_far(results: Sequence[dict[str, Any]]) -> dict[str, Any]:
@@ -20,8 +20,7 @@ def course_so_far(results: Sequence[dict[str, Any]]) -> dict[str, Any]:
     Returns:
         Plain data; points are per cent of what is graded automatically. `students` holds names.
     """
-    counted = [{one["student"]: one for one in data["submissions"] if one["status"] == "graded" and one["score"] is not None}
-               for data in results]
+    counted = [{one["student"]: one for one in graded(data["submissions"])} for data in results]
     names = sorted({one["student"] for data in results for one in data["submissions"]})
     return {"assignments": [_assignment(data, list(found.values())) for data, found in zip(results, counted)],
             "travelling": [pair for a, b in itertools.combinations(range(len(results)), 2)
@@ -41,7 +40,7 @@ def _assignment(data: dict[str, Any], found: list[dict]) -> dict[str, Any]:
 def _travelling(first: str, earlier: dict[str, dict], second: str, later: dict[str, dict]) -> list[dict[str, Any]]:
     """Mistakes of two assignments that the same students make, among those who handed in both."""
     both = sorted(earlier.keys() & later.keys())
-    made = {name: {(place, *mistake) for place, found in enumerate((earlier, later)) for mistake in _mistakes(found[name])}
+    made = {name: {(place, *mistake) for place, found in enumerate((earlier, later)) for mistake in mistakes_of(found[name])}
             for name in both}
     kinds = sorted(set().union(*made.values()))
     table = np.array([[kind in made[name] for kind in kinds] for name in both], bool).reshape(len(both), len(kinds))
@@ -58,15 +57,10 @@ def _student(name: str, results: Sequence[dict], counted: Sequence[dict[str, dic
         rows.append({"assignment": data["assignment"], "percent": number(_percent(one)) if one else None,
                      "status": "" if one else "not handed in" if not handed_in else
                      "unreadable" if "unreadable" in handed_in else "could not be graded",
-                     "mistakes": [": ".join(mistake) for mistake in _mistakes(one)] if one else [],
-                     "missing": [question["name"] for question in _automatic(one) if question["status"] == "missing"]
-                     if one else []})
+                     "mistakes": [": ".join(mistake) for mistake in mistakes_of(one)] if one else [],
+                     "missing": missing_of(one) if one else []})
     shares = [row["percent"] for row in rows if row["percent"] is not None]
     return {"student": name, "mean": number(np.mean(shares)) if shares else None, "assignments": rows}
-
-
-def _mistakes(one: dict) -> list[tuple[str, str]]:
-    return [(question["name"], question["misconception"]) for question in one["questions"] if question["misconception"]]
 
 
 def _automatic(one: dict) -> list[dict]:

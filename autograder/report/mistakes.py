@@ -22,7 +22,8 @@ def summary(key: Key) -> Table:
     for name in ("question", "points", "cases", "mistakes", "told", "away", "the nearest"):
         table.add_column(name, justify="left" if name in ("question", "the nearest") else "right", overflow="fold")
     for question in key.questions:
-        found, closest = mistakes(question), nearest(question)
+        found = mistakes(question)
+        closest = nearest(found)
         table.add_row(question.name, str(question.max_score), str(len(question.cases)), str(len(found)),
                       str(sum(bool(mistake.told_by) for mistake in found)),
                       *((away(closest.away), closest.name) if closest else ()))

@@ -33,7 +33,7 @@ def overview(results: dict[str, Any], key: Key) -> dict[str, Any]:
         name hold students' names; `anonymous` takes them out.
     """
     submissions = results["submissions"]
-    counted = [one for one in submissions if one["status"] == "graded" and one["score"] is not None]
+    counted = graded(submissions)
     points = {question.name: question.max_score for question in key.questions}
     won = np.array([[_question(one, name)["score"] for name in points] for one in counted], float).reshape(-1, len(points))
     total = won.sum(axis=1)
@@ -79,6 +79,21 @@ def wrong_alike(results: dict[str, Any], question: str) -> list[list[str]]:
     """Students whose wrong answers to a question have no name and gave the same in every case."""
     return list(_alike((one["student"], _question(one, question)) for one in results["submissions"]
                        if one["status"] == "graded").values())
+
+
+def graded(submissions: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The submissions that count: those that could be read and graded."""
+    return [one for one in submissions if one["status"] == "graded" and one["score"] is not None]
+
+
+def mistakes_of(one: dict[str, Any]) -> list[tuple[str, str]]:
+    """A submission's named mistakes: (question, misconception)."""
+    return [(question["name"], question["misconception"]) for question in one["questions"] if question["misconception"]]
+
+
+def missing_of(one: dict[str, Any]) -> list[str]:
+    """The questions of a submission that are not written."""
+    return [question["name"] for question in one["questions"] if question["status"] == "missing"]
 
 
 def number(value: float) -> float | None:
@@ -203,10 +218,8 @@ def _seconds(seconds: Iterable[float]) -> dict[str, float | None]:
 
 
 def _student(one: dict) -> dict[str, Any]:
-    found = one["questions"]
-    return {"student": one["student"], "status": one["status"], "score": one["score"],
-            "missing": [question["name"] for question in found if question["status"] == "missing"],
-            "mistakes": [f"{question['name']}: {question['misconception']}" for question in found if question["misconception"]]}
+    return {"student": one["student"], "status": one["status"], "score": one["score"], "missing": missing_of(one),
+            "mistakes": [": ".join(mistake) for mistake in mistakes_of(one)]}
 
 
 def _question(one: dict, name: str) -> dict:

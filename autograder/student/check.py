@@ -16,6 +16,7 @@ import random
 import re
 import sys
 import textwrap
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -60,8 +61,8 @@ def check(name: str | None = None) -> None:
         if name is None:
             _show_all(key, namespace)
             return
-        total = _find(key, name).max_score
-        question = _find(visible_part(key), name)
+        total, visible = _find(key, name).max_score, visible_part(key)
+        question = _find(visible, name)
     except (KeyFileError, LookupError) as error:
         print(f"check: {error}")
         return
@@ -69,7 +70,7 @@ def check(name: str | None = None) -> None:
     earlier: dict[str, QuestionVerdict] = {}
     verdict = _judged(question, outcomes, earlier, namespace)
     if verdict.status not in (Status.PASSED, Status.MISSING):  # perhaps what it builds on is to blame
-        earlier = _earlier(visible_part(key), question, namespace)
+        earlier = _verdicts(visible, visible.beneath(question), namespace)
         verdict = _judged(question, outcomes, earlier, namespace)
     stale = SESSION.stale(name) if SESSION else ""
     if os.environ.get("NBGRADER_EXECUTION") == "validate" and verdict.status != Status.PASSED:
@@ -194,12 +195,12 @@ def _outcomes(question: QuestionKey, namespace: dict, beneath: tuple[str, ...]) 
     return outcomes
 
 
-def _earlier(key: Key, question: QuestionKey, namespace: dict) -> dict[str, QuestionVerdict]:
-    """Verdicts on the earlier answers that a question builds on, first ones first."""
+def _verdicts(key: Key, names: Iterable[str], namespace: dict) -> dict[str, QuestionVerdict]:
+    """Verdicts on answers by their names, those that others build on first."""
     verdicts: dict[str, QuestionVerdict] = {}
-    for name in key.beneath(question):
-        other = _find(key, name)
-        verdicts[name] = judge(other, _outcomes(other, namespace, key.beneath(other)), Ran(), verdicts)
+    for name in names:
+        question = _find(key, name)
+        verdicts[name] = _judged(question, _outcomes(question, namespace, key.beneath(question)), verdicts, namespace)
     return verdicts
 
 
@@ -243,10 +244,7 @@ def _show(text: str, page: str) -> None:
 def _show_all(key: Key, namespace: dict) -> None:
     """All questions with their points so far."""
     visible = visible_part(key)
-    verdicts: dict[str, QuestionVerdict] = {}
-    for question in visible.questions:
-        outcomes = _outcomes(question, namespace, visible.beneath(question))
-        verdicts[question.name] = _judged(question, outcomes, verdicts, namespace)
+    verdicts = _verdicts(visible, [question.name for question in visible.questions], namespace)
     stale = {name: SESSION.stale(name) if SESSION else "" for name in verdicts}
     points = sum(verdict.score or 0 for verdict in verdicts.values())
     title = f"{points} of the {visible.max_score} points of visible cases so far; " \
