@@ -298,7 +298,7 @@ def test_the_json_follows_its_contract(run, key, sandbox):
     submission = data["submissions"][0]
     assert {"student", "status", "score", "max_score", "seconds", "error", "questions"} <= set(submission)
     for question in submission["questions"]:
-        assert set(question) == {"name", "status", "score", "max_score", "message", "misconception", "cases"}
+        assert set(question) == {"name", "status", "score", "max_score", "message", "misconception", "closure", "cases"}
         assert question["score"] == sum(case["points"] for case in question["cases"] if case["passed"])
         for case in question["cases"]:
             assert set(case) == {"name", "visible", "passed", "points", "message", "outcome"}

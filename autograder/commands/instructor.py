@@ -7,6 +7,7 @@ import logging
 import os
 import shutil
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated
@@ -46,6 +47,8 @@ def grade(
     jobs: Annotated[int, typer.Option(min=1, help="How many submissions to grade at a time.")] = os.cpu_count() or 1,
     isolation: Annotated[str, typer.Option(help="Walls around student code: auto, bubblewrap, landlock or process.")] = "auto",
     fresh: Annotated[bool, typer.Option("--fresh", help="Grade again what the cache knows.")] = False,
+    sharing: Annotated[bool, typer.Option(help="Run an answer that several students have, with all that it reaches, once for "
+                                               "them all.")] = True,
     gradebook: Annotated[bool, typer.Option(help="Record the results in nbgrader's gradebook, too.")] = True,
     student: Annotated[list[str], typer.Option(help="Grade only this student; can be given more than once. Everybody else's "
                                                     "results stay as they are.")] = [],  # noqa: B006
@@ -72,7 +75,8 @@ def grade(
     json_file = json_file or course.results(assignment)
     reports = reports or course.reports(assignment)
     # Verdicts that could not be removed are not believed.
-    job = job_of(course, answer_key, course.limits, isolation, None if fresh and cache.exists() else cache)
+    kept = None if fresh and cache.exists() else cache
+    job = replace(job_of(course, answer_key, course.limits, isolation, kept), share=sharing)
     table = None if quiet else class_table if full else by_size
     verdicts = grade_class(job, submissions, jobs, json_file, reports, student, table)
     out.print(f"results: {short_path(json_file)}\nreports: {short_path(reports)}/STUDENT.html\n", soft_wrap=True)

@@ -22,6 +22,7 @@ from autograder.grading.grade import grade
 from autograder.grading.key import Key
 from autograder.grading.observe import FILE as OBSERVERS
 from autograder.grading.observe import load_observers, without_observers
+from autograder.grading.sharing import Sharing
 from autograder.grading.spill import Spill
 from autograder.grading.submission import Submission, Unreadable, find_notebook, read_submission
 from autograder.grading.verdict import Status, Verdict, broken, by_hand, unreadable
@@ -40,6 +41,7 @@ class Job:
     isolation: str = "auto"
     hidden: tuple[Path, ...] = ()  # directories that student code must not see, wherever they lie
     cache: Path | None = None  # where verdicts are kept
+    share: bool = True  # among students whose answers are the same
 
     @functools.cached_property
     def observers(self) -> ModuleType | None:
@@ -73,6 +75,7 @@ def grade_all(submissions: list[tuple[str, Path]], job: Job, jobs: int = 1,
     isolation = choose(job.isolation)
     tidy()  # of an unchanged class no worker is started, which would
     cache = Cache(job.cache, job.key, job.files, job.limits, isolation)
+    sharing = Sharing() if job.share and len(submissions) > 1 else None
     waiting: queue.SimpleQueue = queue.SimpleQueue()
     for item in enumerate(submissions):
         waiting.put(item)
@@ -96,7 +99,7 @@ def grade_all(submissions: list[tuple[str, Path]], job: Job, jobs: int = 1,
                 except queue.Empty:
                     return
                 begin(student)
-                verdict = grade_one(student, folder, job, sandbox, cache)
+                verdict = grade_one(student, folder, job, sandbox, cache, sharing)
                 verdicts[number] = replace(verdict, outputs=spill.keep(verdict.outputs))
                 del verdict  # and with it the outputs, while the next one is read
                 done(verdicts[number])
@@ -114,7 +117,7 @@ def grade_all(submissions: list[tuple[str, Path]], job: Job, jobs: int = 1,
     return [verdicts[number] for number in sorted(verdicts)]
 
 
-def grade_one(student: str, folder: Path, job: Job, sandbox: Sandbox, cache: Cache) -> Verdict:
+def grade_one(student: str, folder: Path, job: Job, sandbox: Sandbox, cache: Cache, sharing: Sharing | None = None) -> Verdict:
     """Grade one student's directory; whatever happens, there is a verdict."""
     try:
         path, notes = find_notebook(folder, job.key.notebook)
@@ -125,7 +128,7 @@ def grade_one(student: str, folder: Path, job: Job, sandbox: Sandbox, cache: Cac
         return broken(student, job.key, f"reading the notebook failed ({type(error).__name__}: {error})")
     for attempt in (1, 2):  # what fails on our side is tried once more, in a fresh worker
         try:
-            verdict = grade_submission(submission, job, sandbox, cache, keep=attempt == 1)
+            verdict = grade_submission(submission, job, sandbox, cache, sharing, keep=attempt == 1)
         except Exception as error:
             problem = f"grading failed ({type(error).__name__}: {error})"
             verdict = replace(broken(student, job.key, problem), notes=submission.notes)
@@ -136,14 +139,17 @@ def grade_one(student: str, folder: Path, job: Job, sandbox: Sandbox, cache: Cac
     return verdict
 
 
-def grade_submission(submission: Submission, job: Job, sandbox: Sandbox, cache: Cache, keep: bool = True) -> Verdict:
+def grade_submission(submission: Submission, job: Job, sandbox: Sandbox, cache: Cache, sharing: Sharing | None = None,
+                     keep: bool = True) -> Verdict:
     """Grade a submission, as far as the cache does not know it; `keep` puts what is found into the cache."""
     key, found = job.key, cache.load(submission)
     known = unchanged(key.questions, found)
+    if not job.share:
+        known = {name: verdict for name, verdict in known.items() if not verdict.closure}
     if found and len(known) == len(key.questions):
         questions = tuple(known[question.name] for question in key.questions)
         return replace(found, max_score=key.max_score, questions=questions + by_hand(key))
-    verdict = grade(submission, key, sandbox, known, job.observers)
+    verdict = grade(submission, key, sandbox, known, job.observers, sharing)
     if keep:
         cache.save(submission, verdict)
     return verdict

@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import itertools
 import time
+from collections import Counter
 from dataclasses import replace
 from types import ModuleType
 
@@ -20,10 +21,11 @@ from autograder.grading.judge import breaks_a_rule, judge
 from autograder.grading.key import CaseKey, Key, QuestionKey
 from autograder.grading.observe import observed
 from autograder.grading.ran import Ran
+from autograder.grading.sharing import Shared, Sharing, plain
 from autograder.grading.submission import Submission
 from autograder.grading.verdict import QuestionVerdict, Status, Verdict, by_hand, ungraded
 from autograder.grading.versions import installed
-from autograder.inside.protocol import Inspected, Outcome
+from autograder.inside.protocol import Closure, Inspected, Outcome
 from autograder.sandbox.sandbox import Child, Died, End, Room, Sandbox, SandboxError, Spent
 
 AGAIN = "It went wrong when it was run again, after a case that ended its process."
@@ -33,7 +35,7 @@ MAX_DEATHS = 2  # of one question's cases, after which its other cases are lost 
 
 
 def grade(submission: Submission, key: Key, sandbox: Sandbox, known: dict[str, QuestionVerdict] | None = None,
-          observers: ModuleType | None = None) -> Verdict:
+          observers: ModuleType | None = None, sharing: Sharing | None = None) -> Verdict:
     """Grade one submission.
 
     A question that dies costs only itself: its process is replaced, the cells are run again and the next question goes on.
@@ -41,28 +43,41 @@ def grade(submission: Submission, key: Key, sandbox: Sandbox, known: dict[str, Q
     Args:
         known: verdicts of questions that need not be found again.
         observers: the trusted half of the assignment's own probes.
+        sharing: what other submissions' answers came to.
     """
     start, incidents, error = time.monotonic(), sandbox.incidents, None
     lines = said.quotable(submission)
     verdicts = dict(known or {})
     outcomes: dict[str, dict[str, Outcome]] = {}
+    closures: dict[str, Closure] = {}
     causes: dict[str, str] = {}
+    seconds: Counter[str] = Counter()
     with _Run(submission, sandbox, observers) as run:
         try:
-            source = run.inspect(key)
-            run.run_cells()
+            source = run.inspect(key, sharing is not None)
+            closures = source.closures
+            shared = _share(closures, key, run, verdicts, sharing) if sharing else {}
             for question in key.questions:
                 if question.name in verdicts:
                     continue
                 if use := source.found.get(question.name):
                     verdicts[question.name] = breaks_a_rule(question, use.name, use.line)
+                elif question.name in shared:
+                    verdicts[question.name] = shared[question.name].verdict
                 else:
                     outcomes[question.name] = {}
+            if shared and not outcomes:  # its own cells only define
+                shown = next(iter(shared.values())).outputs
+                run.outputs = {cell.id: shown.get(cell.id, []) for cell in submission.cells}
+            else:
+                run.run_cells()
             # A process that has seen a hidden case is not listened to any more: all that may speak freely comes first.
             for visible in (True, False):
                 for question in key.questions:
                     if question.name in outcomes:
+                        begun = time.monotonic()
                         exercise(question, visible, run, outcomes[question.name])
+                        seconds[question.name] += time.monotonic() - begun
                 if visible:
                     causes = {name: run.ran.cause(item.failure for item in seen.values()) for name, seen in outcomes.items()}
         except SandboxError as problem:
@@ -72,10 +87,50 @@ def grade(submission: Submission, key: Key, sandbox: Sandbox, known: dict[str, Q
             earlier = {name: verdicts[name] for name in question.uses if name in verdicts}
             verdicts[question.name] = judge(question, outcomes[question.name], run.ran, earlier, lines,
                                             causes.get(question.name, ""))
+            if sharing and question.name in closures:
+                sharing.took(closures[question.name].digest, seconds[question.name])
     questions = tuple(verdicts.get(question.name) or ungraded(question) for question in key.questions)
+    questions = tuple(replace(question, closure=closures[question.name].digest) if question.name in closures else question
+                      for question in questions)
+    died = any(outcome.died for seen in outcomes.values() for outcome in seen.values())
     return Verdict(submission.student, "graded", key.max_score, said.coarse(time.monotonic() - start), error,
                    questions + by_hand(key), submission.notes + tuple(run.notes), sandbox.isolation, run.outputs,
-                   sandbox.incidents == incidents, installed())
+                   sandbox.incidents == incidents, installed(), died)
+
+
+def _share(closures: dict[str, Closure], key: Key, run: _Run, known: dict[str, QuestionVerdict],
+           sharing: Sharing) -> dict[str, Shared]:
+    """The verdicts of a submission's answers that others have, too, by question."""
+    found: dict[str, Shared] = {}
+    for question in key.questions:
+        closure = closures.get(question.name)
+        if closure is None or question.name in known:
+            continue
+        if sharing.claim(closure.digest):
+            run.close()  # one process at a time, or their memory could not be told apart
+            beneath = {name: found[name].verdict for name in key.beneath(question) if name in found}
+            if shared := _alone(question, closure, run, key, beneath):
+                sharing.keep(closure.digest, shared)
+        if shared := sharing.find(closure.digest):
+            found[question.name] = shared
+    return found
+
+
+def _alone(question: QuestionKey, closure: Closure, run: _Run, key: Key, beneath: dict[str, QuestionVerdict]) -> Shared | None:
+    """What comes of an answer where nothing but its closure runs; None where that need not be what comes of it elsewhere.
+
+    Args:
+        beneath: verdicts that are shared themselves, of questions that it builds on.
+    """
+    cells = tuple(run.submission.cells[number] for number in closure.cells)
+    submission = replace(run.submission, cells=cells, notes=())
+    asked = (question.name, *key.beneath(question))
+    others = {other.name: ungraded(other) for other in key.questions if other.name not in asked}
+    verdict = grade(submission, key, run.sandbox, others | beneath, run.observers)
+    found = next(item for item in verdict.questions if item.name == question.name)
+    if verdict.error or verdict.notes or verdict.died or not verdict.certain or not plain(found, said.quotable(submission)):
+        return None
+    return Shared(found, {cell.id: verdict.outputs.get(cell.id, []) for cell in cells if not (cell.question or cell.added)})
 
 
 def exercise(question: QuestionKey, visible: bool, run: _Run, outcomes: dict[str, Outcome]) -> None:
@@ -147,7 +202,7 @@ class _Run:
         return self
 
     def __exit__(self, *_):
-        self._close()
+        self.close()
 
     def exercise(self, question: QuestionKey, case: CaseKey, first: bool = False) -> Outcome:
         self.run_cells()
@@ -157,7 +212,7 @@ class _Run:
             outcome = self.child.exercise(question.name, case.probe, case.inputs, f"{question.name}/{case.name}", question.forbid,
                                           self.beneath[question.name], first)
         except Died:
-            self._close()
+            self.close()
             raise
         for sign in outcome.signs if case.visible else ():
             self._note(f"While it runs, {question.name} {rules.ABOUT[sign]}.")
@@ -166,12 +221,13 @@ class _Run:
         self.signs.setdefault(question.name, set()).update(outcome.signs)
         return kept(observed(outcome, case.probe, case.inputs, self.observers), case)
 
-    def inspect(self, key: Key) -> Inspected:
-        """What the answers' source uses that is ruled out: read in the first process, before a cell has run in it."""
+    def inspect(self, key: Key, closures: bool = False) -> Inspected:
+        """What the answers' source uses that is ruled out, and what it reaches: read in the first process, before a cell has run
+        in it."""
         self.beneath = {question.name: key.beneath(question) for question in key.questions}
         self.ran = Ran(frozenset(self.beneath))
         self.child = self.sandbox.fork(self.spent)
-        inspected = rules.inspect(self.submission, key, self.child)
+        inspected = rules.inspect(self.submission, key, self.child, closures)
         if self.child.pid is None:  # it did not survive that
             self.child = None
         for note in rules.notes(inspected):
@@ -192,7 +248,7 @@ class _Run:
         try:
             done = self.child.run_cell(cell.source, cell.id, cell.question)
         except Died as death:
-            self._close()
+            self.close()
             self.deadly.add(number)
             if not self.deaf:  # what is kept is what one process showed, however many there were
                 for later in self.submission.cells[number:]:
@@ -235,7 +291,8 @@ class _Run:
         if note not in self.notes:
             self.notes.append(note)
 
-    def _close(self) -> None:
+    def close(self) -> None:
+        """End the process; what runs next runs in another."""
         if self.child is not None:
             self.child.close()
             self.child, self.ready = None, False

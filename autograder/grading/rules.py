@@ -6,9 +6,11 @@ cannot be read costs its author a sentence: what the answers do when they run is
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from autograder.grading.key import Key
 from autograder.grading.submission import Submission
-from autograder.inside.protocol import Inspected
+from autograder.inside.protocol import Inspect, Inspected
 from autograder.sandbox.sandbox import Child, Died
 
 MAX_CHARACTERS = 2_000_000  # of all cells; hundreds of times an honest notebook's
@@ -26,13 +28,21 @@ ABOUT = {
 }
 
 
-def inspect(submission: Submission, key: Key, child: Child) -> Inspected:
-    """What the answers' source uses of what is ruled out; `child` has run no cell yet. One that it was too much for is closed."""
+def inspect(submission: Submission, key: Key, child: Child, closures: bool = False) -> Inspected:
+    """What the answers' source uses of what is ruled out; `child` has run no cell yet. One that it was too much for is closed.
+
+    Args:
+        closures: find those of the answers, too.
+    """
     cells = [cell.source for cell in submission.cells]
     if sum(map(len, cells)) > MAX_CHARACTERS:
         return Inspected({}, unread="too large")
+    request = Inspect(cells, {question.name: question.forbid for question in key.questions})
+    if closures:
+        request = replace(request, beneath={question.name: key.beneath(question) for question in key.questions},
+                          answers=[cell.question or "" if cell.question or cell.added else None for cell in submission.cells])
     try:
-        return child.inspect(cells, {question.name: question.forbid for question in key.questions})
+        return child.inspect(request)
     except Died:
         child.close()
         return Inspected({}, unread="too complex")

@@ -42,7 +42,12 @@ class CaseVerdict:
 
 @dataclass(frozen=True)
 class QuestionVerdict:
-    """What a question earned, and why. `score` is None when we could not grade it, and when a person will."""
+    """What a question earned, and why. `score` is None when we could not grade it, and when a person will.
+
+    Attributes:
+        closure: a digest of the answer and all that it reaches, where verdicts are shared: who has the same has the same verdict;
+            "" where it is not known.
+    """
 
     name: str
     status: Status
@@ -51,6 +56,7 @@ class QuestionVerdict:
     message: str
     misconception: str | None
     cases: tuple[CaseVerdict, ...]
+    closure: str = ""
 
 
 @dataclass(frozen=True)
@@ -66,6 +72,7 @@ class Verdict:
         outputs: what its cells printed and displayed, as nbformat outputs by cell; on disk where a class is graded.
         versions: the releases that ran it, as `versions.installed` names them; none when nothing ran.
         certain: whether the sandbox's worker served to the end; a verdict from which it had to be replaced is not kept for later.
+        died: whether a case ended its process, which can have been for lack of time.
     """
 
     student: str
@@ -79,6 +86,7 @@ class Verdict:
     outputs: Mapping[str, list] = field(default_factory=dict)
     certain: bool = True
     versions: Mapping[str, str] = field(default_factory=dict)
+    died: bool = False
 
     @property
     def score(self) -> int | None:

@@ -193,19 +193,41 @@ class Exercised:
 
 @dataclass(frozen=True)
 class Inspect:
-    """To a child in which no cell has run: read the cells' source for what questions rule out. `questions`: name -> forbid."""
+    """To a child in which no cell has run: read the cells' source for what questions rule out.
+
+    Attributes:
+        questions: name -> what it forbids.
+        answers: of each cell, the question that it answers, "" for another of the student's own, None for one of the release;
+            none, where nobody asks for closures.
+        beneath: question -> those that it builds on.
+    """
 
     cells: list[str]
     questions: dict[str, tuple[str, ...]]
+    answers: list[str | None] = field(default_factory=list)
+    beneath: dict[str, tuple[str, ...]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Closure:
+    """What decides what an answer does: the numbers of those cells, in order, and a digest that does not know comments."""
+
+    cells: tuple[int, ...]
+    digest: str
 
 
 @dataclass(frozen=True)
 class Inspected:
-    """The first thing ruled out that each answer's source uses, signs of `SIGNS`, and why some of it was not read, or ""."""
+    """The first thing ruled out that each answer's source uses, signs of `SIGNS`, and why some of it was not read, or "".
+
+    Attributes:
+        closures: of the answers whose closures are known.
+    """
 
     found: dict[str, Use]
     signs: tuple[str, ...] = ()
     unread: str = ""
+    closures: dict[str, Closure] = field(default_factory=dict)
 
 
 MESSAGES = {kind.__name__: kind for kind in (Fork, Forked, Reap, Reaped, Ready, RunCell, CellDone, Exercise, Exercised, Inspect,

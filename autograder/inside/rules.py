@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ast
 import fnmatch
+import functools
 from dataclasses import dataclass, field
 
 from autograder.inside.protocol import MAX_LINE, Inspect, Inspected, Use
@@ -120,7 +121,7 @@ def canonical(path: str) -> str:
 def _collect(source: str, names: _Names) -> None:
     """Note what a cell imports, defines and renames; cells that do not parse never run either."""
     try:
-        tree = ast.parse(_without_magics(source))
+        tree = parsed(source)
     except (SyntaxError, ValueError):
         return
     except (RecursionError, MemoryError):
@@ -229,7 +230,17 @@ def _text(node: ast.AST, depth: int = 0) -> str | None:
     return None
 
 
-def _without_magics(source: str) -> str:
+@functools.lru_cache
+def parsed(source: str) -> ast.Module:
+    """A cell's syntax.
+
+    Raises:
+        SyntaxError, ValueError, RecursionError, MemoryError: it has none, or too much of it.
+    """
+    return ast.parse(without_magics(source))
+
+
+def without_magics(source: str) -> str:
     """Lines of IPython's own syntax become `pass`, so that the rest parses; a cell magic keeps its body."""
     lines = source.splitlines()
     return "\n".join(line[:len(line) - len(line.lstrip())] + "pass" if line.lstrip().startswith(("%", "!", "?")) else line

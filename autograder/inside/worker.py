@@ -24,7 +24,7 @@ import tempfile
 import types
 from collections.abc import Callable, Iterator
 
-from autograder.inside import confine, landlock, probes, rules, watch, wire
+from autograder.inside import closure, confine, landlock, probes, rules, watch, wire
 from autograder.inside.protocol import (
     CellDone,
     Exercise,
@@ -278,7 +278,7 @@ def _child(channel: socket.socket, job: Fork, shell) -> None:
             number, request = read(wire.receive(channel), None, Inspect, RunCell, Exercise)
             if isinstance(request, Inspect):
                 with confine.less_memory(INSPECT_MEGABYTES):
-                    inspected = rules.inspect(request)
+                    inspected = dataclasses.replace(rules.inspect(request), closures=closure.closures(request))
                 _reply(channel, number, inspected)
                 continue
             outputs = Outputs(int(job.limits["output_characters"]))

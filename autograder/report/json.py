@@ -27,6 +27,7 @@ def _submission(verdict: Verdict) -> dict[str, Any]:
         "questions": [{
             "name": question.name, "status": question.status, "score": question.score, "max_score": question.max_score,
             "message": question.message, "misconception": question.misconception,
+            "closure": question.closure,
             "cases": [{"name": case.name, "visible": case.visible, "passed": case.passed, "points": case.points,
                        "message": case.message, "outcome": case.outcome} for case in question.cases]}
             for question in verdict.questions]}

@@ -333,16 +333,17 @@ class Child:
         return CellDone(_outputs(done.outputs, self.room), _count(done.dropped), _failure(done.failure), 0, _names(done.defines),
                         _names(done.taken), _names(done.deleted), tuple(state for state in STATES if state in done.unusual))
 
-    def inspect(self, cells: list[str], questions: dict[str, tuple[str, ...]]) -> Inspected:
-        """Read cells for what each question rules out; only of use before any cell has run.
+    def inspect(self, request: Inspect) -> Inspected:
+        """Read cells for what each question rules out, and for closures; only of use before any cell has run.
 
         Raises:
             Died: reading took too long or too much.
             SandboxError: as for `run_cell`.
         """
-        found = self._request(Inspect(cells, questions), Inspected, INSPECT_SECONDS)
-        uses = {name: use for name in questions if name in found.found for use in _uses((found.found[name],))}
-        return Inspected(uses, _signs(found.signs), printable_text(found.unread, 40))
+        found = self._request(request, Inspected, INSPECT_SECONDS)
+        uses = {name: use for name in request.questions if name in found.found for use in _uses((found.found[name],))}
+        closures = {name: found.closures[name] for name in request.beneath if name in found.closures}
+        return Inspected(uses, _signs(found.signs), printable_text(found.unread, 40), closures)
 
     def exercise(self, question: str, probe: Probe, inputs: Any, seed: str, forbid: tuple[str, ...] = (),
                  others: tuple[str, ...] = (), first: bool = False) -> Outcome:
