@@ -10,6 +10,7 @@ import nbformat
 
 from autograder import data
 from autograder.authoring.lesson import notebook_name
+from autograder.grading.feedback import Feedback, Kind, read_feedback
 from autograder.sandbox.sandbox import Limits
 
 
@@ -19,11 +20,12 @@ class CourseError(ValueError):
 
 @dataclass(frozen=True)
 class Course:
-    """A course: its root directory, name and limits."""
+    """A course: its root directory, name and limits, and what students are told of their mistakes."""
 
     root: Path
     name: str
     limits: Limits
+    feedback: Feedback = Feedback()
 
     @property
     def assignments(self) -> list[str]:
@@ -57,6 +59,10 @@ class Course:
     def results(self, assignment: str) -> Path:
         """What the last grading of `assignment` gave, as JSON."""
         return self.root / "build" / "results" / f"{assignment}.json"
+
+    def hand_ins(self, assignment: str) -> Path:
+        """What was handed in of `assignment` so far, as JSON Lines; see `feedback.remember`."""
+        return self.root / "build" / "history" / f"{assignment}.jsonl"
 
     def reports(self, assignment: str) -> Path:
         """Where students' pages of `assignment` are."""
@@ -107,7 +113,8 @@ def find_course(start: Path | None = None) -> Course:
         if (path := folder / "course.toml").is_file():
             try:
                 table = tomllib.loads(path.read_text(encoding="utf-8"))
-                return Course(folder, str(table.get("name", folder.name)), Limits.from_table(table.get("limits", {})))
+                return Course(folder, str(table.get("name", folder.name)), Limits.from_table(table.get("limits", {})),
+                              read_feedback(str(table.get("feedback", Kind.NAMED)), folder))
             except (tomllib.TOMLDecodeError, ValueError) as error:
                 raise CourseError(f"{path}: {error}") from None
     raise CourseError(f"expected a course.toml in {start} or above it; found none. Run this inside a course.")

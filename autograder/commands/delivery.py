@@ -20,6 +20,7 @@ from autograder.delivery.export import export_classroom50, export_gradescope, ex
 from autograder.delivery.gradescope import grade_container
 from autograder.delivery.roster import read_roster
 from autograder.files import atomic
+from autograder.grading.feedback import Kind
 from autograder.grading.submission import printable
 from autograder.report.csv import grade_table
 from autograder.report.junit import junit as junit_xml
@@ -34,6 +35,7 @@ export = typer.Typer(no_args_is_help=True, help="Hand assignments out to GitHub,
 
 Assignment = Annotated[str, typer.Argument(help="Id such as a4_cross_entropy.")]
 Repository = Annotated[Path, typer.Option("--to", help="The student repository: a new folder, or a clone to update.")]
+Told = Annotated[Kind, typer.Option("--feedback", help="Checks tell mistakes by their names, or only what is wrong.")]
 Results = Annotated[Path, typer.Argument(help="What `autograder grade` wrote: build/results/ASSIGNMENT.json.")]
 Exported = Annotated[Path, typer.Option("--template", help="The file as the learning management system exported it.")]
 Filled_in = Annotated[Path, typer.Option("--to", help="Where to write the filled-in file.")]
@@ -43,24 +45,26 @@ Scale = Annotated[bool, typer.Option(help="Convert points when the maximum there
 @export.command()
 def classroom(assignment: Assignment,
               to: Repository,
-              workflow: Annotated[bool, typer.Option(help="Check each push; Classroom 50 has a workflow of its own.")] = True):
+              workflow: Annotated[bool, typer.Option(help="Check each push; Classroom 50 has a workflow of its own.")] = True,
+              feedback: Told = Kind.NAMED):
     """A complete student repository with a GitHub workflow that checks each push."""
-    files = export_repository(_course(assignment), assignment, to, "github" if workflow else "classroom50")
+    files = export_repository(_course(assignment), assignment, to, "github" if workflow else "classroom50", feedback)
     out.print(f"{to}: {len(files)} files, nothing hidden in them. Next: git init, commit, push, mark it as a template.")
 
 
 @export.command()
-def gitlab(assignment: Assignment, to: Repository):
+def gitlab(assignment: Assignment, to: Repository, feedback: Told = Kind.NAMED):
     """A complete student repository with a GitLab pipeline that checks each push."""
-    files = export_repository(_course(assignment), assignment, to, "gitlab")
+    files = export_repository(_course(assignment), assignment, to, "gitlab", feedback)
     out.print(f"{to}: {len(files)} files, nothing hidden in them. Next: git init, commit, push; students fork it or import it.")
 
 
 @export.command()
 def classroom50(assignment: Assignment, to: Annotated[Path, typer.Option(help="A new folder.")],
-                slug: Annotated[str | None, typer.Option(help="The assignment's name in Classroom 50.")] = None):
+                slug: Annotated[str | None, typer.Option(help="The assignment's name in Classroom 50.")] = None,
+                feedback: Told = Kind.NAMED):
     """A bundle for Classroom 50, of visible cases only."""
-    files = export_classroom50(_course(assignment), assignment, to, slug)
+    files = export_classroom50(_course(assignment), assignment, to, slug, feedback)
     name = next(file for file in files if file.endswith("/autograder.py")).split("/")[0]
     out.print(f"{to}/{name}: copy it to CLASSROOM/autograders/ in your classroom50 repository.\n"
               f"{to}/runtime.json: give it to `gh teacher assignment add --runtime`.")

@@ -19,6 +19,7 @@ from autograder.commands.screen import err, out
 from autograder.delivery.leaks import LeakError, find_in, secrets
 from autograder.files import atomic
 from autograder.grading.batch import find_submissions
+from autograder.grading.feedback import hand_ins
 from autograder.grading.key import Key, load
 
 NEEDS = ("expected SciPy, which computes a class's statistics; it is not installed. `pip install '.[instructor]'` in the kit's "
@@ -151,7 +152,7 @@ def write_class_report(course: Course, key: Key, data: dict[str, Any], submissio
     from autograder.report.csv import class_csv
     from autograder.report.overview_page import class_page
 
-    view = overviews.overview(data, key)
+    view = overviews.overview(data, key, hand_ins(course.hand_ins(key.assignment)))
     if anonymous:
         view = overviews.anonymous(view)
     else:

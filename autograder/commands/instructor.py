@@ -26,6 +26,7 @@ from autograder.commands.screen import INTERRUPTED, err, fail, out, progress_bar
 from autograder.files import atomic
 from autograder.grading.batch import Job, find_submissions, grade_all
 from autograder.grading.cache import unwritable
+from autograder.grading.feedback import read_feedback, remember
 from autograder.grading.key import Key, KeyFileError, load
 from autograder.grading.submission import printable
 from autograder.grading.verdict import Status, Verdict
@@ -47,6 +48,9 @@ def grade(
     jobs: Annotated[int, typer.Option(min=1, help="How many submissions to grade at a time.")] = os.cpu_count() or 1,
     isolation: Annotated[str, typer.Option(help="Walls around student code: auto, bubblewrap, landlock or process.")] = "auto",
     fresh: Annotated[bool, typer.Option("--fresh", help="Grade again what the cache knows.")] = False,
+    feedback: Annotated[str | None, typer.Option(
+        help="What students are told of mistakes with a name: named, plain (only what is wrong), half (of the students, another "
+             "half each time), or a CSV file with the columns student and feedback. Default: course.toml's, else named.")] = None,
     sharing: Annotated[bool, typer.Option(help="Run an answer that several students have, with all that it reaches, once for "
                                                "them all.")] = True,
     gradebook: Annotated[bool, typer.Option(help="Record the results in nbgrader's gradebook, too.")] = True,
@@ -77,9 +81,15 @@ def grade(
     # Verdicts that could not be removed are not believed.
     kept = None if fresh and cache.exists() else cache
     job = replace(job_of(course, answer_key, course.limits, isolation, kept), share=sharing)
+    if feedback is not None:
+        try:
+            job = replace(job, feedback=read_feedback(feedback, Path.cwd()))
+        except ValueError as error:
+            raise CourseError(str(error)) from None
     table = None if quiet else class_table if full else by_size
     verdicts = grade_class(job, submissions, jobs, json_file, reports, student, table)
     out.print(f"results: {short_path(json_file)}\nreports: {short_path(reports)}/STUDENT.html\n", soft_wrap=True)
+    remember(course.hand_ins(assignment), verdicts)
     if gradebook:
         record_class(course, assignment, submissions, verdicts, quiet)
     if page := class_report_of(course, answer_key, json_file, submissions, reports, in_view):
@@ -100,7 +110,7 @@ def job_of(course: Course, answer_key: Key, limits: Limits, isolation: str, cach
     """What every submission of the key's assignment is graded with."""
     assignment = answer_key.assignment
     return Job(answer_key, course.skeleton(assignment), tuple(course.released_files(assignment)), limits, isolation,
-               (course.root,), cache)
+               (course.root,), cache, feedback=course.feedback)
 
 
 def grade_class(job: Job, submissions: Path, jobs: int, json_file: Path, reports: Path, only: Sequence[str] = (),

@@ -19,8 +19,9 @@ from autograder.authoring.course import Course, CourseError
 from autograder.authoring.lesson import notebook_name
 from autograder.delivery import leaks
 from autograder.delivery.wheel import constraints, student_wheel
-from autograder.files import atomic
-from autograder.grading.key import load
+from autograder.files import Scratch, atomic
+from autograder.grading.feedback import Kind, plain
+from autograder.grading.key import load, save
 from autograder.report.classroom import encoded, not_run
 from autograder.student.check import EXAMPLES, visible_part
 
@@ -37,19 +38,20 @@ class ExportError(CourseError):
     """The assignment does not fit what it should be exported to; the message is one line."""
 
 
-def export_repository(course: Course, assignment: str, folder: Path, ci: str = "github") -> list[str]:
+def export_repository(course: Course, assignment: str, folder: Path, ci: str = "github", feedback: str = Kind.NAMED) -> list[str]:
     """Write a student repository: notebook, examples, data, checks, and what runs them at each push.
 
     Args:
         folder: new, or the repository to bring up to date; files that are not ours stay in it.
         ci: "github"; "gitlab"; or "classroom50", whose own workflow takes the place of ours.
+        feedback: whether checks tell mistakes by their names, one of `feedback.Kind`.
     Returns:
         The names of the files.
     Raises:
         leaks.LeakError: something hidden would be in it, or is in it or its history.
     """
     whole, wheel = load(course.release(assignment) / EXAMPLES), student_wheel(_wheels(course))
-    release = _release(course, assignment)
+    release = _release(course, assignment, feedback)
     questions = [question.name for question in whole.questions]
     if len({name.upper() for name in questions}) < len(questions):
         raise ExportError("expected question names that differ in more than case, as the reporter needs. "
@@ -80,11 +82,13 @@ def export_repository(course: Course, assignment: str, folder: Path, ci: str = "
     return written
 
 
-def export_classroom50(course: Course, assignment: str, folder: Path, slug: str | None = None) -> list[str]:
+def export_classroom50(course: Course, assignment: str, folder: Path, slug: str | None = None,
+                       feedback: str = Kind.NAMED) -> list[str]:
     """Write a bundle for Classroom 50: a folder for its repository, the same as an archive, and the runtime to set.
 
     Args:
         slug: the assignment's name there, by default its id with hyphens.
+        feedback: as in `export_repository`.
     Raises:
         leaks.LeakError: something hidden would be in it; everyone can read a published bundle.
     """
@@ -92,7 +96,7 @@ def export_classroom50(course: Course, assignment: str, folder: Path, slug: str 
     if not SLUG.fullmatch(slug):
         raise ExportError("expected a name of 2 to 39 small letters, digits and hyphens, as Classroom 50 needs. "
                           f"Received: {slug}. Choose one with --slug")
-    wheel, release = student_wheel(_wheels(course)), _release(course, assignment)
+    wheel, release = student_wheel(_wheels(course)), _release(course, assignment, feedback)
     notebook = course.notebook(assignment).name
     del release[notebook]  # only the student's own counts
     fill = _templates("classroom50", assignment=assignment, notebook=notebook, wheel=wheel.name, python=PYTHON)
@@ -133,10 +137,15 @@ def _wheels(course: Course) -> Path:
     return course.root / "build" / "wheel"
 
 
-def _release(course: Course, assignment: str) -> dict[str, bytes]:
+def _release(course: Course, assignment: str, feedback: str = Kind.NAMED) -> dict[str, bytes]:
     course.skeleton(assignment)  # says what to do when nothing is built
     paths = [course.notebook(assignment), *course.released_files(assignment)]
-    return {path.name: path.read_bytes() for path in paths}
+    files = {path.name: path.read_bytes() for path in paths}
+    if feedback == Kind.PLAIN:
+        with Scratch() as folder:
+            save(plain(load(course.release(assignment) / EXAMPLES)), whole := Path(folder, EXAMPLES), private=False)
+            files[EXAMPLES] = whole.read_bytes()
+    return files
 
 
 def _templates(kind: str, **values):

@@ -17,7 +17,8 @@ from types import ModuleType
 import nbformat
 
 from autograder.files import tidy
-from autograder.grading.cache import Cache, unchanged
+from autograder.grading.cache import Cache, content, unchanged
+from autograder.grading.feedback import Feedback, Kind, plain
 from autograder.grading.grade import grade
 from autograder.grading.key import Key
 from autograder.grading.observe import FILE as OBSERVERS
@@ -42,6 +43,7 @@ class Job:
     hidden: tuple[Path, ...] = ()  # directories that student code must not see, wherever they lie
     cache: Path | None = None  # where verdicts are kept
     share: bool = True  # among students whose answers are the same
+    feedback: Feedback = Feedback()  # what students are told of their mistakes
 
     @functools.cached_property
     def observers(self) -> ModuleType | None:
@@ -74,8 +76,8 @@ def grade_all(submissions: list[tuple[str, Path]], job: Job, jobs: int = 1,
     """
     isolation = choose(job.isolation)
     tidy()  # of an unchanged class no worker is started, which would
-    cache = Cache(job.cache, job.key, job.files, job.limits, isolation)
-    sharing = Sharing() if job.share and len(submissions) > 1 else None
+    told = {student: job.feedback.of(job.key.assignment, student) for student, _ in submissions}
+    graders = {kind: _grader(job, kind, isolation, len(submissions) > 1) for kind in set(told.values())}
     waiting: queue.SimpleQueue = queue.SimpleQueue()
     for item in enumerate(submissions):
         waiting.put(item)
@@ -99,8 +101,9 @@ def grade_all(submissions: list[tuple[str, Path]], job: Job, jobs: int = 1,
                 except queue.Empty:
                     return
                 begin(student)
-                verdict = grade_one(student, folder, job, sandbox, cache, sharing)
-                verdicts[number] = replace(verdict, outputs=spill.keep(verdict.outputs))
+                work, cache, sharing = graders[told[student]]
+                verdict = grade_one(student, folder, work, sandbox, cache, sharing)
+                verdicts[number] = replace(verdict, outputs=spill.keep(verdict.outputs), feedback=told[student])
                 del verdict  # and with it the outputs, while the next one is read
                 done(verdicts[number])
 
@@ -115,6 +118,13 @@ def grade_all(submissions: list[tuple[str, Path]], job: Job, jobs: int = 1,
         except KeyboardInterrupt:
             stop.set()  # what is being graded is finished, nothing new is begun
     return [verdicts[number] for number in sorted(verdicts)]
+
+
+def _grader(job: Job, kind: str, isolation: str, several: bool) -> tuple[Job, Cache, Sharing | None]:
+    """What the submissions of students are graded with who are told so much."""
+    if kind == Kind.PLAIN:
+        job = replace(job, key=plain(job.key), cache=job.cache and job.cache / Kind.PLAIN)
+    return job, Cache(job.cache, job.key, job.files, job.limits, isolation), Sharing() if job.share and several else None
 
 
 def grade_one(student: str, folder: Path, job: Job, sandbox: Sandbox, cache: Cache, sharing: Sharing | None = None) -> Verdict:
@@ -136,7 +146,7 @@ def grade_one(student: str, folder: Path, job: Job, sandbox: Sandbox, cache: Cac
             break
         if attempt == 1:
             sandbox.kill()
-    return verdict
+    return replace(verdict, content=content(submission))
 
 
 def grade_submission(submission: Submission, job: Job, sandbox: Sandbox, cache: Cache, sharing: Sharing | None = None,

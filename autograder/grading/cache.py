@@ -66,8 +66,12 @@ class Cache:
                 file.write(json.dumps(data).encode())
 
     def _path(self, submission: Submission) -> Path:
-        cells = [dataclasses.astuple(cell) for cell in submission.cells]
-        return self.folder / f"{digest(self._circumstances, cells, submission.notes)[:40]}.json"
+        return self.folder / f"{digest(self._circumstances, content(submission), submission.notes)[:40]}.json"
+
+
+def content(submission: Submission) -> str:
+    """A digest of what is run of a submission."""
+    return digest([dataclasses.astuple(cell) for cell in submission.cells])
 
 
 def unwritable(folder: Path) -> str | None:

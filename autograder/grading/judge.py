@@ -138,7 +138,7 @@ def _question_message(question: QuestionKey, cases: tuple[CaseVerdict, ...], mis
         return "All cases are right." + \
             (f" The mistake in your {_and(inherited.values())} is not counted again here." if inherited else "")
     won = f"{len(cases) - len(lost)} of {len(cases)} case{'s' * (len(cases) != 1)} right."
-    if misconception:
+    if misconception and question.hints[misconception]:  # in words: see `feedback.plain`
         return f"{won} {question.hints[misconception]}"
     first = lost[0]
     if len({case.message for case in cases}) == 1:  # nothing is special about any case

@@ -73,6 +73,8 @@ class Verdict:
         versions: the releases that ran it, as `versions.installed` names them; none when nothing ran.
         certain: whether the sandbox's worker served to the end; a verdict from which it had to be replaced is not kept for later.
         died: whether a case ended its process, which can have been for lack of time.
+        content: a digest of what was run; "" where nothing could be.
+        feedback: what the student is told, one of `feedback.Kind`.
     """
 
     student: str
@@ -87,6 +89,8 @@ class Verdict:
     certain: bool = True
     versions: Mapping[str, str] = field(default_factory=dict)
     died: bool = False
+    content: str = ""
+    feedback: str = "named"
 
     @property
     def score(self) -> int | None:

@@ -36,6 +36,7 @@ from autograder.authoring.course import Course, find_course
 from autograder.authoring.lesson import notebook_name
 from autograder.files import atomic
 from autograder.grading.batch import Job, grade_all
+from autograder.grading.feedback import remember
 from autograder.grading.key import Key, KeyFileError, load
 from autograder.grading.submission import printable
 from autograder.grading.verdict import Verdict
@@ -134,12 +135,13 @@ class Autograde(NbgraderAutograde):
             self.log.warning("%s", differ)
         assignment = self.coursedir.assignment_id
         job = Job(key, course.skeleton(assignment), tuple(course.released_files(assignment)), course.limits, kind, (course.root,),
-                  course.cache(assignment))
+                  course.cache(assignment), feedback=course.feedback)
         verdicts = grade_all(students, job, self.jobs, done=self._say)
         if len(verdicts) < len(students):  # after Ctrl-C: what has been recorded is whole, and stays
             self.log.error("stopped: %s of %s submissions are not graded. What was graded is kept: the same command goes on from "
                            "there.", len(students) - len(verdicts), len(students))
             sys.exit(128 + signal.SIGINT)
+        remember(course.hand_ins(assignment), verdicts)
         return verdicts
 
     def _student(self, folder: str) -> str:

@@ -57,6 +57,12 @@ def discrimination(won: np.ndarray, total: np.ndarray) -> tuple[np.ndarray, np.n
     return found, low, high
 
 
+def share_interval(count: int, of: int) -> tuple[float, float]:
+    """Where a share lies in 95 of 100 samples: Wilson's interval, as if each were drawn by itself."""
+    found = scipy.stats.binomtest(count, of).proportion_ci(LEVEL, method="wilson")
+    return found.low, found.high
+
+
 def _correlation(a: np.ndarray, b: np.ndarray, axis: int = -1) -> np.ndarray:
     """Pearson's, along an axis; NaN where one of them does not vary."""
     a, b = a - a.mean(axis, keepdims=True), b - b.mean(axis, keepdims=True)

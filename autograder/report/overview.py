@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from autograder.grading.feedback import mended
 from autograder.grading.key import Key, QuestionKey
 from autograder.report import items
 
@@ -25,9 +26,11 @@ WRONG = ("partial", "failed", "crashed", "timeout")
 STATUSES = ("passed", *WRONG, "missing")
 
 
-def overview(results: dict[str, Any], key: Key) -> dict[str, Any]:
+def overview(results: dict[str, Any], key: Key, hand_ins: Iterable[dict[str, Any]] = ()) -> dict[str, Any]:
     """The class in view.
 
+    Args:
+        hand_ins: all so far, as `feedback.hand_ins` gives them.
     Returns:
         Plain data without NaN: what is unknown, or not to be concluded from so few, is None. `students` and every key of that
         name hold students' names; `anonymous` takes them out.
@@ -51,7 +54,7 @@ def overview(results: dict[str, Any], key: Key) -> dict[str, Any]:
                      "ungraded": sum(one["score"] is None for one in submissions)},
         "scores": _scores(total, sum(points.values())), "alpha": number(items.alpha(won)),
         "seconds": _seconds([one["seconds"] for one in submissions]),
-        "questions": questions,
+        "questions": questions, "feedback": _feedback(hand_ins),
         "together": [{"first": named[a], "second": named[b], "both": int((made[:, a] & made[:, b]).sum()),
                       "of_first": int(made[:, a].sum()), "of_second": int(made[:, b].sum()), "by_chance": round(chance, 1)}
                      for a, b, chance in items.together(made, [question for question, _ in named])],
@@ -199,6 +202,13 @@ def _made(questions: list[dict], counted: list[dict]) -> tuple[np.ndarray, list[
 
 
 # ---------------------------------------------------------------------------------------------------- the class
+
+
+def _feedback(hand_ins: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    """By what students were told: how many of their wrong answers were right when they handed in again."""
+    return [{"told": kind, "students": students, "wrong": wrong, "mended": right, "share": _share(right, wrong),
+             "interval": [number(end) for end in items.share_interval(right, wrong)]}
+            for kind, (students, wrong, right) in mended(hand_ins).items()]
 
 
 def _scores(total: np.ndarray, most: int) -> dict[str, Any]:
