@@ -48,8 +48,6 @@ def grade(
     jobs: Annotated[int, typer.Option(min=1, help="How many submissions to grade at a time.")] = os.cpu_count() or 1,
     isolation: Annotated[str, typer.Option(help="Walls around student code: auto, bubblewrap, landlock or process.")] = "auto",
     fresh: Annotated[bool, typer.Option("--fresh", help="Grade again what the cache knows.")] = False,
-    cluster: Annotated[str | None, typer.Option(
-        help="Grade on a Dask cluster in place of --jobs: tls://host:port, local:N, or a .toml file that describes it.")] = None,
     feedback: Annotated[str | None, typer.Option(
         help="What students are told of mistakes with a name: named, plain (only what is wrong), half (of the students, another "
              "half each time), or a CSV file with the columns student and feedback. Default: course.toml's, else named.")] = None,
@@ -89,7 +87,7 @@ def grade(
         except ValueError as error:
             raise CourseError(str(error)) from None
     table = None if quiet else class_table if full else by_size
-    verdicts = grade_class(job, submissions, jobs, json_file, reports, student, table, cluster)
+    verdicts = grade_class(job, submissions, jobs, json_file, reports, student, table)
     out.print(f"results: {short_path(json_file)}\nreports: {short_path(reports)}/STUDENT.html\n", soft_wrap=True)
     remember(course.hand_ins(assignment), verdicts)
     if gradebook:
@@ -116,14 +114,12 @@ def job_of(course: Course, answer_key: Key, limits: Limits, isolation: str, cach
 
 
 def grade_class(job: Job, submissions: Path, jobs: int, json_file: Path, reports: Path, only: Sequence[str] = (),
-                table: Callable[[list[Verdict], Key, int], Group] | None = class_table,
-                cluster: str | None = None) -> list[Verdict]:
+                table: Callable[[list[Verdict], Key, int], Group] | None = class_table) -> list[Verdict]:
     """Grade a directory of submissions, print the table, write the JSON and a page per student: after Ctrl-C, none of it.
 
     Args:
         only: students to grade; everybody, when it names none.
         table: what shows the verdicts; None for a quiet run.
-        cluster: where to grade; see `cluster.connected`. None grades here, `jobs` at a time.
     """
     assignment = job.key.assignment
     handed_in, absent = find_submissions(submissions, assignment)
@@ -141,8 +137,7 @@ def grade_class(job: Job, submissions: Path, jobs: int, json_file: Path, reports
         err.print(f"[yellow]{escape(short_path(job.cache))} cannot be written ({problem}): what is graded now is not kept there.",
                   soft_wrap=True)
     with progress_bar(hidden=table is None) as progress:
-        shown = bar_of_class(progress, len(handed_in))
-        verdicts = _on_cluster(handed_in, job, cluster, *shown) if cluster else grade_all(handed_in, job, jobs, *shown)
+        verdicts = grade_all(handed_in, job, jobs, *bar_of_class(progress, len(handed_in)))
     if len(verdicts) < len(handed_in):  # earlier results are whole, and stay
         kept = " What was graded is kept: the same command goes on from there." if job.cache and not problem else ""
         err.print(f"[yellow]stopped: {len(handed_in) - len(verdicts)} of {len(handed_in)} submissions are not graded.{kept}",
@@ -160,21 +155,6 @@ def grade_class(job: Job, submissions: Path, jobs: int, json_file: Path, reports
     if changed:
         out.print(changes_table(changed, out.width))
     return verdicts
-
-
-def _on_cluster(handed_in: list[tuple[str, Path]], job: Job, address: str, done: Callable[[Verdict], None],
-                begin: Callable[[str], None]) -> list[Verdict]:
-    if find_spec("distributed") is None:
-        raise CourseError("expected Dask's distributed, which --cluster needs; it is not installed. "
-                          "`pip install '.[cluster]'` in the kit's clone.")
-    from autograder.grading.cluster import ClusterError, grade_on_cluster  # lazy: an extra, and a second to import
-
-    try:
-        return grade_on_cluster(handed_in, job, address, Path.cwd(), done, begin,
-                                lambda line: err.print(line, style="yellow", soft_wrap=True, markup=False))
-    except ClusterError as error:
-        fail(error, 1)
-        raise
 
 
 def by_size(verdicts: list[Verdict], key: Key, width: int) -> Group:

@@ -26,7 +26,7 @@ from autograder.grading.observe import load_observers, without_observers
 from autograder.grading.sharing import Sharing
 from autograder.grading.spill import Spill
 from autograder.grading.submission import Submission, Unreadable, find_notebook, read_submission
-from autograder.grading.verdict import QuestionVerdict, Status, Verdict, broken, by_hand, unreadable
+from autograder.grading.verdict import Status, Verdict, broken, by_hand, unreadable
 from autograder.sandbox.isolation import choose
 from autograder.sandbox.sandbox import Limits, Sandbox
 
@@ -77,8 +77,7 @@ def grade_all(submissions: list[tuple[str, Path]], job: Job, jobs: int = 1,
     isolation = choose(job.isolation)
     tidy()  # of an unchanged class no worker is started, which would
     told = {student: job.feedback.of(job.key.assignment, student) for student, _ in submissions}
-    graders = {kind: (*grader(job, kind, isolation), Sharing() if job.share and len(submissions) > 1 else None)
-               for kind in set(told.values())}
+    graders = {kind: _grader(job, kind, isolation, len(submissions) > 1) for kind in set(told.values())}
     waiting: queue.SimpleQueue = queue.SimpleQueue()
     for item in enumerate(submissions):
         waiting.put(item)
@@ -121,63 +120,46 @@ def grade_all(submissions: list[tuple[str, Path]], job: Job, jobs: int = 1,
     return [verdicts[number] for number in sorted(verdicts)]
 
 
-def grader(job: Job, kind: str, isolation: str) -> tuple[Job, Cache]:
-    """What the submissions of students are graded with who are told so much: one of `feedback.Kind`."""
+def _grader(job: Job, kind: str, isolation: str, several: bool) -> tuple[Job, Cache, Sharing | None]:
+    """What the submissions of students are graded with who are told so much."""
     if kind == Kind.PLAIN:
         job = replace(job, key=plain(job.key), cache=job.cache and job.cache / Kind.PLAIN)
-    return job, Cache(job.cache, job.key, job.files, job.limits, isolation)
+    return job, Cache(job.cache, job.key, job.files, job.limits, isolation), Sharing() if job.share and several else None
 
 
 def grade_one(student: str, folder: Path, job: Job, sandbox: Sandbox, cache: Cache, sharing: Sharing | None = None) -> Verdict:
     """Grade one student's directory; whatever happens, there is a verdict."""
-    submission = read_one(student, folder, job)
-    if isinstance(submission, Verdict):
-        return submission
-    verdict, known = recall(submission, job, cache)
-    if verdict is None:
-        verdict, keep = run_one(submission, job, sandbox, known, sharing)
-        if keep:
-            cache.save(submission, verdict)
-    return replace(verdict, content=content(submission))
-
-
-def read_one(student: str, folder: Path, job: Job) -> Submission | Verdict:
-    """A student's submission, or the verdict on a directory in which there is none to be read."""
     try:
         path, notes = find_notebook(folder, job.key.notebook)
-        return read_submission(path, job.skeleton, student, notes)
+        submission = read_submission(path, job.skeleton, student, notes)
     except Unreadable as error:
         return unreadable(student, job.key, str(error))
     except Exception as error:  # a notebook that we fail to read is our fault until shown otherwise
         return broken(student, job.key, f"reading the notebook failed ({type(error).__name__}: {error})")
+    for attempt in (1, 2):  # what fails on our side is tried once more, in a fresh worker
+        try:
+            verdict = grade_submission(submission, job, sandbox, cache, sharing, keep=attempt == 1)
+        except Exception as error:
+            problem = f"grading failed ({type(error).__name__}: {error})"
+            verdict = replace(broken(student, job.key, problem), notes=submission.notes)
+        if all(question.status != Status.UNGRADED for question in verdict.questions):
+            break
+        if attempt == 1:
+            sandbox.kill()
+    return replace(verdict, content=content(submission))
 
 
-def recall(submission: Submission, job: Job, cache: Cache) -> tuple[Verdict | None, dict[str, QuestionVerdict]]:
-    """The verdict that the cache has on a submission, if it knows all of its questions; and those that it knows."""
+def grade_submission(submission: Submission, job: Job, sandbox: Sandbox, cache: Cache, sharing: Sharing | None = None,
+                     keep: bool = True) -> Verdict:
+    """Grade a submission, as far as the cache does not know it; `keep` puts what is found into the cache."""
     key, found = job.key, cache.load(submission)
     known = unchanged(key.questions, found)
     if not job.share:
         known = {name: verdict for name, verdict in known.items() if not verdict.closure}
     if found and len(known) == len(key.questions):
         questions = tuple(known[question.name] for question in key.questions)
-        return replace(found, max_score=key.max_score, questions=questions + by_hand(key)), known
-    return None, known
-
-
-def run_one(submission: Submission, job: Job, sandbox: Sandbox, known: dict[str, QuestionVerdict],
-            sharing: Sharing | None) -> tuple[Verdict, bool]:
-    """Grade a submission, as far as it is not known; whether what was found may be kept.
-
-    What fails on our side is tried once more, in a fresh worker.
-    """
-    for attempt in (1, 2):
-        try:
-            verdict = grade(submission, job.key, sandbox, known, job.observers, sharing)
-        except Exception as error:
-            problem = f"grading failed ({type(error).__name__}: {error})"
-            verdict = replace(broken(submission.student, job.key, problem), notes=submission.notes)
-        if all(question.status != Status.UNGRADED for question in verdict.questions):
-            break
-        if attempt == 1:
-            sandbox.kill()
-    return verdict, attempt == 1
+        return replace(found, max_score=key.max_score, questions=questions + by_hand(key))
+    verdict = grade(submission, key, sandbox, known, job.observers, sharing)
+    if keep:
+        cache.save(submission, verdict)
+    return verdict

@@ -6,13 +6,10 @@ nothing else is known of it. The form on the wire is `autograder.inside.wire`'s.
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
-import enum
 import functools
 import types
 import typing
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -264,7 +261,7 @@ def plain(value: Any) -> Any:
     """Dataclasses as dictionaries, all the way down; arrays are not copied."""
     if dataclasses.is_dataclass(value):
         return {item.name: plain(getattr(value, item.name)) for item in dataclasses.fields(value)}
-    if isinstance(value, Mapping):
+    if isinstance(value, dict):
         return {key: plain(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
         return [plain(item) for item in value]
@@ -294,15 +291,12 @@ def typed(data: Any, kind: Any) -> Any:
                 return typed(data, part)
             except WireError:
                 continue
-    elif origin in (dict, Mapping) and isinstance(data, dict):
+    elif origin is dict and isinstance(data, dict):
         return {typed(key, parts[0]): typed(value, parts[1]) for key, value in data.items()}
     elif origin is list and isinstance(data, list):
         return [typed(item, parts[0]) for item in data]
     elif origin is tuple and isinstance(data, list):
         return tuple(typed(item, parts[0]) for item in data)
-    elif isinstance(kind, enum.EnumType) and isinstance(data, str):
-        with contextlib.suppress(ValueError):
-            return kind(data)
     elif kind is float and type(data) in (int, float):
         return data
     elif isinstance(kind, type) and type(data) is kind:  # True is no int here
