@@ -3,7 +3,12 @@
 import dataclasses
 import itertools
 import json
+import signal
+import socket
+import subprocess
+import sys
 import threading
+import time
 
 import pytest
 from conftest import autograder, write_tiny
@@ -263,3 +268,78 @@ def test_without_distributed_the_command_says_what_to_install(course, monkeypatc
     done = autograder("grade", NAME, "--no-gradebook", "--cluster", "local:2", "--submissions", ".", cwd=course.root)
     assert done.returncode == 2 and "pip install '.[cluster]'" in done.stderr
     assert done.stderr.count("\n") == 1
+
+
+# ---------------------------------------------------------------------------------------------------- real machines, as processes
+
+
+@pytest.fixture
+def by_hand(tmp_path):
+    """A scheduler and two workers as processes of their own, with TLS: what ends them, and the file that describes the cluster."""
+    security = distributed.Security.temporary()
+    (tmp_path / "ca.pem").write_text(security.tls_ca_file)
+    (tmp_path / "cert.pem").write_text(security.tls_client_cert)
+    (tmp_path / "key.pem").write_text(security.tls_client_key)
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        address = f"tls://127.0.0.1:{free.getsockname()[1]}"
+    files = [f"--tls-{name}={tmp_path / file}" for name, file in (("ca-file", "ca.pem"), ("cert", "cert.pem"), ("key", "key.pem"))]
+    (tmp_path / "cluster.toml").write_text(f"address = '{address}'\nca_file = 'ca.pem'\ncert_file = 'cert.pem'\nkey_file = 'key.pem'\n")
+
+    def start(role, *arguments):
+        return subprocess.Popen([sys.executable, "-m", f"distributed.cli.dask_{role}", *arguments, *files, "--no-dashboard"],
+                                stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=tmp_path)
+
+    scheduler = start("scheduler", "--host", "127.0.0.1", "--port", address.rpartition(":")[2], "--protocol", "tls")
+    workers = [start("worker", address, "--nthreads", "1", "--no-nanny") for _ in range(2)]
+    yield tmp_path / "cluster.toml", scheduler, workers
+    for process in (*workers, scheduler):
+        process.kill()
+        process.wait()
+
+
+def grading(course, *arguments):
+    return subprocess.Popen([sys.executable, "-m", "autograder", "grade", NAME, "--no-gradebook", "--json", "results.json", *map(str, arguments)],
+                            cwd=course.root, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def until_kept(course, count, run):
+    deadline = time.monotonic() + 300
+    while len(kept := list(course.cache(NAME).glob("*.json"))) < count:
+        assert run.poll() is None and time.monotonic() < deadline, run.communicate()
+        time.sleep(0.05)
+    return kept
+
+
+def graded_results(course):
+    data = json.loads((course.root / "results.json").read_text())
+    return [submission | {"seconds": 0} for submission in data["submissions"]]
+
+
+@pytest.mark.corpus
+@pytest.mark.parametrize("whom", ["worker", "scheduler", "main process", "interrupt"])
+def test_who_is_killed_costs_nothing_that_was_finished(course, by_hand, whom):
+    place, scheduler, workers = by_hand
+    a_class(course, [f"s{number:02}" for number in range(60)], "import time\ntime.sleep(0.3)\n")
+    run = grading(course, "--cluster", place)
+    until_kept(course, 5, run)
+    if whom == "interrupt":
+        run.send_signal(signal.SIGINT)
+    else:
+        {"worker": workers[0], "scheduler": scheduler, "main process": run}[whom].kill()
+    _, complained = run.communicate(timeout=300)
+    kept = {file: file.stat().st_mtime_ns for file in course.cache(NAME).glob("*.json")}
+    if whom == "worker":
+        assert run.returncode == 0 and len(kept) == 60, complained
+    elif whom == "scheduler":
+        assert run.returncode == 1 and 5 <= len(kept) < 60
+        assert complained.count("\n") == 1 and "does not answer any more. What was graded is kept" in complained, complained
+    elif whom == "interrupt":
+        assert run.returncode == 130 and 5 <= len(kept) < 60 and f"stopped: {60 - len(kept)} of 60" in complained, complained
+    again = grading(course, *(["--jobs", "2"] if whom == "scheduler" else ["--cluster", place]))
+    assert again.wait(timeout=600) == 0, again.communicate()
+    assert {file: file.stat().st_mtime_ns for file in kept} == kept and len(list(course.cache(NAME).glob("*.json"))) == 60
+    found = graded_results(course)
+    assert {submission["score"] for submission in found} == {100}
+    assert grading(course, "--jobs", "2", "--fresh").wait(timeout=600) == 0
+    assert graded_results(course) == found
