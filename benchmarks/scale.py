@@ -50,7 +50,7 @@ def course() -> Path:
 
 
 def hand_in(root: Path, students: int) -> tuple[Path, int]:
-    """A class of notebooks that all differ: the samples in turn, with a cell of each student's own. Its folder; how many samples."""
+    """A class of notebooks that all differ, samples in turn with a cell of each student's own; its folder, how many samples."""
     folder = PLACE / f"class-{students}"
     made = [sample for sample in samples.sample_class(find_course(root), NAME)
             if sample.misconception or sample.student in ("all-right", "blank", "half-finished")]

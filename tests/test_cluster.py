@@ -91,7 +91,8 @@ def test_workers_with_other_releases_are_refused_with_a_sentence(course, dask, m
     assert len(said) == 2 and all("is refused: expected Keras 2.0.0" in line for line in said)
 
 
-def test_a_scheduler_that_ends_costs_what_was_not_finished(course, dask):
+def test_a_scheduler_that_ends_costs_what_was_not_finished(course, dask, monkeypatch):
+    monkeypatch.setitem(cluster.SETTINGS, "distributed.comm.timeouts.connect", "1s")
     handed_in, work = a_class(course, ("ada", "bob", "cy", "dora")), job(course, "cache")
     with pytest.raises(ClusterError, match="the scheduler at tcp://127.0.0.1:.* does not answer any more"):
         grade_on(Place(dask.scheduler_address), handed_in, work, done=lambda verdict: dask.close())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import os
 import shutil
@@ -33,7 +32,7 @@ from autograder.grading.verdict import Status, Verdict
 from autograder.grading.versions import WORDS, installed, notice
 from autograder.report.changes import changes, changes_table
 from autograder.report.html import student_page
-from autograder.report.json import results
+from autograder.report.json import read, results, write
 from autograder.report.terminal import class_summary, class_table
 from autograder.sandbox.isolation import LEVELS, choose, findings, obstacle, weaker
 from autograder.sandbox.sandbox import Limits
@@ -94,9 +93,11 @@ def grade(
     remember(course.hand_ins(assignment), verdicts)
     if gradebook:
         record_class(course, assignment, submissions, verdicts, quiet)
+    failed = any(question.status == Status.UNGRADED for verdict in verdicts for question in verdict.questions)
+    del verdicts  # whose memory the class report may need
     if page := class_report_of(course, answer_key, json_file, submissions, reports, in_view):
         out.print(f"the class in view: {short_path(page)}", soft_wrap=True)
-    if any(question.status == Status.UNGRADED for verdict in verdicts for question in verdict.questions):
+    if failed:
         raise typer.Exit(1)
 
 
@@ -207,7 +208,7 @@ def write_results(data: dict, json_file: Path, others: bool) -> list[dict]:
         Whose points have changed; see `changes`.
     """
     try:
-        earlier = json.loads(json_file.read_bytes())
+        earlier = read(json_file)
         data["changes"] = changes(earlier, data)
         if others:
             new = {submission["student"] for submission in data["submissions"]}
@@ -221,7 +222,7 @@ def write_results(data: dict, json_file: Path, others: bool) -> list[dict]:
         err.print(f"[yellow]{short_path(json_file)} held no results to compare with: it is replaced.", soft_wrap=True)
         data["changes"] = []
     with atomic(json_file) as file:
-        file.write(json.dumps(data, indent=1, ensure_ascii=False).encode() + b"\n")
+        write(data, file)
     return data["changes"]
 
 

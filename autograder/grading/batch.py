@@ -26,7 +26,7 @@ from autograder.grading.observe import load_observers, without_observers
 from autograder.grading.sharing import Sharing
 from autograder.grading.spill import Spill
 from autograder.grading.submission import Submission, Unreadable, find_notebook, read_submission
-from autograder.grading.verdict import QuestionVerdict, Status, Verdict, broken, by_hand, unreadable
+from autograder.grading.verdict import QuestionVerdict, Status, Verdict, broken, by_hand, shared, unreadable
 from autograder.sandbox.isolation import choose
 from autograder.sandbox.sandbox import Limits, Sandbox
 
@@ -82,7 +82,7 @@ def grade_all(submissions: list[tuple[str, Path]], job: Job, jobs: int = 1,
     for item in enumerate(submissions):
         waiting.put(item)
     verdicts: dict[int, Verdict] = {}
-    spill = Spill()
+    spill, known = Spill(), {}
     stop = threading.Event()
 
     ended: queue.SimpleQueue = queue.SimpleQueue()
@@ -102,7 +102,7 @@ def grade_all(submissions: list[tuple[str, Path]], job: Job, jobs: int = 1,
                     return
                 begin(student)
                 work, cache, sharing = graders[told[student]]
-                verdict = grade_one(student, folder, work, sandbox, cache, sharing)
+                verdict = shared(grade_one(student, folder, work, sandbox, cache, sharing), known)
                 verdicts[number] = replace(verdict, outputs=spill.keep(verdict.outputs), feedback=told[student])
                 del verdict  # and with it the outputs, while the next one is read
                 done(verdicts[number])

@@ -33,7 +33,7 @@ from autograder.grading.cache import content
 from autograder.grading.remote import NAME, Grader, Reply, Request, Statement, Work, deciding, grade_frame, pack, state, unpack
 from autograder.grading.spill import Spill
 from autograder.grading.submission import Submission, printable
-from autograder.grading.verdict import QuestionVerdict, Status, Verdict, broken
+from autograder.grading.verdict import QuestionVerdict, Status, Verdict, broken, shared
 from autograder.grading.versions import installed
 from autograder.inside.wire import WireError
 from autograder.sandbox.isolation import KINDS, IsolationError, choose
@@ -179,11 +179,12 @@ def grade_on(place: Place, submissions: list[tuple[str, Path]], job: Job, done: 
     told = {student: job.feedback.of(job.key.assignment, student) for student, _ in submissions}
     graders = {kind: grader(job, kind, isolation, False)[:2] for kind in set(told.values())}
     verdicts: dict[int, Verdict] = {}
-    spill, stop = Spill(), threading.Event()
+    spill, common, stop = Spill(), {}, threading.Event()
     problems: list[BaseException] = []
     ended: queue.SimpleQueue = queue.SimpleQueue()
 
     def finish(number: int, verdict: Verdict) -> None:
+        verdict = shared(verdict, common)
         verdicts[number] = replace(verdict, outputs=spill.keep(verdict.outputs), feedback=told[verdict.student])
         done(verdicts[number])
 
