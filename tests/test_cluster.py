@@ -321,7 +321,7 @@ def graded_results(course):
 @pytest.mark.parametrize("whom", ["worker", "scheduler", "main process", "interrupt"])
 def test_who_is_killed_costs_nothing_that_was_finished(course, by_hand, whom):
     place, scheduler, workers = by_hand
-    a_class(course, [f"s{number:02}" for number in range(60)], "import time\ntime.sleep(0.3)\n")
+    a_class(course, [f"s{number:02}" for number in range(30)], "import time\ntime.sleep(0.3)\n")
     run = grading(course, "--cluster", place)
     until_kept(course, 5, run)
     if whom == "interrupt":
@@ -331,15 +331,15 @@ def test_who_is_killed_costs_nothing_that_was_finished(course, by_hand, whom):
     _, complained = run.communicate(timeout=300)
     kept = {file: file.stat().st_mtime_ns for file in course.cache(NAME).glob("*.json")}
     if whom == "worker":
-        assert run.returncode == 0 and len(kept) == 60, complained
+        assert run.returncode == 0 and len(kept) == 30, complained
     elif whom == "scheduler":
-        assert run.returncode == 1 and 5 <= len(kept) < 60
+        assert run.returncode == 1 and 5 <= len(kept) < 30
         assert complained.count("\n") == 1 and "does not answer any more. What was graded is kept" in complained, complained
     elif whom == "interrupt":
-        assert run.returncode == 130 and 5 <= len(kept) < 60 and f"stopped: {60 - len(kept)} of 60" in complained, complained
+        assert run.returncode == 130 and 5 <= len(kept) < 30 and f"stopped: {30 - len(kept)} of 30" in complained, complained
     again = grading(course, *(["--jobs", "2"] if whom == "scheduler" else ["--cluster", place]))
     assert again.wait(timeout=600) == 0, again.communicate()
-    assert {file: file.stat().st_mtime_ns for file in kept} == kept and len(list(course.cache(NAME).glob("*.json"))) == 60
+    assert {file: file.stat().st_mtime_ns for file in kept} == kept and len(list(course.cache(NAME).glob("*.json"))) == 30
     found = graded_results(course)
     assert {submission["score"] for submission in found} == {100}
     assert grading(course, "--jobs", "2", "--fresh").wait(timeout=600) == 0

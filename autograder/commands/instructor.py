@@ -38,6 +38,7 @@ from autograder.sandbox.isolation import LEVELS, choose, findings, obstacle, wea
 from autograder.sandbox.sandbox import Limits
 from autograder.student.check import EXAMPLES
 
+NAMED = 4  # students in the bar, of those who are being graded
 SMALL = 60  # submissions of which each has a line in the table
 
 
@@ -233,7 +234,8 @@ def bar_of_class(progress: Progress, total: int) -> tuple[Callable[[Verdict], No
 
     def show(graded: int):
         what = "grading" if progress.tasks[0].completed else "starting the sandbox for"  # which loads TensorFlow, once
-        progress.update(task, description=f"{what} {printable(', '.join(now))}", advance=graded)
+        names = ", ".join(now[:NAMED]) + f" and {len(now) - NAMED} more" * (len(now) > NAMED)
+        progress.update(task, description=f"{what} {printable(names)}", advance=graded)
 
     def begin(student: str):
         now.append(student)
