@@ -285,3 +285,23 @@ def test_grading_writes_the_report_with_a_stub_of_what_several_got_wrong_alike(b
 def test_a_stub_is_the_answer_with_a_hint_to_be_written(source, words):
     made = stub(source, "f", "f_1")
     assert all(word in made for word in words) and bool(made) == bool(words) and "Old" not in made and "print" not in made
+
+
+def test_results_are_read_as_they_were_written_or_by_whomever(tmp_path):
+    from autograder.report.json import read, write
+
+    case = {"name": "c", "visible": True, "passed": True, "points": 1, "message": "ü … {\n  }", "outcome": ""}
+    submissions = [{"student": name, "questions": [{"name": "q", "cases": [dict(case), case | {"points": points}]}]}
+                   for name, points in (("ada", 1), ("bob", 2))]
+    for data in ({"key": "k", "versions": {"key": {"a": "1"}}, "submissions": submissions, "changes": [{"questions": {"q": [1, 2]}}]},
+                 {"submissions": submissions[:1]}, {"submissions": []}, {"submissions": [[]]}, [], {"key": {"submissions": [{}]}}):
+        path = tmp_path / "results.json"
+        with open(path, "wb") as file:
+            write(data, file)
+        assert path.read_text() == json.dumps(data, indent=1, ensure_ascii=False) + "\n" and read(path) == data
+        path.write_text(json.dumps(data))
+        assert read(path) == data
+        for cut in range(0, len(text := json.dumps(data, indent=1)) - 1, 7):
+            path.write_text(text[:cut])
+            with pytest.raises(ValueError):
+                read(path)

@@ -21,6 +21,7 @@ from autograder.files import atomic
 from autograder.grading.batch import find_submissions
 from autograder.grading.feedback import hand_ins
 from autograder.grading.key import Key, load
+from autograder.report.json import read
 
 NEEDS = ("expected SciPy, which computes a class's statistics; it is not installed. `pip install '.[instructor]'` in the kit's "
          "clone.")
@@ -117,7 +118,7 @@ def read_results(path: Path, assignment: str) -> dict[str, Any]:
         CourseError: there is nothing, or something else.
     """
     try:
-        data = json.loads(path.read_bytes())
+        data = read(path)
         if data["assignment"] != assignment:
             raise CourseError(f"{path}: expected the results of {assignment}. Received: those of {data['assignment']}.")
         cases = (case for one in data["submissions"] for question in one["questions"] for case in question["cases"])

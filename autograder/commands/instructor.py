@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import os
 import shutil
@@ -33,12 +32,13 @@ from autograder.grading.verdict import Status, Verdict
 from autograder.grading.versions import WORDS, installed, notice
 from autograder.report.changes import changes, changes_table
 from autograder.report.html import student_page
-from autograder.report.json import results
+from autograder.report.json import read, results, write
 from autograder.report.terminal import class_summary, class_table
 from autograder.sandbox.isolation import LEVELS, choose, findings, obstacle, weaker
 from autograder.sandbox.sandbox import Limits
 from autograder.student.check import EXAMPLES
 
+NAMED = 4  # students in the bar, of those who are being graded
 SMALL = 60  # submissions of which each has a line in the table
 
 
@@ -46,6 +46,8 @@ def grade(
     assignment: Annotated[str, typer.Argument(help="Id such as a4_cross_entropy.")],
     submissions: Annotated[Path, typer.Option(help="Directory of STUDENT/ASSIGNMENT/NOTEBOOK.ipynb.")] = Path("submitted"),
     jobs: Annotated[int, typer.Option(min=1, help="How many submissions to grade at a time.")] = os.cpu_count() or 1,
+    cluster: Annotated[str | None, typer.Option(help="Grade on many machines: tls://host:port of a Dask scheduler, local:N for N "
+                                                     "processes here, or a TOML file that describes the cluster.")] = None,
     isolation: Annotated[str, typer.Option(help="Walls around student code: auto, bubblewrap, landlock or process.")] = "auto",
     fresh: Annotated[bool, typer.Option("--fresh", help="Grade again what the cache knows.")] = False,
     feedback: Annotated[str | None, typer.Option(
@@ -87,14 +89,16 @@ def grade(
         except ValueError as error:
             raise CourseError(str(error)) from None
     table = None if quiet else class_table if full else by_size
-    verdicts = grade_class(job, submissions, jobs, json_file, reports, student, table)
+    verdicts = grade_class(job, submissions, jobs, json_file, reports, student, table, cluster)
     out.print(f"results: {short_path(json_file)}\nreports: {short_path(reports)}/STUDENT.html\n", soft_wrap=True)
     remember(course.hand_ins(assignment), verdicts)
     if gradebook:
         record_class(course, assignment, submissions, verdicts, quiet)
+    failed = any(question.status == Status.UNGRADED for verdict in verdicts for question in verdict.questions)
+    del verdicts  # whose memory the class report may need
     if page := class_report_of(course, answer_key, json_file, submissions, reports, in_view):
         out.print(f"the class in view: {short_path(page)}", soft_wrap=True)
-    if any(question.status == Status.UNGRADED for verdict in verdicts for question in verdict.questions):
+    if failed:
         raise typer.Exit(1)
 
 
@@ -114,14 +118,17 @@ def job_of(course: Course, answer_key: Key, limits: Limits, isolation: str, cach
 
 
 def grade_class(job: Job, submissions: Path, jobs: int, json_file: Path, reports: Path, only: Sequence[str] = (),
-                table: Callable[[list[Verdict], Key, int], Group] | None = class_table) -> list[Verdict]:
+                table: Callable[[list[Verdict], Key, int], Group] | None = class_table,
+                cluster: str | None = None) -> list[Verdict]:
     """Grade a directory of submissions, print the table, write the JSON and a page per student: after Ctrl-C, none of it.
 
     Args:
         only: students to grade; everybody, when it names none.
         table: what shows the verdicts; None for a quiet run.
+        cluster: where they are graded, as `cluster.read_place` reads it; None for `jobs` on this machine.
     """
     assignment = job.key.assignment
+    spread = cluster and on_cluster(cluster)
     handed_in, absent = find_submissions(submissions, assignment)
     if not handed_in:
         raise CourseError(f"expected {submissions}/STUDENT/{assignment}/; found no submission there")
@@ -129,7 +136,7 @@ def grade_class(job: Job, submissions: Path, jobs: int, json_file: Path, reports
         raise CourseError(f"expected students with a directory {submissions}/STUDENT/{assignment}/. "
                           f"Received: {', '.join(map(printable, unknown))}")
     handed_in = [item for item in handed_in if not only or item[0] in only]
-    if lacks := weaker(choose(job.isolation)):
+    if lacks := weaker(job.isolation if cluster and job.isolation in LEVELS else choose(job.isolation)):
         err.print(f"[yellow]{lacks} Run `autograder doctor` for more.", soft_wrap=True)
     if differ := notice(job.key.versions, installed()):
         err.print(f"[yellow]{differ} Run `autograder build {assignment}` to compute them with these.", soft_wrap=True)
@@ -137,7 +144,8 @@ def grade_class(job: Job, submissions: Path, jobs: int, json_file: Path, reports
         err.print(f"[yellow]{escape(short_path(job.cache))} cannot be written ({problem}): what is graded now is not kept there.",
                   soft_wrap=True)
     with progress_bar(hidden=table is None) as progress:
-        verdicts = grade_all(handed_in, job, jobs, *bar_of_class(progress, len(handed_in)))
+        bar = bar_of_class(progress, len(handed_in))
+        verdicts = spread(handed_in, job, *bar) if spread else grade_all(handed_in, job, jobs, *bar)
     if len(verdicts) < len(handed_in):  # earlier results are whole, and stay
         kept = " What was graded is kept: the same command goes on from there." if job.cache and not problem else ""
         err.print(f"[yellow]stopped: {len(handed_in) - len(verdicts)} of {len(handed_in)} submissions are not graded.{kept}",
@@ -157,6 +165,36 @@ def grade_class(job: Job, submissions: Path, jobs: int, json_file: Path, reports
     return verdicts
 
 
+def on_cluster(cluster: str) -> Callable[..., list[Verdict]]:
+    """`grade_all` on a cluster, without its `jobs`; when that is lost, the command ends with what to do.
+
+    Raises:
+        CourseError: there is no such cluster, or nothing to reach it with.
+    """
+    if find_spec("distributed") is None:
+        raise CourseError("expected Dask's distributed, which clusters run on; it is not installed. "
+                          "`pip install '.[cluster]'` in the kit's clone, or grade without --cluster.")
+    from autograder.grading.cluster import ClusterError, grade_on, read_place  # lazy: distributed takes a second to import
+
+    try:
+        place = read_place(cluster)
+    except ValueError as error:
+        raise CourseError(str(error)) from None
+
+    def say(line: str) -> None:
+        err.print(Text(line, style="yellow"), soft_wrap=True)
+
+    def spread(handed_in: list[tuple[str, Path]], job: Job, done: Callable[[Verdict], None],
+               begin: Callable[[str], None]) -> list[Verdict]:
+        try:
+            return grade_on(place, handed_in, job, done, begin, say)
+        except ClusterError as error:
+            kept = " What was graded is kept: the same command goes on from there." if job.cache else ""
+            fail(f"{error}.{kept}", 1)
+
+    return spread
+
+
 def by_size(verdicts: list[Verdict], key: Key, width: int) -> Group:
     """A line for every student of a small class, a large one at a glance."""
     return (class_table if len(verdicts) <= SMALL else class_summary)(verdicts, key, width)
@@ -171,7 +209,7 @@ def write_results(data: dict, json_file: Path, others: bool) -> list[dict]:
         Whose points have changed; see `changes`.
     """
     try:
-        earlier = json.loads(json_file.read_bytes())
+        earlier = read(json_file)
         data["changes"] = changes(earlier, data)
         if others:
             new = {submission["student"] for submission in data["submissions"]}
@@ -185,7 +223,7 @@ def write_results(data: dict, json_file: Path, others: bool) -> list[dict]:
         err.print(f"[yellow]{short_path(json_file)} held no results to compare with: it is replaced.", soft_wrap=True)
         data["changes"] = []
     with atomic(json_file) as file:
-        file.write(json.dumps(data, indent=1, ensure_ascii=False).encode() + b"\n")
+        write(data, file)
     return data["changes"]
 
 
@@ -196,7 +234,8 @@ def bar_of_class(progress: Progress, total: int) -> tuple[Callable[[Verdict], No
 
     def show(graded: int):
         what = "grading" if progress.tasks[0].completed else "starting the sandbox for"  # which loads TensorFlow, once
-        progress.update(task, description=f"{what} {printable(', '.join(now))}", advance=graded)
+        names = ", ".join(now[:NAMED]) + f" and {len(now) - NAMED} more" * (len(now) > NAMED)
+        progress.update(task, description=f"{what} {printable(names)}", advance=graded)
 
     def begin(student: str):
         now.append(student)

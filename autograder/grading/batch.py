@@ -26,7 +26,7 @@ from autograder.grading.observe import load_observers, without_observers
 from autograder.grading.sharing import Sharing
 from autograder.grading.spill import Spill
 from autograder.grading.submission import Submission, Unreadable, find_notebook, read_submission
-from autograder.grading.verdict import Status, Verdict, broken, by_hand, unreadable
+from autograder.grading.verdict import QuestionVerdict, Status, Verdict, broken, by_hand, shared, unreadable
 from autograder.sandbox.isolation import choose
 from autograder.sandbox.sandbox import Limits, Sandbox
 
@@ -77,12 +77,12 @@ def grade_all(submissions: list[tuple[str, Path]], job: Job, jobs: int = 1,
     isolation = choose(job.isolation)
     tidy()  # of an unchanged class no worker is started, which would
     told = {student: job.feedback.of(job.key.assignment, student) for student, _ in submissions}
-    graders = {kind: _grader(job, kind, isolation, len(submissions) > 1) for kind in set(told.values())}
+    graders = {kind: grader(job, kind, isolation, len(submissions) > 1) for kind in set(told.values())}
     waiting: queue.SimpleQueue = queue.SimpleQueue()
     for item in enumerate(submissions):
         waiting.put(item)
     verdicts: dict[int, Verdict] = {}
-    spill = Spill()
+    spill, known = Spill(), {}
     stop = threading.Event()
 
     ended: queue.SimpleQueue = queue.SimpleQueue()
@@ -102,7 +102,7 @@ def grade_all(submissions: list[tuple[str, Path]], job: Job, jobs: int = 1,
                     return
                 begin(student)
                 work, cache, sharing = graders[told[student]]
-                verdict = grade_one(student, folder, work, sandbox, cache, sharing)
+                verdict = shared(grade_one(student, folder, work, sandbox, cache, sharing), known)
                 verdicts[number] = replace(verdict, outputs=spill.keep(verdict.outputs), feedback=told[student])
                 del verdict  # and with it the outputs, while the next one is read
                 done(verdicts[number])
@@ -120,7 +120,7 @@ def grade_all(submissions: list[tuple[str, Path]], job: Job, jobs: int = 1,
     return [verdicts[number] for number in sorted(verdicts)]
 
 
-def _grader(job: Job, kind: str, isolation: str, several: bool) -> tuple[Job, Cache, Sharing | None]:
+def grader(job: Job, kind: str, isolation: str, several: bool) -> tuple[Job, Cache, Sharing | None]:
     """What the submissions of students are graded with who are told so much."""
     if kind == Kind.PLAIN:
         job = replace(job, key=plain(job.key), cache=job.cache and job.cache / Kind.PLAIN)
@@ -129,19 +129,29 @@ def _grader(job: Job, kind: str, isolation: str, several: bool) -> tuple[Job, Ca
 
 def grade_one(student: str, folder: Path, job: Job, sandbox: Sandbox, cache: Cache, sharing: Sharing | None = None) -> Verdict:
     """Grade one student's directory; whatever happens, there is a verdict."""
+    found = read_one(student, folder, job)
+    return found if isinstance(found, Verdict) else grade_read(found, job, sandbox, cache, sharing)
+
+
+def read_one(student: str, folder: Path, job: Job) -> Submission | Verdict:
+    """The submission in a student's directory; the verdict on it where it cannot be read."""
     try:
         path, notes = find_notebook(folder, job.key.notebook)
-        submission = read_submission(path, job.skeleton, student, notes)
+        return read_submission(path, job.skeleton, student, notes)
     except Unreadable as error:
         return unreadable(student, job.key, str(error))
     except Exception as error:  # a notebook that we fail to read is our fault until shown otherwise
         return broken(student, job.key, f"reading the notebook failed ({type(error).__name__}: {error})")
+
+
+def grade_read(submission: Submission, job: Job, sandbox: Sandbox, cache: Cache, sharing: Sharing | None = None) -> Verdict:
+    """Grade a submission; whatever happens, there is a verdict."""
     for attempt in (1, 2):  # what fails on our side is tried once more, in a fresh worker
         try:
             verdict = grade_submission(submission, job, sandbox, cache, sharing, keep=attempt == 1)
         except Exception as error:
             problem = f"grading failed ({type(error).__name__}: {error})"
-            verdict = replace(broken(student, job.key, problem), notes=submission.notes)
+            verdict = replace(broken(submission.student, job.key, problem), notes=submission.notes)
         if all(question.status != Status.UNGRADED for question in verdict.questions):
             break
         if attempt == 1:
@@ -152,6 +162,17 @@ def grade_one(student: str, folder: Path, job: Job, sandbox: Sandbox, cache: Cac
 def grade_submission(submission: Submission, job: Job, sandbox: Sandbox, cache: Cache, sharing: Sharing | None = None,
                      keep: bool = True) -> Verdict:
     """Grade a submission, as far as the cache does not know it; `keep` puts what is found into the cache."""
+    known = recall(submission, job, cache)
+    if isinstance(known, Verdict):
+        return known
+    verdict = grade(submission, job.key, sandbox, known, job.observers, sharing)
+    if keep:
+        cache.save(submission, verdict)
+    return verdict
+
+
+def recall(submission: Submission, job: Job, cache: Cache) -> Verdict | dict[str, QuestionVerdict]:
+    """The verdict on a submission where the cache knows it; else the verdicts of those questions that it knows."""
     key, found = job.key, cache.load(submission)
     known = unchanged(key.questions, found)
     if not job.share:
@@ -159,7 +180,4 @@ def grade_submission(submission: Submission, job: Job, sandbox: Sandbox, cache: 
     if found and len(known) == len(key.questions):
         questions = tuple(known[question.name] for question in key.questions)
         return replace(found, max_score=key.max_score, questions=questions + by_hand(key))
-    verdict = grade(submission, key, sandbox, known, job.observers, sharing)
-    if keep:
-        cache.save(submission, verdict)
-    return verdict
+    return known

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 import tempfile
 import threading
 import weakref
@@ -15,14 +16,18 @@ class Spill:
     def __init__(self):
         self._file, self._lock = tempfile.TemporaryFile(), threading.Lock()
         weakref.finalize(self, self._file.close)  # as long as the verdicts live
+        self._nothing = 0, self._file.write(b"[]")  # which most cells show
 
     def keep(self, outputs: Mapping[str, list]) -> Mapping[str, list]:
         """The same outputs, read from the file whenever they are asked for."""
         places = {}
         with self._lock:
             for cell, items in outputs.items():
+                if not items:
+                    places[sys.intern(cell)] = self._nothing
+                    continue
                 data = json.dumps(items).encode()
-                places[cell] = self._file.seek(0, 2), len(data)
+                places[sys.intern(cell)] = self._file.seek(0, 2), len(data)
                 self._file.write(data)
         return _Kept(self, places)
 

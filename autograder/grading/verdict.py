@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from autograder.grading.key import Key, QuestionKey
@@ -97,6 +97,13 @@ class Verdict:
         """The sum of what was graded here, or None when something could not be; a person's points come on top."""
         scores = [question.score for question in self.questions if question.status != Status.MANUAL]
         return None if None in scores else sum(scores)
+
+
+def shared(verdict: Verdict, known: dict[object, object]) -> Verdict:
+    """The same verdict, of parts that are in `known` already as far as others came to the same: a class has few that differ."""
+    questions = tuple(replace(question, cases=tuple(known.setdefault(case, case) for case in question.cases))
+                      for question in verdict.questions)
+    return replace(verdict, questions=tuple(known.setdefault(question, question) for question in questions))
 
 
 def unreadable(student: str, key: Key, error: str) -> Verdict:

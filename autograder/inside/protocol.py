@@ -7,9 +7,11 @@ nothing else is known of it. The form on the wire is `autograder.inside.wire`'s.
 from __future__ import annotations
 
 import dataclasses
+import enum
 import functools
 import types
 import typing
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -291,7 +293,7 @@ def typed(data: Any, kind: Any) -> Any:
                 return typed(data, part)
             except WireError:
                 continue
-    elif origin is dict and isinstance(data, dict):
+    elif origin in (dict, Mapping) and isinstance(data, dict):
         return {typed(key, parts[0]): typed(value, parts[1]) for key, value in data.items()}
     elif origin is list and isinstance(data, list):
         return [typed(item, parts[0]) for item in data]
@@ -299,6 +301,8 @@ def typed(data: Any, kind: Any) -> Any:
         return tuple(typed(item, parts[0]) for item in data)
     elif kind is float and type(data) in (int, float):
         return data
+    elif isinstance(kind, type) and issubclass(kind, enum.Enum) and data in list(kind):
+        return kind(data)
     elif isinstance(kind, type) and type(data) is kind:  # True is no int here
         return data
     raise WireError(f"expected {getattr(kind, '__name__', kind)}")

@@ -1,0 +1,208 @@
+"""What a worker of a cluster does: keeps a warm sandbox, and grades what arrives as bytes, which it gives back as bytes.
+
+What a submission or its verdict holds travels as JSON in those bytes, and is read type by type: nobody unpickles anything of it.
+What the grading of a whole class needs (the key, what the release ships) comes once, with the plugin, which is the instructor's.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import concurrent.futures
+import contextlib
+import functools
+import json
+import signal
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import nbformat
+from distributed import WorkerPlugin, get_worker
+
+from autograder.files import Scratch
+from autograder.grading import key as keys
+from autograder.grading.batch import Job, grade_read, grader
+from autograder.grading.cache import DECIDE, code_and_releases, digest
+from autograder.grading.feedback import Kind
+from autograder.grading.submission import Submission
+from autograder.grading.verdict import QuestionVerdict, Status, Verdict
+from autograder.grading.versions import WORDS, installed
+from autograder.inside.protocol import plain, typed
+from autograder.inside.wire import MAX_FRAME, WireError
+from autograder.sandbox.isolation import obstacle
+from autograder.sandbox.sandbox import Limits, Sandbox
+
+NAME = "autograder"  # of the plugin: a cluster grades one assignment at a time
+
+
+@dataclass(frozen=True)
+class Work:
+    """What an assignment's submissions are graded with, as it goes to every worker once.
+
+    Attributes:
+        key: the hidden key's file.
+        skeleton: the released notebook, as JSON.
+        files: what the release ships beside it, by name.
+        hidden: directories of the course, which a worker may have, too.
+        releases, code: those of the main process; see `versions.installed` and `deciding`.
+    """
+
+    key: bytes
+    skeleton: str
+    files: dict[str, bytes]
+    limits: Limits
+    isolation: str
+    hidden: tuple[str, ...]
+    share: bool
+    releases: dict[str, str]
+    code: str
+
+    @functools.cached_property
+    def digest(self) -> str:
+        """What a request names it by."""
+        return digest(repr(self))
+
+
+@dataclass(frozen=True)
+class Request:
+    """A submission to grade. `work` is the digest of what it is to be graded with; `known` needs not be found again."""
+
+    work: str
+    submission: Submission
+    kind: str
+    known: dict[str, QuestionVerdict]
+
+
+@dataclass(frozen=True)
+class Reply:
+    """A verdict, and whether it may be kept; None where the worker grades other work by now."""
+
+    verdict: Verdict | None
+    keep: bool = False
+
+
+@dataclass(frozen=True)
+class Statement:
+    """What a worker says of itself: whether it has made itself ready, and what keeps it from grading."""
+
+    ready: bool
+    refusal: str = ""
+
+
+def pack(value: Any) -> bytes:
+    """A dataclass of this module as bytes."""
+    return json.dumps(plain(value)).encode()
+
+
+def unpack(data: Any, kind: type) -> Any:
+    """The inverse of `pack`.
+
+    Raises:
+        WireError: it is something else, or larger than anything honest.
+    """
+    if not isinstance(data, bytes) or len(data) > MAX_FRAME:
+        raise WireError(f"expected the bytes of a {kind.__name__}")
+    try:
+        return typed(json.loads(data), kind)
+    except (ValueError, RecursionError) as error:
+        if isinstance(error, WireError):
+            raise
+        raise WireError(f"the bytes of a {kind.__name__} cannot be read ({type(error).__name__})") from None
+
+
+def deciding() -> str:
+    """A digest of the code and the releases that decide verdicts here."""
+    return digest(code_and_releases(DECIDE))
+
+
+class Grader(WorkerPlugin):
+    """A warm sandbox in a worker, on a thread that lives as long as the worker does: bubblewrap ends with the thread that it
+    started on."""
+
+    def __init__(self, work: Work, local: bool):
+        self.work, self.local, self.statement = work, local, Statement(False)
+
+    async def setup(self, worker) -> None:
+        """Make ready. What goes wrong is stated, not raised: that costs this worker its part in the grading, and nobody else."""
+        if self.local:  # started by a terminal whose Ctrl-C is the main process's: what is being graded is finished
+            signal.signal(signal.SIGINT, signal.SIG_IGN)
+        self.thread = concurrent.futures.ThreadPoolExecutor(1)
+        self.statement = Statement(True, await self._do(self._start))
+
+    async def teardown(self, worker) -> None:
+        """End the sandbox."""
+        await self._do(self.held.close)
+        self.thread.shutdown(wait=False)
+
+    def grade(self, request: Request) -> Reply:
+        """Grade one submission; called from any thread."""
+        return self.thread.submit(self._grade, request).result()
+
+    async def _do(self, what):
+        return await asyncio.get_running_loop().run_in_executor(self.thread, what)
+
+    def _start(self) -> str:
+        work = self.work
+        self.held = contextlib.ExitStack()
+        here = installed()
+        if other := [name for name in here if here[name] != work.releases.get(name)]:
+            expected, found = (", ".join(f"{WORDS.get(name, name)} {of.get(name) or 'missing'}" for name in other)
+                               for of in (work.releases, here))
+            return f"expected {expected}, as where the grading was started. Found: {found}."
+        if work.code != deciding():
+            return "its code of the grader is another than where the grading was started."
+        if (problem := obstacle(work.isolation)) is not None:
+            return f"expected isolation {work.isolation}: {problem}."
+        try:
+            job = self._unpacked(Path(self.held.enter_context(Scratch())))
+            self.graders = {kind: grader(job, kind, work.isolation, True) for kind in Kind}
+            self.sandbox = self.held.enter_context(Sandbox(job.inside, work.limits, work.isolation, job.hidden, job.key.forbid))
+            self.sandbox.start()
+        except Exception as error:
+            return f"its sandbox does not start ({type(error).__name__}: {error})."
+        return ""
+
+    def _unpacked(self, folder: Path) -> Job:
+        """The work, with the release's files in `folder`."""
+        work, place = self.work, folder / "key.npz"
+        place.write_bytes(work.key)
+        key = keys.load(place)
+        place.unlink()  # nothing needs to lie about
+        for name, content in work.files.items():
+            (folder / name).write_bytes(content)
+        return Job(key, nbformat.reads(work.skeleton, as_version=4), tuple(folder / name for name in work.files), work.limits,
+                   work.isolation, tuple(map(Path, work.hidden)), None, work.share)
+
+    def _grade(self, request: Request) -> Reply:
+        job, _, sharing = self.graders[Kind(request.kind)]
+        carried = Carried(request.known)
+        verdict = grade_read(request.submission, job, self.sandbox, carried, sharing)
+        return Reply(verdict, carried.keep)
+
+
+class Carried:
+    """In the cache's place on a worker: what the main process knows of one submission, and whether it may keep what is found."""
+
+    def __init__(self, known: dict[str, QuestionVerdict]):
+        self.known, self.keep = known, False
+
+    def load(self, submission: Submission) -> Verdict | None:
+        return Verdict(submission.student, "graded", 0, 0.0, None, tuple(self.known.values())) if self.known else None
+
+    def save(self, submission: Submission, verdict: Verdict) -> None:
+        self.keep = all(question.status != Status.UNGRADED for question in verdict.questions)
+
+
+def grade_frame(frame: bytes) -> bytes:
+    """Grade a packed request: the one task that a cluster is given."""
+    request = unpack(frame, Request)
+    plugin = get_worker().plugins.get(NAME)
+    if plugin is None or plugin.work.digest != request.work:
+        return pack(Reply(None))
+    return pack(plugin.grade(request))
+
+
+def state(dask_worker) -> bytes:
+    """A worker's packed statement."""
+    plugin = dask_worker.plugins.get(NAME)
+    return pack(plugin.statement if plugin else Statement(False))
