@@ -104,7 +104,7 @@ def test_outputs_are_those_of_one_process_however_many_there_were():
     for _ in range(5):
         run.run_cells()
         assert len(json.dumps(run.outputs)) < 2000
-        run._close()
+        run.close()
     assert len(run.deadly) == 4
 
 

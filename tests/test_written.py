@@ -50,7 +50,7 @@ def test_it_counts_in_the_maximum_and_hides_no_automatic_point(course, tmp_path)
     verdicts = grade_all([("ada", folder)], Job(key, course.skeleton(NAME), (), Limits()))
     data = json.loads(json.dumps(results(verdicts, key)))["submissions"][0]
     assert (data["score"], data["max_score"]) == (90, 100)
-    assert data["questions"][-1] == {"name": "why", "status": "manual", "score": None, "max_score": 10, "misconception": None,
+    assert data["questions"][-1] == {"name": "why", "status": "manual", "score": None, "max_score": 10, "misconception": None, "closure": "",
                                      "cases": [], "message": "A person reads and grades this answer."}
     assert "10 points, by hand" in student_page(verdicts[0], NAME)
 
