@@ -19,11 +19,16 @@ class CourseError(ValueError):
 
 @dataclass(frozen=True)
 class Course:
-    """A course: its root directory, name and limits."""
+    """A course: its root directory, name and limits.
+
+    Attributes:
+        lessons: the web address under which `assignments/` can be read; "" where there is none.
+    """
 
     root: Path
     name: str
     limits: Limits
+    lessons: str = ""
 
     @property
     def assignments(self) -> list[str]:
@@ -38,6 +43,10 @@ class Course:
 
     def notebook(self, assignment: str) -> Path:
         return self.release(assignment) / f"{notebook_name(assignment)}.ipynb"
+
+    def address(self, assignment: str) -> str:
+        """The web address of the released notebook; "" where there is none."""
+        return f"{self.lessons}/{assignment}/{notebook_name(assignment)}.ipynb" if self.lessons else ""
 
     def key(self, assignment: str) -> Path:
         return self.root / "build" / "keys" / f"{assignment}.npz"
@@ -107,10 +116,17 @@ def find_course(start: Path | None = None) -> Course:
         if (path := folder / "course.toml").is_file():
             try:
                 table = tomllib.loads(path.read_text(encoding="utf-8"))
-                return Course(folder, str(table.get("name", folder.name)), Limits.from_table(table.get("limits", {})))
+                return Course(folder, str(table.get("name", folder.name)), Limits.from_table(table.get("limits", {})),
+                              _address(table.get("lessons", "")))
             except (tomllib.TOMLDecodeError, ValueError) as error:
                 raise CourseError(f"{path}: {error}") from None
     raise CourseError(f"expected a course.toml in {start} or above it; found none. Run this inside a course.")
+
+
+def _address(value: object) -> str:
+    if value != "" and not (isinstance(value, str) and value.startswith(("https://", "http://"))):
+        raise ValueError(f"lessons: expected a web address that begins with https://. Received: {value!r}")
+    return value.rstrip("/")
 
 
 def data_files(lesson_source: str) -> list[str]:

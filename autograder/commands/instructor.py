@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import json
 import logging
 import os
@@ -32,6 +33,7 @@ from autograder.grading.versions import WORDS, installed, notice
 from autograder.report.changes import changes, changes_table
 from autograder.report.html import student_page
 from autograder.report.json import results
+from autograder.report.outline import outline
 from autograder.report.terminal import class_summary, class_table
 from autograder.sandbox.isolation import LEVELS, choose, findings, obstacle, weaker
 from autograder.sandbox.sandbox import Limits
@@ -74,7 +76,7 @@ def grade(
     # Verdicts that could not be removed are not believed.
     job = job_of(course, answer_key, course.limits, isolation, None if fresh and cache.exists() else cache)
     table = None if quiet else class_table if full else by_size
-    verdicts = grade_class(job, submissions, jobs, json_file, reports, student, table)
+    verdicts = grade_class(job, submissions, jobs, json_file, reports, student, table, course.address(assignment))
     out.print(f"results: {short_path(json_file)}\nreports: {short_path(reports)}/STUDENT.html\n", soft_wrap=True)
     if gradebook:
         record_class(course, assignment, submissions, verdicts, quiet)
@@ -100,12 +102,13 @@ def job_of(course: Course, answer_key: Key, limits: Limits, isolation: str, cach
 
 
 def grade_class(job: Job, submissions: Path, jobs: int, json_file: Path, reports: Path, only: Sequence[str] = (),
-                table: Callable[[list[Verdict], Key, int], Group] | None = class_table) -> list[Verdict]:
+                table: Callable[[list[Verdict], Key, int], Group] | None = class_table, address: str = "") -> list[Verdict]:
     """Grade a directory of submissions, print the table, write the JSON and a page per student: after Ctrl-C, none of it.
 
     Args:
         only: students to grade; everybody, when it names none.
         table: what shows the verdicts; None for a quiet run.
+        address: of the released notebook in the web, for students' pages; "" where there is none.
     """
     assignment = job.key.assignment
     handed_in, absent = find_submissions(submissions, assignment)
@@ -130,9 +133,10 @@ def grade_class(job: Job, submissions: Path, jobs: int, json_file: Path, reports
                   soft_wrap=True)
         raise typer.Exit(INTERRUPTED)
     changed = write_results(results(verdicts, job.key), json_file, others=bool(only))
+    lesson, today = outline(assignment, job.skeleton.cells, address), datetime.date.today()
     for verdict in verdicts:
         with atomic(reports / f"{verdict.student}.html") as file:
-            file.write(student_page(verdict, assignment).encode())
+            file.write(student_page(verdict, lesson, today).encode())
     if table:
         out.print(table(verdicts, job.key, out.width))
     if table and absent and not only:
