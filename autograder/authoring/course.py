@@ -32,7 +32,15 @@ class Course:
 
     @property
     def assignments(self) -> list[str]:
-        """Ids of the assignments that have a lesson, sorted."""
+        """Ids of the assignments, sorted: lessons with questions."""
+        return [name for name in self._lessons() if (self.solution(name) / "questions.py").is_file()]
+
+    @property
+    def introductions(self) -> list[str]:
+        """Ids of the lessons without a `questions.py`: they are handed out, and nothing of them is handed in or graded."""
+        return [name for name in self._lessons() if not (self.solution(name) / "questions.py").is_file()]
+
+    def _lessons(self) -> list[str]:
         return sorted(path.parent.name for path in (self.root / "solutions").glob("*/lesson.py"))
 
     def solution(self, assignment: str) -> Path:
@@ -97,8 +105,11 @@ class Course:
         """The assignments asked for, all of them when none is named.
 
         Raises:
-            CourseError: one of them does not exist.
+            CourseError: one of them does not exist, or asks nothing.
         """
+        if ungraded := [name for name in assignments if name in self.introductions]:
+            raise CourseError(f"expected an assignment with questions; {ungraded[0]} has none (no questions.py): it is built and "
+                              "handed out, and nothing of it is graded")
         if unknown := [name for name in assignments if name not in self.assignments]:
             raise CourseError(f"expected an assignment of this course ({', '.join(self.assignments) or 'it has none'}). "
                               f"Received: {', '.join(unknown)}")

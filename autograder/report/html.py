@@ -35,6 +35,11 @@ def question_card(question: QuestionVerdict) -> str:
     return _template("question.html.jinja").render(question=question)
 
 
+def page(template: str, **values: Any) -> str:
+    """A self-contained HTML page without scripts, of a template beside this file."""
+    return _template(template).render(**values)
+
+
 def tables_page(template: str, page: Callable[[str], str], **values: Any) -> str:
     """A self-contained HTML page of tables that sort, without a request to anywhere.
 
