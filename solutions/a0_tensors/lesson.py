@@ -144,8 +144,8 @@ print("… axis=1, keepdims=True  ", tf.reduce_sum(x, axis=1, keepdims=True).sha
 # **Reshaping is not transposing.** Both make a (3, 2) out of a (2, 3). What do you expect of each?
 
 # %%
-print("reshape, which reads on and draws new borders:\n", tf.reshape(x, (3, 2)).numpy())
-print("transpose, which turns rows into columns:\n", tf.transpose(x).numpy())
+print("reshape, which reads on and draws new borders:", tf.reshape(x, (3, 2)).numpy(), sep="\n")
+print("transpose, which turns rows into columns:", tf.transpose(x).numpy(), sep="\n")
 
 # %% [markdown]
 # A batch of sentences whose words have been mixed up by a `reshape` has a perfect shape. No error will ever tell you.
