@@ -38,7 +38,7 @@ from autograder.sandbox.isolation import obstacle
 from autograder.sandbox.sandbox import Sandbox
 
 ROOT = Path(__file__).resolve().parents[1]
-ASSIGNMENTS = sorted(path.parent.name for path in (ROOT / "solutions").glob("*/lesson.py"))
+ASSIGNMENTS = sorted(path.parent.name for path in (ROOT / "solutions").glob("*/questions.py"))
 
 needs_bubblewrap = pytest.mark.skipif(obstacle() is not None, reason=f"bubblewrap cannot isolate here: {obstacle()}")
 

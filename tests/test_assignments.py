@@ -1,5 +1,6 @@
 """Every assignment from outside: whole notebooks through the whole grader."""
 
+import datetime
 import importlib
 import inspect
 import json
@@ -21,6 +22,7 @@ from autograder.grading.key import load
 from autograder.grading.submission import find_notebook, read_submission
 from autograder.report.html import student_page
 from autograder.report.json import results
+from autograder.report.outline import Outline
 from autograder.sandbox.isolation import choose
 from autograder.sandbox.sandbox import Limits, Sandbox
 
@@ -52,7 +54,7 @@ def graded(course, assignment, tmp_path):
                 else:
                     verdicts.append(grade_one(student, folder, job, sandbox, nothing))
         data = json.loads(json.dumps(results(verdicts, key)))["submissions"]
-        pages = {verdict.student: student_page(verdict, assignment) for verdict in verdicts}
+        pages = {verdict.student: student_page(verdict, Outline(assignment, assignment), datetime.date(2026, 11, 28)) for verdict in verdicts}
         return {submission["student"]: {**submission, "page": pages[submission["student"]]} for submission in data}
 
     return grade_class

@@ -1,6 +1,7 @@
 """Students' Markdown as nbgrader's pages and a real browser get it: nothing of it runs, and it still reads."""
 
 import contextlib
+import datetime
 import json
 import logging
 import os
@@ -33,6 +34,7 @@ from autograder.nbgrader.gradebook import api, record
 from autograder.nbgrader.pages import harmless, markdown2html
 from autograder.nbgrader.timestamps import timestamp, timestamp_note
 from autograder.report.html import student_page
+from autograder.report.outline import Outline
 
 RUNS = "document.body.appendChild(document.createElement('hr')).id='ran'"
 HOSTILE = [
@@ -226,7 +228,7 @@ def test_only_jupyterlab_opens_another_folder_as_a_course(graded):
 
 def test_our_own_page_forbids_scripts():
     verdict = SimpleNamespace(student="<script>x</script>", status="unreadable", score=0, max_score=1, questions=(), notes=(), error="no")
-    shown = student_page(verdict, "a0")
+    shown = student_page(verdict, Outline("a0", "a0"), datetime.date(2026, 11, 28))
     assert "default-src 'none'" in shown and Found(shown.replace("<style>", "").replace("</style>", "")).bad == []
 
 

@@ -56,7 +56,7 @@ def test_check_in_a_kernel_shows_points_hints_and_values(release):
     cells = {cell.id: cell for cell in notebook.cells}
     shown = [output.data for output in cells["double-check"].outputs if output.output_type == "display_data"][0]
     assert "You square" in shown["text/plain"] and "0 of 10 points; 40 more for hidden cases" in shown["text/plain"]
-    assert "expected: [ 2.,  4., 10.]" in shown["text/plain"] and "received: [ 1.,  4., 25.]" in shown["text/plain"]
+    assert re.search(r"output: +expected +received\n +\[ 2\.\*,  4\. , 10\.\*\] +\[ 1\.\*,  4\. , 25\.\*\]", shown["text/plain"])
     assert "You square" in shown["text/html"] and "<script" not in shown["text/html"]
     missing = [output.data for output in cells["quadruple-check"].outputs if output.output_type == "display_data"][0]
     assert "quadruple is not written yet" in missing["text/plain"]
@@ -96,7 +96,7 @@ def test_inputs_have_the_names_of_the_students_parameters_and_small_values_their
     lines = [line.strip() for line in text.splitlines()]
     assert any(re.fullmatch(r"input mine: +\[.*", line) for line in lines)
     assert any(re.fullmatch(r"input theirs: +\[.*", line) for line in lines)
-    assert any(re.fullmatch(r"received: +0\.0001235", line) for line in lines)
+    assert any(re.fullmatch(r"[\d.]+ +0\.0001235", line) for line in lines)
     assert any(re.fullmatch(r"input: +\[.*", line) for line in lines)  # one needs no name
 
 

@@ -26,6 +26,7 @@ from autograder.nbgrader.notebook import graded_notebook
 from autograder.report import classroom, classroom50, gradescope, html, junit, summary, terminal
 from autograder.report import json as as_json
 from autograder.report.csv import grade_table
+from autograder.report.outline import Outline
 from autograder.report.standing import counted
 from autograder.sandbox.sandbox import Died, End, Limits, Sandbox
 
@@ -254,7 +255,7 @@ def everything(verdict, key, notebook):
     console = Console(record=True, width=400, file=io.StringIO())
     console.print(terminal.class_table([verdict], key, 400), terminal.verdict_table(verdict, "x"))
     environment = dict.fromkeys(classroom50.GIVEN.values(), "x")
-    parts = [json.dumps(data, ensure_ascii=False), junit.junit(data), console.export_text(), html.student_page(verdict, NAME),
+    parts = [json.dumps(data, ensure_ascii=False), junit.junit(data), console.export_text(), html.student_page(verdict, Outline(NAME, NAME), datetime.date(2026, 11, 28)),
              summary.job_summary(verdict, 100, "x"), grade_table(counted(data, {})), json.dumps(gradescope.gradescope(verdict, "x"), ensure_ascii=False),
              json.dumps(classroom.question_results(verdict), ensure_ascii=False),
              json.dumps(classroom50.result(verdict, environment, datetime.datetime.now(datetime.UTC)), ensure_ascii=False),

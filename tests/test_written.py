@@ -1,5 +1,6 @@
 """Written answers: asked in the lesson, graded by a person, never in the way of the automatic points."""
 
+import datetime
 import json
 
 import nbformat
@@ -14,6 +15,7 @@ from autograder.grading.batch import Job, grade_all
 from autograder.grading.key import load
 from autograder.report.html import student_page
 from autograder.report.json import results
+from autograder.report.outline import Outline
 from autograder.sandbox.sandbox import Limits
 
 NAME = "a0_doubling"
@@ -52,7 +54,7 @@ def test_it_counts_in_the_maximum_and_hides_no_automatic_point(course, tmp_path)
     assert (data["score"], data["max_score"]) == (90, 100)
     assert data["questions"][-1] == {"name": "why", "status": "manual", "score": None, "max_score": 10, "misconception": None, "closure": "",
                                      "cases": [], "message": "A person reads and grades this answer."}
-    assert "10 points, by hand" in student_page(verdicts[0], NAME)
+    assert "10 points, by hand" in student_page(verdicts[0], Outline(NAME, NAME), datetime.date(2026, 11, 28))
 
 
 @pytest.mark.parametrize("old, new, words", [

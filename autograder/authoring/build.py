@@ -29,6 +29,7 @@ from autograder.authoring.blame import DeclarationError
 from autograder.authoring.course import Course, data_files
 from autograder.authoring.lesson import (
     Cell,
+    introduction_notebook,
     notebook_name,
     public_modules,
     question_order,
@@ -151,6 +152,21 @@ def write(started: Started, key: Key) -> None:
     keys.save(key, course.key(assignment), private=True)
     with atomic(course.build_record(assignment), mode=0o600) as file:
         file.write(digest_of(started.reads, _written(course, assignment)).encode())
+
+
+def introduce(course: Course, lesson: str) -> None:
+    """Write the notebook, and the files that it needs, of a lesson in which nothing is graded.
+
+    Raises:
+        DeclarationError: it has an answer for a person to grade, which needs a questions.py.
+    """
+    folder = course.solution(lesson)
+    cells = read_lesson(folder)
+    if written := written_points(cells):
+        raise DeclarationError(f"{folder}: {next(iter(written))} has points; expected a questions.py beside lesson.py")
+    write_notebook(introduction_notebook(cells), course.notebook(lesson))
+    for file in student_files(course, lesson):
+        _copy(file, course.release(lesson) / file.name)
 
 
 def unchanged(course: Course, assignment: str) -> bool:

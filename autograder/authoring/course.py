@@ -20,16 +20,29 @@ class CourseError(ValueError):
 
 @dataclass(frozen=True)
 class Course:
-    """A course: its root directory, name and limits, and what students are told of their mistakes."""
+    """A course: its root directory, name and limits, and what students are told of their mistakes.
+
+    Attributes:
+        lessons: the web address under which `assignments/` can be read; "" where there is none.
+    """
 
     root: Path
     name: str
     limits: Limits
     feedback: Feedback = Feedback()
+    lessons: str = ""
 
     @property
     def assignments(self) -> list[str]:
-        """Ids of the assignments that have a lesson, sorted."""
+        """Ids of the assignments, sorted: lessons with questions."""
+        return [name for name in self._lessons() if (self.solution(name) / "questions.py").is_file()]
+
+    @property
+    def introductions(self) -> list[str]:
+        """Ids of the lessons without a `questions.py`: they are handed out, and nothing of them is handed in or graded."""
+        return [name for name in self._lessons() if not (self.solution(name) / "questions.py").is_file()]
+
+    def _lessons(self) -> list[str]:
         return sorted(path.parent.name for path in (self.root / "solutions").glob("*/lesson.py"))
 
     def solution(self, assignment: str) -> Path:
@@ -40,6 +53,10 @@ class Course:
 
     def notebook(self, assignment: str) -> Path:
         return self.release(assignment) / f"{notebook_name(assignment)}.ipynb"
+
+    def address(self, assignment: str) -> str:
+        """The web address of the released notebook; "" where there is none."""
+        return f"{self.lessons}/{assignment}/{notebook_name(assignment)}.ipynb" if self.lessons else ""
 
     def key(self, assignment: str) -> Path:
         return self.root / "build" / "keys" / f"{assignment}.npz"
@@ -94,8 +111,11 @@ class Course:
         """The assignments asked for, all of them when none is named.
 
         Raises:
-            CourseError: one of them does not exist.
+            CourseError: one of them does not exist, or asks nothing.
         """
+        if ungraded := [name for name in assignments if name in self.introductions]:
+            raise CourseError(f"expected an assignment with questions; {ungraded[0]} has none (no questions.py): it is built and "
+                              "handed out, and nothing of it is graded")
         if unknown := [name for name in assignments if name not in self.assignments]:
             raise CourseError(f"expected an assignment of this course ({', '.join(self.assignments) or 'it has none'}). "
                               f"Received: {', '.join(unknown)}")
@@ -114,10 +134,16 @@ def find_course(start: Path | None = None) -> Course:
             try:
                 table = tomllib.loads(path.read_text(encoding="utf-8"))
                 return Course(folder, str(table.get("name", folder.name)), Limits.from_table(table.get("limits", {})),
-                              read_feedback(str(table.get("feedback", Kind.NAMED)), folder))
+                              read_feedback(str(table.get("feedback", Kind.NAMED)), folder), _address(table.get("lessons", "")))
             except (tomllib.TOMLDecodeError, ValueError) as error:
                 raise CourseError(f"{path}: {error}") from None
     raise CourseError(f"expected a course.toml in {start} or above it; found none. Run this inside a course.")
+
+
+def _address(value: object) -> str:
+    if value != "" and not (isinstance(value, str) and value.startswith(("https://", "http://"))):
+        raise ValueError(f"lessons: expected a web address that begins with https://. Received: {value!r}")
+    return value.rstrip("/")
 
 
 def data_files(lesson_source: str) -> list[str]:

@@ -2,7 +2,8 @@
 
 Cells are prose, setup (plain code: imports and helpers), demos (`tags=["demo"]`, skipped when grading), questions
 (`question="softmax"`, with the answer between `### BEGIN SOLUTION` and `### END SOLUTION`) and written answers
-(`[markdown] written="choose_lambda" points=10`, with a model answer between the same markers), which a person grades.
+(`[markdown] written="choose_lambda" points=10`, with a model answer between the same markers), which a person grades. In a lesson
+without a `questions.py` the questions are exercises: what stands below them says whether they are right, and nothing is graded.
 """
 
 from __future__ import annotations
@@ -166,6 +167,19 @@ def source_notebook(cells: list[Cell], questions: list[Question]) -> NotebookNod
     return _notebook(cells, questions, lambda source: source)
 
 
+def introduction_notebook(cells: list[Cell], solved: bool = False) -> NotebookNode:
+    """What students get of a lesson in which nothing is graded: its exercises as stubs, or `solved`, without metadata."""
+    nodes = []
+    for cell in cells:
+        if cell.kind == "prose":
+            nodes.append(nbformat.v4.new_markdown_cell(cell.source, id=cell.id))
+            continue
+        source = cell.source if cell.kind != "question" else keep_solution(cell.source) if solved else strip_solution(cell.source)
+        folded = {"tags": ["demo"], **FOLDED} if cell.kind == "demo" else {}
+        nodes.append(nbformat.v4.new_code_cell(source, id=cell.id, metadata=folded))
+    return _with_kernel(nodes)
+
+
 def question_order(cells: list[Cell], questions: list[Question], folder: Path) -> list[Question]:
     """The questions in the lesson's order; refuses a lesson and a questions.py that do not fit together.
 
@@ -218,6 +232,10 @@ def _notebook(cells: list[Cell], questions: list[Question], answer) -> NotebookN
             nodes.append(_graded_cell(answer(cell.source), cell.id, solution=True))
             call = f'check("{cell.question}")  # {points[cell.question]} points'
             nodes.append(_graded_cell(call, f"{cell.id}-check", grade=True, locked=True, points=points[cell.question]))
+    return _with_kernel(nodes)
+
+
+def _with_kernel(nodes: list[NotebookNode]) -> NotebookNode:
     return nbformat.v4.new_notebook(cells=nodes, metadata={
         "kernelspec": {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"},
         "language_info": {"name": "python"}})

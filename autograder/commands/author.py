@@ -22,12 +22,13 @@ from autograder.authoring.course import Course, find_course
 from autograder.authoring.preview import preview
 from autograder.commands.instructor import hidden_key, job_of
 from autograder.commands.screen import INTERRUPTED, fail, out, progress_bar
-from autograder.files import Scratch
+from autograder.files import Scratch, atomic
 from autograder.grading import said
 from autograder.grading.batch import find_submissions, grade_all
 from autograder.grading.cache import question_digests
 from autograder.grading.key import Key, load
 from autograder.report import mistakes, mutants
+from autograder.report.lessons import contents, index_page
 from autograder.sandbox.isolation import choose
 
 LOOK_SECONDS = 0.1
@@ -39,8 +40,28 @@ def build(
 ):
     """Turn [bold]solutions/[/bold] into released notebooks, examples, hidden keys and nbgrader sources."""
     course = find_course()
-    with building.processes(os.cpu_count() or 1) as run:
-        build_all(course, course.require(assignments or []), run, fresh)
+    named = assignments or [*course.introductions, *course.assignments]
+    graded = [name for name in named if name not in course.introductions]
+    course.require(graded)
+    for lesson in (name for name in named if name not in graded):
+        building.introduce(course, lesson)
+        out.print(f"[green]built[/green] {lesson}: nothing of it is graded")
+    if graded:
+        with building.processes(os.cpu_count() or 1) as run:
+            build_all(course, graded, run, fresh)
+    write_index(course)
+
+
+def write_index(course: Course) -> None:
+    """The way in as a page, beside the lessons' README where there is one; of the lessons that have been built."""
+    readme = course.root / "assignments" / "README.md"
+    if not readme.is_file():
+        return
+    lessons = [contents(name, course.notebook(name).relative_to(readme.parent).as_posix(), course.skeleton(name).cells,
+                        [file.name for file in course.released_files(name)])
+               for name in sorted([*course.introductions, *course.assignments]) if course.notebook(name).is_file()]
+    with atomic(readme.with_name("index.html")) as file:
+        file.write(index_page(course.name, readme.read_text(encoding="utf-8"), lessons, course.lessons).encode())
 
 
 def author(assignment: Annotated[str, typer.Argument(help="An id such as a4_cross_entropy.")]):

@@ -60,7 +60,7 @@ def _grade_samples(course: Course, assignment: str, jobs: int, mistakes: int, fo
     # Without a cache: what is shown has just been graded.
     job = job_of(course, load(course.key(assignment)), LIMITS, "auto", cache=None)
     submitted, results, reports = folder / "submitted", folder / "results.json", folder / "reports"
-    verdicts = grade_class(job, submitted, jobs, results, reports)
+    verdicts = grade_class(job, submitted, jobs, results, reports, address=course.address(assignment))
     overview = class_report_of(course, job.key, results, submitted, reports, folder / "class.html")
     named = [verdict.student for verdict in verdicts if any(question.misconception for question in verdict.questions)]
     page = reports / f"{(named or [verdicts[0].student])[0]}.html"

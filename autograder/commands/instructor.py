@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import logging
 import os
 import shutil
@@ -33,6 +34,7 @@ from autograder.grading.versions import WORDS, installed, notice
 from autograder.report.changes import changes, changes_table
 from autograder.report.html import student_page
 from autograder.report.json import read, results, write
+from autograder.report.outline import outline
 from autograder.report.terminal import class_summary, class_table
 from autograder.sandbox.isolation import LEVELS, choose, findings, obstacle, weaker
 from autograder.sandbox.sandbox import Limits
@@ -89,7 +91,7 @@ def grade(
         except ValueError as error:
             raise CourseError(str(error)) from None
     table = None if quiet else class_table if full else by_size
-    verdicts = grade_class(job, submissions, jobs, json_file, reports, student, table, cluster)
+    verdicts = grade_class(job, submissions, jobs, json_file, reports, student, table, cluster, course.address(assignment))
     out.print(f"results: {short_path(json_file)}\nreports: {short_path(reports)}/STUDENT.html\n", soft_wrap=True)
     remember(course.hand_ins(assignment), verdicts)
     if gradebook:
@@ -118,14 +120,15 @@ def job_of(course: Course, answer_key: Key, limits: Limits, isolation: str, cach
 
 
 def grade_class(job: Job, submissions: Path, jobs: int, json_file: Path, reports: Path, only: Sequence[str] = (),
-                table: Callable[[list[Verdict], Key, int], Group] | None = class_table,
-                cluster: str | None = None) -> list[Verdict]:
+                table: Callable[[list[Verdict], Key, int], Group] | None = class_table, cluster: str | None = None,
+                address: str = "") -> list[Verdict]:
     """Grade a directory of submissions, print the table, write the JSON and a page per student: after Ctrl-C, none of it.
 
     Args:
         only: students to grade; everybody, when it names none.
         table: what shows the verdicts; None for a quiet run.
         cluster: where they are graded, as `cluster.read_place` reads it; None for `jobs` on this machine.
+        address: of the released notebook in the web, for students' pages; "" where there is none.
     """
     assignment = job.key.assignment
     spread = cluster and on_cluster(cluster)
@@ -152,9 +155,10 @@ def grade_class(job: Job, submissions: Path, jobs: int, json_file: Path, reports
                   soft_wrap=True)
         raise typer.Exit(INTERRUPTED)
     changed = write_results(results(verdicts, job.key), json_file, others=bool(only))
+    lesson, today = outline(assignment, job.skeleton.cells, address), datetime.date.today()
     for verdict in verdicts:
         with atomic(reports / f"{verdict.student}.html") as file:
-            file.write(student_page(verdict, assignment).encode())
+            file.write(student_page(verdict, lesson, today).encode())
     if table:
         out.print(table(verdicts, job.key, out.width))
     if table and absent and not only:

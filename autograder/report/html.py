@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import datetime
 import functools
 import hashlib
 import re
@@ -15,19 +16,28 @@ import markupsafe
 
 from autograder.grading.submission import printable
 from autograder.grading.verdict import QuestionVerdict, Verdict
+from autograder.report.outline import Outline
+from autograder.report.shown import TONES, sign, told
 
-GOOD, PARTLY, BAD, QUIET = "#2e8b60", "#b7791f", "#c8453c", "#6b7280"
 
+def student_page(verdict: Verdict, lesson: Outline, day: datetime.date) -> str:
+    """A self-contained HTML page.
 
-def student_page(verdict: Verdict, assignment: str) -> str:
-    """A self-contained HTML page."""
-    return _template("student.html.jinja").render(verdict=verdict, student=printable(verdict.student), assignment=assignment)
+    Args:
+        day: on which the page is made.
+    """
+    return _template("student.html.jinja").render(verdict=verdict, student=printable(verdict.student), lesson=lesson,
+                                                  day=f"{day.day} {day:%B %Y}")
 
 
 def question_card(question: QuestionVerdict) -> str:
     """One question's verdict as a piece of HTML that brings its own style: what a notebook shows under the question."""
-    tone = {"passed": GOOD, "partial": PARTLY, "missing": QUIET, "manual": QUIET}.get(question.status, BAD)
-    return _template("question.html.jinja").render(question=question, tone=tone, good=GOOD, bad=BAD)
+    return _template("question.html.jinja").render(question=question)
+
+
+def page(template: str, **values: Any) -> str:
+    """A self-contained HTML page without scripts, of a template beside this file."""
+    return _template(template).render(**values)
 
 
 def tables_page(template: str, page: Callable[[str], str], **values: Any) -> str:
@@ -46,7 +56,8 @@ def tables_page(template: str, page: Callable[[str], str], **values: Any) -> str
 def _template(name: str) -> jinja2.Template:
     environment = jinja2.Environment(loader=jinja2.PackageLoader("autograder.report", "."), autoescape=True,
                                      trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined)
-    environment.filters.update(code=_code, percent=_percent, printable=printable)
+    environment.filters.update(code=_code, percent=_percent, printable=printable, sign=sign, told=told)
+    environment.globals.update(tones=TONES)
     return environment.get_template(name)
 
 

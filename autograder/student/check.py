@@ -10,12 +10,10 @@ import contextlib
 import dataclasses
 import html
 import inspect
-import math
 import os
 import random
 import re
 import sys
-import textwrap
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -34,7 +32,9 @@ from autograder.grading.verdict import QuestionVerdict, Status, Verdict
 from autograder.grading.versions import installed, notice
 from autograder.inside import probes, watch
 from autograder.inside.protocol import Outcome, Use
+from autograder.report.shown import TONES, sign, unsaid
 from autograder.sandbox.sandbox import Limits, Sandbox
+from autograder.student import values
 from autograder.student.session import watch as watch_kernel
 
 EXAMPLES = "examples.npz"
@@ -223,11 +223,16 @@ class _Try:
     advice: str
 
     def cases(self):
-        """(case, its verdict, its labelled values when it was lost), for an answer that is written."""
+        """(its verdict, what it has to say that others have not, its inputs, its pairs when it was lost) of each case, for an
+        answer that is written."""
         if self.verdict.status == Status.MISSING:
             return
+        said = ""
         for case, judged in zip(self.question.cases, self.verdict.cases):
-            yield case, judged, [] if judged.passed else _values(case, self.outcomes[case.name], self.names)
+            message, said = unsaid(judged.message, said), f"{said} {judged.message}"
+            shown = ([], []) if judged.passed else (values.inputs(case, self.names),
+                                                    values.pairs(case, self.outcomes[case.name].observation))
+            yield judged, message, *shown
 
 
 def _show(text: str, page: str) -> None:
@@ -253,19 +258,22 @@ def _show_all(key: Key, namespace: dict) -> None:
     rows = [(_mark(verdict, stale[name]), name, f"{verdict.score}/{verdict.max_score}",
              stale[name] or ("" if verdict.status == Status.PASSED else verdict.message)) for name, verdict in verdicts.items()]
     width = max(len(name) for name in verdicts)
-    _show("\n".join([title, *(f"{mark} {name:{width}} {points:>5}  {message}".rstrip() for mark, name, points, message in rows)]),
-          f"<div style='{BOX};border-left-color:{GREY}'><b>{title}</b>"
-          f"<table style='margin:.3em 0;font-size:inherit;{PLAIN}'>{''.join(_row(*row) for row in rows)}</table></div>")
+    lines = [f"{mark} {name:{width}} {points:>5}  {message}".rstrip() for (mark, _), name, points, message in rows]
+    _show("\n".join([title, *lines]),
+          f"<div style='{BOX};border-left-color:{TONES['quiet']}'><b>{title}</b>"
+          f"<div style='overflow-x:auto'><table style='margin:.3em 0;font-size:inherit;{values.PLAIN}'>"
+          f"{''.join(_row(*row) for row in rows)}</table></div></div>")
 
 
-def _row(mark: str, name: str, points: str, message: str) -> str:
+def _row(mark: tuple[str, str], name: str, points: str, message: str) -> str:
     style = "style='text-align:left;vertical-align:top;padding:.15em .8em .15em 0'"
-    cells = (_badge(mark), f"<code style='{PLAIN}'>{name}</code>", points, _code(message))
+    cells = (_badge(*mark), f"<code style='{values.PLAIN}'>{name}</code>", points, _code(message))
     return "<tr style='background:none'>" + "".join(f"<td {style}>{content}</td>" for content in cells) + "</tr>"
 
 
-def _mark(verdict: QuestionVerdict, stale: str) -> str:
-    return "!" if stale else "✓" if verdict.status == Status.PASSED else "·" if verdict.status == Status.MISSING else "✗"
+def _mark(verdict: QuestionVerdict, stale: str) -> tuple[str, str]:
+    """A mark and its tone."""
+    return ("!", "part") if stale else sign(verdict.status)
 
 
 def _summary(verdict: QuestionVerdict, total: int) -> str:
@@ -278,39 +286,31 @@ def _summary(verdict: QuestionVerdict, total: int) -> str:
 
 
 def _text(tried: _Try) -> str:
-    lines = [f"{_mark(tried.verdict, tried.stale)} {tried.question.name}: {_summary(tried.verdict, tried.total)}"]
+    lines = [f"{_mark(tried.verdict, tried.stale)[0]} {tried.question.name}: {_summary(tried.verdict, tried.total)}"]
     lines += [f"  {advice}" for advice in (tried.stale, tried.advice) if advice]
-    for case, judged, values in tried.cases():
-        lines.append(f"  {'✓' if judged.passed else '✗'} {case.description}")
-        lines += [f"    {judged.message}"] if judged.message else []
-        margin = max([len(label) for label, _ in values], default=0) + 6
-        lines += [f"    {label}:".ljust(margin) + textwrap.indent(value, " " * margin)[margin:] for label, value in values]
+    for judged, message, given, seen in tried.cases():
+        lines.append(f"  {'✓' if judged.passed else '✗'} {judged.description}")
+        lines += [f"    {line}" for line in (*filter(None, [message]), *values.as_text(given, seen))]
     return "\n".join(lines)
 
 
-# Text has the front end's own colour, on light and dark; what is coloured carries white, at 4.5 to 1 or more.
-GREY, TONES = "#6b7280", {"✓": "#1f7a4d", "✗": "#b83a31", "!": "#9a5b00", "·": "#6b7280"}
-PLAIN = "border:none;background:none;color:inherit"
+# Text has the front end's own colour, on light and dark; what is coloured carries white.
 BOX = "border-left:4px solid;padding:.3em .9em;margin:.3em 0;line-height:1.45"
 
 
-def _badge(mark: str) -> str:
-    return f"<b style='background:{TONES[mark]};color:#fff;border-radius:.3em;padding:0 .4em'>{mark}</b>"
+def _badge(mark: str, tone: str) -> str:
+    return f"<b style='background:{TONES[tone]};color:#fff;border-radius:.3em;padding:0 .4em'>{mark}</b>"
 
 
 def _html(tried: _Try) -> str:
-    left = "text-align:left;padding:.1em 0"
-    mark = _mark(tried.verdict, tried.stale)
+    mark, tone = _mark(tried.verdict, tried.stale)
     rows = [f"<div style='margin:.35em 0 0'>{_code(advice)}</div>" for advice in (tried.stale, tried.advice) if advice]
-    for case, judged, values in tried.cases():
-        rows.append(f"<div style='margin:.35em 0 0'>{_badge('✓' if judged.passed else '✗')} {_code(case.description)}</div>")
-        rows.append(f"<div style='margin:.15em 0 .15em 1.2em'>{_code(judged.message)}</div>" if judged.message else "")
-        cells = "".join(
-            f"<tr style='background:none'><td style='{left};vertical-align:top;padding-right:1em'>{label}</td>"
-            f"<td style='{left}'><code style='white-space:pre;{PLAIN}'>{html.escape(value)}</code></td></tr>"
-            for label, value in values)
-        rows.append(f"<table style='margin:.2em 0 .2em 1.2em;font-size:92%;{PLAIN}'>{cells}</table>" if cells else "")
-    return (f"<div style='{BOX};border-left-color:{TONES[mark]}'>{_badge(mark)} <b>{html.escape(tried.question.name)}</b> "
+    for judged, message, given, seen in tried.cases():
+        badge = _badge("✓", "good") if judged.passed else _badge("✗", "bad")
+        rows.append(f"<div style='margin:.35em 0 0'>{badge} {_code(judged.description)}</div>")
+        rows.append(f"<div style='margin:.15em 0 .15em 1.2em'>{_code(message)}</div>" if message else "")
+        rows.append(values.as_html(given, seen))
+    return (f"<div style='{BOX};border-left-color:{TONES[tone]}'>{_badge(mark, tone)} <b>{html.escape(tried.question.name)}</b> "
             f"{html.escape(_summary(tried.verdict, tried.total))}{''.join(rows)}</div>")
 
 
@@ -347,26 +347,3 @@ def _other_type(question: QuestionKey, outcomes: dict[str, Outcome]) -> str:
         if kinds in ("fb", "fi", "fu", "ib", "if") or right.dtype == np.float32 and got.dtype == np.float64 and got.ndim:
             return f"It returned {got.dtype} where {right.dtype} is asked for: what builds on it may stumble over that."
     return ""
-
-
-def _values(case, outcome: Outcome, names: list[str]) -> list[tuple[str, str]]:
-    """Inputs, expected and received, where they are small enough to be read."""
-    rows = []
-    if isinstance(case.inputs, list):
-        count = len(case.inputs)  # a function may have further parameters, with defaults
-        labels = [f"input {name}" for name in names[:count]] if len(names) >= count > 1 else ["input"] * count
-        rows += [(label, _number_text(value)) for label, value in zip(labels, case.inputs)]
-    for word, observation in (("expected", case.expected), ("received", outcome.observation or {})):
-        rows += [(word if name == "output" else f"{word} {name}", _number_text(value)) for name, value in observation.items()]
-    return [(label, value) for label, value in rows if len(value) <= 600]
-
-
-def _number_text(value) -> str:
-    if isinstance(value, np.ndarray):
-        largest = np.max(np.abs(value), initial=0) if value.dtype.kind in "fiu" else 0
-        digits = 4 if not 0 < largest < 0.1 else min(3 - math.floor(math.log10(largest)), 9)  # of the largest, four that count
-        plain = bool(largest == 0 or 1e-6 <= largest < 1e4)
-        return np.array2string(value, precision=digits, suppress_small=plain, separator=", ", threshold=60)
-    if isinstance(value, list):
-        return "[" + ", ".join(_number_text(item) for item in value) + "]"
-    return f"{value:.4g}" if isinstance(value, float) else repr(value)

@@ -14,6 +14,8 @@ import os
 import secrets
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from types import MappingProxyType
+from urllib.parse import quote
 
 from autograder.files import atomic
 from autograder.grading.key import Key, KeyFileError, load
@@ -24,6 +26,7 @@ from autograder.report.escape import log_line, workflow_command
 from autograder.report.html import student_page
 from autograder.report.json import results
 from autograder.report.junit import junit
+from autograder.report.outline import Outline, outline
 from autograder.report.summary import job_summary
 from autograder.sandbox.sandbox import Limits
 from autograder.student.check import EXAMPLES, check_notebook, visible_part
@@ -69,13 +72,13 @@ def check_push(notebook: Path, release: Path | None = None, limits: Limits = LIM
     return Push(found, verdict, key, whole.max_score)
 
 
-def report(push: Push, folder: Path) -> None:
-    """Write every report of a push into a folder."""
+def report(push: Push, folder: Path, environment: Mapping[str, str] = MappingProxyType({})) -> None:
+    """Write every report of a push into a folder; `environment` tells where the pushed notebook can be read."""
     data = results([push.verdict], push.key)
     content = {"results.json": json.dumps(data, indent=1, ensure_ascii=False) + "\n", "junit.xml": junit(data),
                "classroom.json": json.dumps(classroom.question_results(push.verdict), indent=1) + "\n",
                "summary.md": job_summary(push.verdict, push.total, data["isolation"]),
-               "report.html": student_page(push.verdict, push.key.assignment)}
+               "report.html": student_page(push.verdict, _outline(push, environment), datetime.date.today())}
     for name, text in content.items():
         with atomic(folder / name) as file:
             file.write(text.encode("utf-8", "replace"))
@@ -94,7 +97,7 @@ def ci(notebook: Path, folder: Path, release: Path | None = None, classroom50_fi
     """
     with _on_guard(environment, say):
         push = check_push(notebook, release)
-    report(push, folder)
+    report(push, folder, environment)
     for line in log_lines(push):
         say(line)
     if environment.get("GITHUB_ACTIONS") == "true":
@@ -113,6 +116,24 @@ def ci(notebook: Path, folder: Path, release: Path | None = None, classroom50_fi
         with atomic(classroom50_file) as file:
             file.write(json.dumps(outcome, indent=1).encode() + b"\n")
     return checked
+
+
+def _outline(push: Push, environment: Mapping[str, str]) -> Outline:
+    """The pushed notebook from afar, with its address at this commit where GitHub or GitLab runs this."""
+    try:
+        cells = read_cells(push.notebook)
+    except Unreadable:
+        cells = []
+    address = ""
+    root = environment.get("GITHUB_WORKSPACE") or environment.get("CI_PROJECT_DIR")
+    with contextlib.suppress(KeyError, ValueError):
+        path = push.notebook.resolve().relative_to(Path(root or "").resolve()).as_posix()
+        if environment.get("GITHUB_ACTIONS") == "true":
+            at = "{GITHUB_SERVER_URL}/{GITHUB_REPOSITORY}/blob/{GITHUB_SHA}/"
+        else:
+            at = "{CI_PROJECT_URL}/-/blob/{CI_COMMIT_SHA}/"
+        address = at.format_map(environment) + quote(path)
+    return outline(push.key.assignment, cells, address)
 
 
 def log_lines(push: Push) -> list[str]:

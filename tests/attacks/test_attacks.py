@@ -6,6 +6,7 @@ runs as the present user and, when that is root, once more as an ordinary user.
 
 import ast
 import contextlib
+import datetime
 import functools
 import importlib
 import json
@@ -34,6 +35,7 @@ from autograder.grading.cache import Cache
 from autograder.grading.key import load
 from autograder.report.html import student_page
 from autograder.report.json import results
+from autograder.report.outline import Outline
 from autograder.sandbox.isolation import obstacle
 from autograder.sandbox.sandbox import Limits, Sandbox
 
@@ -134,7 +136,7 @@ def grading(course, level):
 
 
 def what_is_shown(verdict, key):
-    return json.dumps(results([verdict], key)) + student_page(verdict, NAME) + json.dumps(verdict.outputs)
+    return json.dumps(results([verdict], key)) + student_page(verdict, Outline(NAME, NAME), datetime.date(2026, 11, 28)) + json.dumps(verdict.outputs)
 
 
 @everywhere(BY_NAME, lambda name: BY_NAME[name].walls)
@@ -151,7 +153,7 @@ def test_an_attack_gains_nothing_sees_nothing_and_harms_nobody(course, graded, n
     assert hints == [], (attack.tries, hints)
     for word in ("FOUND", "ATTACHED", "SENT", "UNSHARED", "MOUNTED", "BECAME ROOT", "CHANGED"):
         assert word not in "".join(output.get("text", "") for outputs in verdict.outputs.values() for output in outputs), attack.tries
-    page = student_page(verdict, NAME)
+    page = student_page(verdict, Outline(NAME, NAME), datetime.date(2026, 11, 28))
     assert "<script" not in page and "<img" not in page
     messages = [question.message for question in verdict.questions] + [case.message for question in verdict.questions for case in question.cases]
     assert all(character.isprintable() for text in [*messages, *verdict.notes] for character in text), attack.tries
@@ -289,7 +291,7 @@ def test_names_of_students_lead_nowhere(course, tmp_path):
     verdicts = grade_all(found, job(course))
     assert [verdict.score for verdict in verdicts] == [100] * len(odd[1:])
     for verdict in verdicts:
-        page = student_page(verdict, NAME)
+        page = student_page(verdict, Outline(NAME, NAME), datetime.date(2026, 11, 28))
         assert "<b>bold" not in page.split("<style>")[0] and "<h1><b>" not in page and "\x1b" not in page
 
 

@@ -1,0 +1,99 @@
+"""Lessons in which nothing is graded, and the page that leads to all lessons."""
+
+import re
+
+import nbformat
+import pytest
+from conftest import ROOT, autograder, write_tiny
+
+from autograder.authoring.course import find_course
+from autograder.commands import author
+
+HELLO = '''
+# %% [markdown]
+# # Hello
+#
+# ## 1. A `word` & more
+
+# %% question="word"
+def word():
+    """A word."""
+    ### BEGIN SOLUTION
+    return "the-secret-word"
+    ### END SOLUTION
+
+# %%
+print(word())
+
+# %% tags=["demo"]
+print("a picture")
+'''
+
+
+@pytest.fixture
+def course(tmp_path):
+    made = write_tiny(tmp_path)
+    folder = tmp_path / "solutions" / "a00_hello"
+    folder.mkdir()
+    (folder / "lesson.py").write_text(HELLO.lstrip())
+    (tmp_path / "assignments").mkdir()
+    (tmp_path / "assignments" / "README.md").write_text("# Lessons\n\n| no. | |\n| --- | --- |\n| 0 | [hello](a00_hello/hello.ipynb) <script>1</script> |\n")
+    return made
+
+
+def test_an_introduction_is_built_without_answers_points_or_key_and_the_index_leads_to_it(course):
+    assert (course.assignments, course.introductions) == (["a0_doubling"], ["a00_hello"])
+    done = autograder("build", "a00_hello", cwd=course.root)
+    assert done.returncode == 0 and "built a00_hello: nothing of it is graded" in done.stdout
+    notebook = nbformat.read(course.notebook("a00_hello"), as_version=4)
+    nbformat.validate(notebook)
+    assert [cell.id for cell in notebook.cells][1:3] == ["word", "setup-1"] and "raise NotImplementedError()" in notebook.cells[1].source
+    assert "secret" not in str(notebook) and "nbgrader" not in str(notebook) and notebook.cells[3].metadata.jupyter.source_hidden
+    assert not (course.root / "build").exists() and [path.name for path in course.release("a00_hello").iterdir()] == ["hello.ipynb"]
+    page = (course.root / "assignments" / "index.html").read_text()
+    assert 'href="a00_hello/hello.ipynb"' in page and "1. A word &amp; more" in page and "Nothing is graded." in page
+    assert "<script" not in page and "a0_doubling" not in page  # which is not built
+
+
+def test_links_of_the_index_lead_to_where_the_lessons_can_be_read(course):
+    (course.root / "course.toml").write_text('lessons = "https://example.org/lessons/"\n')
+    assert autograder("build", "a00_hello", cwd=course.root).returncode == 0
+    page = (course.root / "assignments" / "index.html").read_text()
+    assert set(re.findall(r'href="([^"]*)"', page)) == {"https://example.org/lessons/a00_hello/hello.ipynb"}
+
+
+@pytest.mark.parametrize("command", ["grade", "audit", "author"])
+def test_what_grades_says_that_there_is_nothing_to_grade(course, command):
+    done = autograder(command, "a00_hello", cwd=course.root)
+    assert done.returncode == 2 and "expected an assignment with questions; a00_hello has none" in done.stderr
+
+
+def test_points_without_questions_are_refused(course):
+    lesson = course.solution("a00_hello") / "lesson.py"
+    lesson.write_text(HELLO.lstrip() + '\n# %% [markdown] written="why" points=10\n# ### BEGIN SOLUTION\n# Because.\n# ### END SOLUTION\n')
+    done = autograder("build", "a00_hello", cwd=course.root)
+    assert done.returncode == 2 and "why has points; expected a questions.py" in done.stderr
+
+
+def test_the_released_index_is_what_build_writes(tmp_path, monkeypatch):
+    course, written = find_course(ROOT), {}
+    monkeypatch.setattr(author, "atomic", lambda path: written.setdefault(path.name, Kept()))
+    author.write_index(course)
+    assert written["index.html"].content.decode() == (ROOT / "assignments" / "index.html").read_text()
+    for lesson in [*course.introductions, *course.assignments]:
+        assert course.notebook(lesson).relative_to(ROOT / "assignments").as_posix() in written["index.html"].content.decode()
+
+
+class Kept:
+    """A file that is written nowhere."""
+
+    content = b""
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        return None
+
+    def write(self, content):
+        self.content += content
