@@ -14,6 +14,7 @@ import queue
 import threading
 import time
 import tomllib
+import warnings
 from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
@@ -45,7 +46,10 @@ ANSWER_SECONDS = 20  # for which the scheduler may be silent
 WAIT_SECONDS = 300  # for a worker, where there is none
 FILES = ("ca_file", "cert_file", "key_file")
 SETTINGS = {"distributed.comm.timeouts.connect": "10s", "distributed.scheduler.work-stealing": False,
-            "distributed.admin.large-graph-warning-threshold": "1GB", "distributed.diagnostics.nvml": False}
+            "distributed.admin.large-graph-warning-threshold": "1GB", "distributed.diagnostics.nvml": False,
+            # No page about the class for whoever reaches the port: Dask opens it whether there is a dashboard or not.
+            "distributed.scheduler.http.routes": ["distributed.http.health"],
+            "distributed.worker.http.routes": ["distributed.http.health"]}
 
 
 class ClusterError(RuntimeError):
@@ -328,8 +332,10 @@ def _spread(tasks: Iterator[_Task], cluster: _Cluster, job: Job, arrived: Callab
 @contextlib.contextmanager
 def _connected(place: Place, job: Job, isolation: str, stop: threading.Event, say: Callable[[str], None]) -> Iterator[_Cluster]:
     """The cluster, with the work on its workers."""
-    for name in ("distributed", "tornado", "asyncio"):  # which speak of every lost connection; what matters is said in a sentence
-        logging.getLogger(name).setLevel(logging.CRITICAL)
+    for name in ("distributed", "tornado", "asyncio", *logging.root.manager.loggerDict):
+        if name.startswith(("distributed", "tornado", "asyncio")):  # they speak of every lost connection: here one line does
+            logging.getLogger(name).setLevel(logging.CRITICAL)
+    warnings.filterwarnings("ignore", module=r"distributed\.")
     with dask.config.set(SETTINGS), contextlib.ExitStack() as stack:
         try:
             started, security = _start(place)
