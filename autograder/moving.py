@@ -31,7 +31,7 @@ SLIDERS = """  const layers = root.querySelectorAll('g[data-layer]'), inputs = [
   it.sliders.forEach((slider, i) => {
     const row = document.createElement('label');
     row.style.cssText = 'display:flex;gap:.8em;align-items:center;margin:.25em 0';
-    row.innerHTML = '<span style="min-width:9em"></span><input type="range" min="0" style="flex:1;accent-color:BLUE_">' +
+    row.innerHTML = '<span style="flex:0 0 11em"></span><input type="range" min="0" style="flex:1;accent-color:BLUE_">' +
       '<output style="min-width:5em"></output>';
     row.firstChild.textContent = slider.name;
     inputs.push(row.children[1]);

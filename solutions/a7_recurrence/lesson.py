@@ -930,8 +930,9 @@ for temperature in (0, 0.5, 1, 1.5):
 
 # %% tags=["demo"]
 def verse(temperature, lines=6):
-    """The first lines of what the network writes at a temperature, after an empty line."""
-    return "\n".join(write("\n\n", 52 * lines, temperature, seed=3).strip("\n").replace("\n\n", "\n").split("\n")[:lines])
+    """The first lines of what the network writes at a temperature, after an empty line; the last was cut off, and is left out."""
+    written = write("\n\n", 60 * lines, temperature, seed=3).split("\n")
+    return "\n".join([line for line in written[:-1] if line][:lines])
 
 
 moving.pages({temperature: verse(temperature) for temperature in (0, 0.2, 0.4, 0.6, 0.8, 1, 1.2, 1.5, 2)}, start=0.6,
@@ -939,7 +940,7 @@ moving.pages({temperature: verse(temperature) for temperature in (0, 0.2, 0.4, 0
 
 # %% [markdown]
 # Every letter is its own choice, made with your `sample_next` from what your `LSTMCell` remembers. Between circles and
-# noise there is a range in which lines begin with capitals, words are mostly words, and one or two lines could almost be
+# noise there is a range in which lines begin with capitals, many words are words, and one or two lines could almost be
 # somebody's.
 #
 # > **Going further.** Alex Graves, *Generating Sequences With Recurrent Neural Networks* (2013), lets LSTMs write
@@ -1086,9 +1087,9 @@ def word_vectors(text, known=60, neighbours=400, depth=40):
 
 
 known, vectors = word_vectors(text)
-for word in ("my", "me", "the", "in", "and"):
-    nearest = np.argsort(-vectors @ vectors[known.index(word)])[1:5]
-    print(f"{word:4} is nearest to", ", ".join(known[i] for i in nearest))
+for word in ("my", "me", "in"):
+    nearest = np.argsort(-vectors @ vectors[known.index(word)])[1:4]
+    print(f"{word:2} is nearest to", ", ".join(known[i] for i in nearest))
 
 # %% [markdown]
 # Three thousand words are next to nothing, and still the first neighbours say *whose* something is, or *whom* it is about,

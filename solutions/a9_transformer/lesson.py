@@ -945,13 +945,14 @@ moving.looks(phrase.replace(" ", "·").replace("\n", "↵"), maps[0, keeper % he
 #
 # ### A page of its own
 #
-# The same transformer, with the weights of its best epoch, at six temperatures.
+# The same transformer, with the weights of its best epoch, at six temperatures. *What do you expect?* Do its lines keep their
+# length when its words fall apart? Find the page that you would sign.
 
 # %% tags=["demo"]
 def verse(temperature, lines=8):
     """The first complete lines of what the transformer writes at a temperature."""
-    written = write(scores, "When I do ", 46 * lines, temperature, seed=8)[0]
-    return "\n".join([line for line in written.split("\n") if line][:lines])
+    written = write(scores, "When I do ", 50 * lines, temperature, seed=8)[0].split("\n")
+    return "\n".join([line for line in written[:-1] if line][:lines])
 
 
 moving.pages({temperature: verse(temperature) for temperature in (0.2, 0.4, 0.6, 0.8, 1.0, 1.3)}, start=0.6,
