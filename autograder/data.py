@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 # loader -> the file that a release ships when its lesson calls `data.<loader>(`
-FILES = {"digits": "digits.npz", "sonnets": "sonnets.txt"}
+FILES = {"digits": "digits.npz", "photograph": "photograph.npz", "sonnets": "sonnets.txt"}
 
 
 def digits() -> tuple[np.ndarray, np.ndarray]:
@@ -25,6 +25,18 @@ def digits() -> tuple[np.ndarray, np.ndarray]:
     """
     with np.load(_find(FILES["digits"])) as file:
         return file["images"].astype(np.float32) / 16, file["labels"].astype(np.int32)
+
+
+def photograph() -> np.ndarray:
+    """A portrait of Grace Hopper in grey, 240 pixels high and 205 wide.
+
+    Returns:
+        float32 (240, 205), 0 (black) to 1 (white).
+    Raises:
+        FileNotFoundError: the file is neither beside the notebook nor in the course.
+    """
+    with np.load(_find(FILES["photograph"])) as file:
+        return file["image"].astype(np.float32) / 255
 
 
 def sonnets() -> str:

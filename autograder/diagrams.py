@@ -1,18 +1,33 @@
 """Drawings of what the lessons build, in one hand: pictures as SVG that take the notebook's text colour, on light and dark.
 
-Each function returns a `Diagram`; as the last expression of a cell it is shown, with a description for who cannot see it.
+Each function returns a `Diagram`; as the last expression of a cell it is shown, with a description for who cannot see it. Where
+scripts do not run (a notebook that is not trusted, some viewers) it is a picture on white, since SVG is taken out there, too.
 """
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import html
+import json
 import math
 
 from autograder.plots import BLUE, GREEN, GREY, ORANGE, PURPLE
 
+# Every place of the page that holds this drawing and has not come to life yet; a notebook may show a cell's output twice.
+LIVE = """for (const root of document.querySelectorAll('[data-drawing="%s"]:not([data-live])')) {
+  const it = %s;
+  root.dataset.live = 1;
+  root.onkeydown = event => event.stopPropagation();
+  root.querySelector('img').remove();
+  root.insertAdjacentHTML('afterbegin', it.svg);
+"""
+
 
 class Diagram:
     """A drawing of a given width and height in pixels, and what it shows, in words."""
+
+    SCRIPT = ""  # what else brings it to life: a part of LIVE
 
     def __init__(self, width: int, height: int, words: str):
         self.width, self.height, self.words = width, height, words
@@ -21,10 +36,32 @@ class Diagram:
     def __repr__(self) -> str:
         return f"[Diagram: {self.words}]"
 
-    def _repr_html_(self) -> str:
+    def svg(self) -> str:
+        """The drawing as part of a page, whose text colour it takes."""
         return (f"<svg role='img' aria-label='{html.escape(self.words, quote=True)}' viewBox='0 0 {self.width} {self.height}' "
                 f"style='width:100%;max-width:{self.width}px;height:auto;font:15px sans-serif' fill='currentColor'>"
                 f"{''.join(self.parts)}</svg>")
+
+    def still(self) -> str:
+        """The drawing as the text of an SVG file, dark on white: a file has no text around it to take a colour from."""
+        return (f"<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 {self.width} {self.height}' width='{self.width}' "
+                f"height='{self.height}' style='background:#fff;color:#222;font:15px sans-serif' fill='currentColor'>"
+                f"{''.join(self.parts)}</svg>")
+
+    def alive(self) -> dict:
+        """What the script of this drawing is given, as plain data."""
+        return {"svg": self.svg()}
+
+    def _repr_html_(self) -> str:
+        alive = json.dumps(self.alive(), ensure_ascii=False, separators=(",", ":"))
+        alive = alive.replace("</", "<\\/")  # or the script would end there
+        key = hashlib.sha256(alive.encode()).hexdigest()[:12]
+        picture = base64.b64encode(self.still().encode()).decode()
+        # data-lm-suppress-shortcuts, and a keydown that goes no further: JupyterLab would take a slider's arrow keys for itself.
+        return (f"<div data-drawing='{key}' data-lm-suppress-shortcuts='true' "
+                f"style='max-width:{self.width}px;font:15px sans-serif'>"
+                f"<img alt='{html.escape(self.words, quote=True)}' style='width:100%' src='data:image/svg+xml;base64,{picture}'>"
+                f"<script>{LIVE % (key, alive)}{self.SCRIPT}}}</script></div>")
 
     def text(self, x, y, words, colour="currentColor", anchor="middle", size=15, bold=False):
         """Words around (x, y); an underscore makes the next character a subscript."""
@@ -32,10 +69,13 @@ class Diagram:
         for i, piece in enumerate(words.split("_")):
             low = f"<tspan dy='4' font-size='{size - 4}'>{html.escape(piece[:1])}</tspan><tspan dy='-4'>" if i else ""
             said += low + html.escape(piece[1:] if i else piece) + ("</tspan>" if i else "")
-        weight = " font-weight='bold'" if bold else ""
-        tone = f"color-mix(in srgb, {colour} 60%, currentColor)"  # lighter on dark, darker on light
-        self.parts.append(f"<text x='{x}' y='{y + size * 0.35:.1f}' text-anchor='{anchor}' font-size='{size}' style='fill:{tone}'"
-                          f"{weight} xml:space='preserve'>{said}</text>")
+        look = " font-weight='bold'" if bold else ""
+        if colour != "currentColor":
+            look += f" style='fill:color-mix(in srgb, {colour} 60%, currentColor)'"  # lighter on dark, darker on light
+        if "  " in words:
+            look += " xml:space='preserve'"
+        self.parts.append(f"<text x='{x:.4g}' y='{y + size * 0.35:.1f}' text-anchor='{anchor}' font-size='{size}'{look}>{said}"
+                          "</text>")
 
     def box(self, x, y, width, height, words="", colour=BLUE, strong=False, size=15):
         """A rounded box around (x, y)."""
@@ -175,6 +215,39 @@ def unrolled() -> Diagram:
         it.line((x - 62 if t > 1 else 312, 105), (x - 31, 105), colour=ORANGE)
         it.text(x - 46 if t > 1 else 325, 90, "W_h", ORANGE, size=13)
         it.text(x - 7, 158, "W_x", BLUE, "end", size=13)
+    return it
+
+
+def sequence_tasks() -> Diagram:
+    """Which inputs a recurrent network gets, and which of its states are used, in four kinds of task."""
+    it = Diagram(720, 200,
+        "Four small recurrent networks, unrolled over time. One to many: one input at the first step, an output at each. Many to "
+        "one: an input at each step, an output at the last. Many to many, in step: an input and an output at each step. Many to "
+        "many, reading first: two steps that only read, then two that only write.")
+    kinds = (("one to many", (0,), (0, 1, 2)), ("many to one", (0, 1, 2), (2,)), ("in step", (0, 1, 2), (0, 1, 2)),
+             ("reading first", (0, 1), (2, 3)))
+    left = 24
+    for words, inputs, outputs in kinds:
+        steps = max(*inputs, *outputs) + 1
+        for step in range(steps):
+            x = left + 18 + 46 * step
+            it.box(x, 100, 32, 32)
+            if step:
+                it.line((x - 30, 100), (x - 17, 100), colour=ORANGE)
+            if step in inputs:
+                it.circle(x, 156, radius=8, colour=GREY)
+                it.line((x, 147), (x, 118))
+            if step in outputs:
+                it.line((x, 83), (x, 54))
+                it.circle(x, 44, radius=8, colour=GREEN)
+        if words == "one to many":
+            for step in range(steps - 1):  # what comes out is read next
+                x = left + 18 + 46 * step
+                it.line((x + 9, 44), (x + 23, 44), (x + 23, 150), (x + 46, 150), (x + 46, 118), colour=GREEN, dashed=True,
+                        width=1.2)
+        it.text(left + 18 + 23 * (steps - 1), 16, words, bold=True)
+        left += 46 * steps + 26
+    it.text(360, 188, "grey: inputs      blue: the same step, with its state      green: outputs that are used", size=13)
     return it
 
 

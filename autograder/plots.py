@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-BLUE, ORANGE, GREEN, RED, PURPLE, GREY = "#2f6fb3", "#e07b39", "#3a9d6e", "#c8453c", "#7b5ea7", "#8a8f98"
+BLUE, ORANGE, GREEN, RED, PURPLE, GREY = "#2f6fb3", "#e07b39", "#3a9d6e", "#c8453c", "#7141d8", "#8a8f98"
 PALETTE = (BLUE, ORANGE, GREEN, RED, PURPLE, GREY)
 
 
@@ -46,7 +46,7 @@ def network(axis, sizes, weights=None, values=None, names=()):
         for j, (x, y) in enumerate(place):
             axis.add_patch(_circle(x, y, first=i == 0))
             if values is not None:
-                axis.text(x, y, f"{float(np.asarray(values[i])[j]):.2f}", ha="center", va="center", fontsize=7.5, zorder=3)
+                axis.text(x, y, f"{float(np.asarray(values[i])[j]):.2f}", ha="center", va="center", fontsize=9, zorder=3)
         if i < len(names):
             axis.text(place[0, 0], lowest - 0.65, names[i], ha="center", va="top", color="#30343b", fontsize=9)
     axis.set_aspect("equal")

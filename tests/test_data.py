@@ -31,6 +31,13 @@ def test_sonnets_are_found_beside_the_notebook_first(tmp_path, monkeypatch):
     assert data.sonnets() == "a rose\n"
 
 
+def test_the_photograph_is_a_picture_in_grey():
+    picture = data.photograph()
+    assert picture.shape == (240, 205) and picture.dtype == np.float32 and picture.min() < 0.05 and picture.max() > 0.95
+    assert picture[190:, 60:90].mean() < 0.2 < picture[20:60, 185:].mean()  # the jacket is dark, the wall behind it is not
+    assert data_files("data.photograph()") == ["photograph.npz"]
+
+
 def test_a_missing_file_is_named(tmp_path, monkeypatch):
     monkeypatch.setattr(data, "FILES", {"sonnets": "no-such.txt"})
     monkeypatch.chdir(tmp_path)

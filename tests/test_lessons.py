@@ -154,3 +154,20 @@ def test_the_way_in_names_every_lesson_with_its_hours(assignment):
     number = re.match(r"a(\d+)", assignment)[1]
     assert re.search(rf"^\| {number} \| \[[^]]*\]\({notebook}\) \| {HOURS[hours]} \|", (ROOT / "assignments/README.md").read_text(),
                      re.MULTILINE)
+
+
+@pytest.mark.parametrize("assignment", ASSIGNMENTS)
+def test_every_lesson_has_the_same_form(assignment):
+    cells = read_lesson(ROOT / "solutions" / assignment)
+    prose = "\n\n".join(cell.source for cell in cells if cell.kind == "prose")
+    assert "By the end you will be able to\n" in prose and prose.count("**How to work.**") == 1 and "points together" in prose
+    sections = [int(number) for number in re.findall(r"^## (\d+)\. ", prose, re.MULTILINE)]
+    assert sections == list(range(1, len(sections) + 1)) and len(sections) >= 5
+    assert all(line.startswith("> ") for line in prose.splitlines() if "**Going further.**" in line)
+    end = prose[prose.index("\n## What to take along\n"):]
+    assert 3 <= len(re.findall("^- ", end, re.MULTILINE)) <= 5
+    questions = end[end.index("**To think about.**"):]
+    assert re.findall(r"^(\d)\. ", questions, re.MULTILINE) == ["1", "2"] and re.search(r"\n\n[A-Z][^\n]+(\n[^\n]+)*$", questions)  # an outlook
+    before = [cells[i - 1].source for i, cell in enumerate(cells) if "from autograder import moving" in cell.source
+              or "\nmoving." in cell.source]
+    assert before and all("What do you expect" in " ".join(source.split()) for source in before)

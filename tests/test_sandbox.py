@@ -201,7 +201,7 @@ def test_nothing_of_the_kit_is_there_but_the_inner_room_and_what_lessons_import(
     patient = Limits(cell_seconds=300)  # a whole file system is walked, on a machine that may be busy
     with Sandbox(limits=patient, isolation="bubblewrap") as sandbox, sandbox.fork(Spent()) as child:
         shown = child.run_cell(LOOK, "look").outputs[0]["text"]
-    assert "FOUND" not in shown and ast.literal_eval(shown) == ["__init__.py", "data.py", "diagrams.py", "inside", "plots.py"]
+    assert "FOUND" not in shown and ast.literal_eval(shown) == ["__init__.py", "data.py", "diagrams.py", "inside", "moving.py", "plots.py"]
 
 
 @pytest.mark.parametrize("level", isolation.LEVELS)

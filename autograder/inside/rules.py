@@ -21,7 +21,7 @@ MAX_STEPS = 500_000  # nodes and paths looked at, of all cells and for all quest
 MAX_PATHS = 40  # that one name can stand for
 MAX_PARTS = 12  # of a path; no library's public names are that deep
 MAX_DEPTH = 40  # of an expression that stands for a path, or of a text in pieces
-FOR_LESSONS = ("check", "data", "diagrams", "plots")  # of the package, and of anybody's interest
+FOR_LESSONS = ("check", "data", "diagrams", "moving", "plots")  # of the package, and of anybody's interest
 SUSPECTS = {"ctypes": "ctypes", "_ctypes": "ctypes", "subprocess": "subprocess", "os.system": "subprocess",
             "os.popen": "subprocess", "os.fork": "fork", "multiprocessing": "fork",
             "tf.Session": "v1 session", "tf.InteractiveSession": "v1 session",

@@ -31,7 +31,8 @@ LEVELS = {
 }
 KINDS = ("auto", *LEVELS)
 PACKAGE = Path(__file__).resolve().parents[1]
-SEEN = ("__init__.py", "data.py", "diagrams.py", "plots.py", "inside")  # of the package: what notebooks import, what runs there
+# Of the package: what notebooks import, what runs there.
+SEEN = ("__init__.py", "data.py", "diagrams.py", "moving.py", "plots.py", "inside")
 KIT = "/kit"  # where the package's own code lies under bubblewrap
 TRIAL_SECONDS = 30
 LIBRARIES = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64",

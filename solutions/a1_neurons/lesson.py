@@ -169,6 +169,23 @@ def nand(x):
     ### END SOLUTION
 
 # %% [markdown]
+# ### Turn the weights yourself
+#
+# The figure has your perceptron, three sliders, and its truth table. *What do you expect?* Which way does the line go when you
+# raise the bias? Can you find OR? AND? NAND, with the weights from above and with others? And XOR, which answers 1 when the
+# inputs differ?
+
+# %% tags=["demo"]
+from autograder import moving
+
+moving.decision_line(perceptron)
+
+# %% [markdown]
+# The bias slides the line against the arrow, so that more of the plane fires. OR and AND differ in their bias alone; NAND
+# is AND with all three signs turned, and a bias that does not let a sum be 0. For XOR there is no setting here, and the
+# next picture asks whether there is one anywhere.
+
+# %% [markdown]
 # ### How much logic fits into one neuron?
 #
 # There are sixteen ways to fill in a truth table of two inputs. Which of them can a single perceptron compute? Make
@@ -745,5 +762,12 @@ plot_parameters()
 # - A sigmoid neuron answers with $\sigma(x \cdot w + b)$: a small change in a weight causes a small change in the answer,
 #   and the slope says how much.
 # - A feedforward network is $a \leftarrow \sigma(aW + b)$, once per layer. What it knows are its weights and biases.
+#
+# **To think about.**
+#
+# 1. Somebody multiplies all weights and biases of a network of perceptrons by 1,000, and somebody else those of a network of
+#    sigmoid neurons. Whose network answers differently now, and where?
+# 2. Three perceptrons and three lines: what shapes can the region have in which all three fire? And the region in which at
+#    least one does? How many neurons would you need for a ring?
 #
 # So far the weights came from a clever person or from a random generator. The next lesson lets the network find them itself.

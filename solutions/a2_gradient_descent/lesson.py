@@ -377,6 +377,22 @@ plot_valley()
 # steps and 79.51 after 30, even though $x$ makes its best progress of all. The steepest direction sets the limit, $\eta <
 # 2/25$; the flattest decides how long it takes.
 #
+# ### Turn the rate yourself
+#
+# The same valley, from slow to too fast. *What do you expect?* At which rate does the zigzag begin? Which rate is lowest after
+# 30 steps, and is it the largest that still arrives?
+
+# %% tags=["demo"]
+from autograder import moving
+
+moving.valley(minimize)
+
+# %% [markdown]
+# The zigzag begins at $\eta = 1/25$, where the factor across is 0 and the first step lands in the middle of the valley;
+# from there on it is negative. The best rate lies a little below the edge $2/25$: larger rates make progress along the
+# valley and lose it across. In the long run the slower of the two factors decides, and they are equally slow at $\eta =
+# 2/26$, where $1 - \eta = 25\eta - 1$.
+#
 # > **Going further.** Augustin-Louis Cauchy proposed the method in 1847, in three pages, to compute the orbits of planets
 # > (*Méthode générale pour la résolution des systèmes d'équations simultanées*). Gabriel Goh's
 # > [*Why Momentum Really Works*](https://distill.pub/2017/momentum/) (Distill, 2017) lets you turn the learning rate of such
@@ -685,3 +701,37 @@ plot_learning_rates()
 # > the largest for which the loss falls from the first epochs on, then a little less. Keras's guide to
 # > [writing a training loop from scratch](https://keras.io/guides/writing_a_custom_training_loop_in_tensorflow/) takes the
 # > loop you wrote a few steps further.
+
+# %% [markdown]
+# ### Numbers that training does not find
+#
+# Weights and biases are found by training. The learning rate is not: somebody chose it, as well as the size of a batch, the
+# number of epochs, the number of layers and of their units. Such a number is called a *hyperparameter*. It is chosen by
+# trying, and by looking at examples that were not trained with (assignment 5 says how to do that fairly).
+#
+# | hyperparameter | where people start | tried next |
+# | --- | --- | --- |
+# | learning rate, plain descent | 0.1 | 1 and 0.01, then in threes |
+# | learning rate, Adam (assignment 5) | 0.001, Keras's default | 0.01 and 0.0001 |
+# | rows in a batch | 32 | doubled and halved |
+# | epochs | until the loss on other data no longer falls | |
+#
+# Try factors, not differences: from 0.1 to 0.2 is a long way, from 1.1 to 1.2 is none. Change one number at a time. And
+# when the loss does not fall at all, look at the learning rate first.
+#
+# ## What to take along
+#
+# - A cost is one number that says how wrong all predictions are; the mean squared error is a mean of squares.
+# - The gradient says for every parameter at once how the cost changes, and the tape finds it by walking backwards.
+# - Learning is $\theta \leftarrow \theta - \eta\,\nabla C$, over and over. Too small an $\eta$ creeps, too large a one
+#   flies out.
+# - A mini-batch estimates the gradient of all data. Many rough steps are usually a better bargain than few exact ones.
+#
+# **To think about.**
+#
+# 1. All inputs $x$ are measured in centimetres instead of metres, so that they are a hundred times as large. What happens
+#    to the valley of `fit_line`, and to the largest learning rate that still arrives?
+# 2. A friend shuffles once, before the first epoch, and never again. When would that do harm? And what if the batch held
+#    all rows?
+#
+# Here the tape took the gradients. The next lesson takes them by hand, and then you know what the tape does.

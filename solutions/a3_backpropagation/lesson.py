@@ -87,6 +87,43 @@ def relu(z):
     ### END SOLUTION
 
 # %% [markdown]
+# ### Why bend at all?
+#
+# *What do you expect* from a network of three layers that leaves the activation out? Two layers without one are
+# $(xA + a)B + b = x(AB) + (aB + b)$: a layer again, with the weights $AB$ and the bias $aB + b$. So are three, and a
+# hundred. The cell puts one number through three layers of random weights, without your `relu` between them and with it.
+
+# %% tags=["demo"]
+def plot_collapse():
+    rng = np.random.default_rng(4)
+    layers = [(rng.normal(size=(n, m)).astype("float32"), rng.normal(size=m).astype("float32"))
+              for n, m in ((1, 8), (8, 8), (8, 1))]
+    x = np.linspace(-3, 3, 201, dtype=np.float32)[:, np.newaxis]
+    straight, bent, weight, bias = x, x, np.eye(1), np.zeros(1)
+    for i, (w, b) in enumerate(layers):
+        straight, bent = straight @ w + b, np.asarray(bent @ w + b)
+        weight, bias = weight @ w, bias @ w + b  # of the one layer that stands for all so far
+        if i < len(layers) - 1:
+            bent = np.asarray(relu(tf.constant(bent)))
+    print(f"three layers without an activation are x times {weight.item():.2f} plus {bias.item():.2f}: "
+          f"largest difference {np.abs(straight - (x * weight + bias)).max():.0e}")
+    bends = np.abs(np.diff(bent[:, 0], 2)) > 1e-3 * np.abs(np.diff(bent[:, 0])).max()
+    print(f"with ReLU the line bends {np.sum(bends[1:] & ~bends[:-1])} times")
+    figure, axis = plt.subplots(figsize=(7.5, 3.4))
+    axis.plot(x, straight, color=plots.GREY, label="three layers, no activation")
+    axis.plot(x, bent, color=plots.GREEN, label="the same, with ReLU between them")
+    axis.set(title="Layers without a bend are one layer", xlabel="x", ylabel="output")
+    axis.legend()
+    plt.show()
+
+
+plot_collapse()
+
+# %% [markdown]
+# The grey line is straight, as one layer's would be (the difference is rounding); 97 numbers draw what two could have
+# drawn. With ReLU the same weights draw a line that bends, and every bend is a unit that switches on or off.
+
+# %% [markdown]
 # ## 2. The slope of a sigmoid
 #
 # Backpropagation multiplies by the slope of every activation it passes, so the sigmoid's slope deserves a function. It can
@@ -686,6 +723,30 @@ plot_vanishing()
 # ReLU network, where the slope of about every second unit is 0, owes its level line to the same.)
 
 # %% [markdown]
+# ### Turn the weights yourself
+#
+# The same seven layers, for three activations, while one slider multiplies all weights. *What do you expect?* Which of the
+# three lines moves first, and which way? Is there a setting at which all three are level?
+
+# %% tags=["demo"]
+from autograder import moving
+
+
+def norms_of_seven_layers(activation, factor):
+    x, y = (tf.constant(value, tf.float32) for value in some_digits(64))
+    weights, biases = random_network([64] + 6 * [30] + [10], seed=0)
+    return layer_gradient_norms(x, y, *float32(([factor * w for w in weights], biases)), activation)
+
+
+moving.gradients(norms_of_seven_layers)
+
+# %% [markdown]
+# The sigmoid's line is steep, and larger weights make it flatter, as far as its units are not full. ReLU's line rises and
+# sinks as a whole: first because larger weights multiply one another, then to nothing at all, when the sums at the output
+# are so large that the last sigmoid has no slope left. Tanh's left end climbs while its right end sinks: on their way back
+# gradients explode. No setting suits all three, and so weights are chosen for an activation.
+
+# %% [markdown]
 # ### And what it does to learning
 #
 # On the left, a sigmoid network of 4 layers learns from 512 digits with your `backprop`, and after every epoch your
@@ -784,7 +845,24 @@ plot_learning()
 #
 # > **Going further.** Sepp Hochreiter described vanishing and exploding gradients in his diploma thesis (1991); Yoshua
 # > Bengio, Patrice Simard and Paolo Frasconi proved how hard they are to escape in recurrent networks (*Learning long-term
-# > dependencies with gradient descent is difficult*, 1994). Michael Nielsen's
-# > [chapter 5](http://neuralnetworksanddeeplearning.com/chap5.html) asks when $|w\,\sigma'(z)| \ge 1$ is possible, as a problem.
-# > The modern cure is to choose weights by the slope of their activation: Xavier Glorot and Yoshua Bengio for tanh (2010),
+# > dependencies with gradient descent is difficult*, 1994). Michael Nielsen's [chapter
+# > 5](http://neuralnetworksanddeeplearning.com/chap5.html) asks when $|w\,\sigma'(z)| \ge 1$ is possible, as a problem. The
+# > modern cure is to choose weights by the slope of their activation: Xavier Glorot and Yoshua Bengio for tanh (2010),
 # > Kaiming He and others for ReLU (*Delving Deep into Rectifiers*, 2015).
+
+# %% [markdown]
+# ## What to take along
+#
+# - Layers without a bend between them are one layer; an activation is what makes depth worth something.
+# - Blame flows back: $\delta_l = (\delta_{l+1} W_{l+1}^{\mathsf T}) \odot \sigma'(z_l)$, and a weight is told what came in,
+#   times the blame. All gradients together cost about as much as three runs forwards.
+# - Check a gradient by nudging, in float64; train in float32. The relative error names the mistake.
+# - Per layer the blame is multiplied by a weight and a slope. Below 1 it vanishes, above 1 it explodes.
+#
+# **To think about.**
+#
+# 1. Somebody starts with all weights and biases at 0. What does every unit of a hidden layer get told, and what can the
+#    network never learn?
+# 2. In which layers would a unit whose output is always 0 change the gradients, and how?
+#
+# A sigmoid in the *last* layer slows learning down, too. The next lesson takes it away from the cost.

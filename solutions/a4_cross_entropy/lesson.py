@@ -293,6 +293,21 @@ plot_softmax()
 # what they have, so that $p_1 : p_2$ is $e : 1$ everywhere. On the right, a low temperature turns softmax into "the winner
 # takes it all", a high one into "everybody gets the same".
 #
+# ### Turn the temperature yourself
+#
+# *What do you expect?* To which numbers do the four bars go when $T$ becomes large, and to which when it becomes small?
+# Does their order ever change?
+
+# %% tags=["demo"]
+from autograder import moving
+
+moving.temperature(softmax)
+
+# %% [markdown]
+# Dividing by a large $T$ makes all scores nearly 0, and four equal scores get a quarter each. Dividing by a small one
+# drives them apart, until the highest has everything. Their order stays: $T$ changes how sure an answer is, never which one
+# it is. The temperature comes back in the lesson on recurrence, where it decides how boldly a network writes.
+#
 # > **Going further.** The name is John Bridle's (*Training stochastic model recognition algorithms as networks can lead to
 # > maximum mutual information estimation of parameters*, NIPS 1989): a smooth version of taking the maximum. Physicists had
 # > known the formula for a century as the Boltzmann distribution, which is where the temperature comes from.
@@ -605,3 +620,22 @@ plot_digits()
 # > `hidden * (1 - hidden)` is still there, layer after layer in a deep network. Xavier Glorot and Yoshua Bengio
 # > (*Understanding the difficulty of training deep feedforward neural networks*, 2010) measured what saturation does there,
 # > and found the small random weights that most libraries begin with.
+
+# %% [markdown]
+# ## What to take along
+#
+# - A sigmoid with the quadratic cost learns slowly where it is most wrong: $\sigma'$ is in its gradient. Cross-entropy
+#   takes it out.
+# - Softmax turns scores into shares that sum to 1; only differences of scores count, so subtract the row's maximum.
+# - Simplify before computing: from logits, never from probabilities that were rounded to 0 or 1.
+# - The gradient of both together is "what you said minus what you should have said".
+# - Descend the cost, report the accuracy.
+#
+# **To think about.**
+#
+# 1. Two networks have the same accuracy, and one has twice the cross-entropy of the other. How can that be, and which of them
+#    would you ask for a diagnosis?
+# 2. A label is wrong, and the network is sure of the right answer. What does that one example do to the gradient of its batch,
+#    with this cost and with the quadratic one?
+#
+# Low cost on what it has seen is not yet knowledge. The next lesson is about telling the two apart.

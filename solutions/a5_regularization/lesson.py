@@ -662,6 +662,44 @@ class L2(keras.regularizers.Regularizer):
         ### END SOLUTION
 
 # %% [markdown]
+# ### Adam, in a few lines
+#
+# The network below is trained by *Adam*, as most are, and so are those of the lessons to come. It is gradient descent in
+# which every weight has a step of its own. For each it keeps two running means, of its gradients $g$ and of their squares:
+#
+# $$m \leftarrow \beta_1 m + (1 - \beta_1)\, g, \qquad v \leftarrow \beta_2 v + (1 - \beta_2)\, g^2, \qquad
+# w \leftarrow w - \eta\, \frac{\hat m}{\sqrt{\hat v} + \varepsilon}.$$
+#
+# The hats, $\hat m = m/(1 - \beta_1^t)$ and $\hat v = v/(1 - \beta_2^t)$ after $t$ steps, make up for both having started
+# at 0. The quotient is about the size of 1 whatever the gradient's: $\eta$ is how far a weight goes in a step, and one
+# $\eta$ serves steep and level directions alike. Usual values are $\beta_1 = 0.9$, $\beta_2 = 0.999$ and $\eta = 0.001$
+# (Keras's), up to some hundredths for small networks. *What do you expect* in a valley that is 25 times, or 2,500 times, as
+# steep across as along?
+
+# %% tags=["demo"]
+def valley_after(optimizer, steepness, steps=300):
+    """The largest distance from the bottom, along or across, over the last steps of a walk that starts at (1, 1)."""
+    w, distances = keras.Variable([1.0, 1.0]), []
+    for _ in range(steps):
+        optimizer.apply([w * [1.0, steepness]], [w])  # the gradient of (w1² + steepness · w2²) / 2
+        distances.append(float(np.abs(w.numpy()).max()))
+    return max(distances[-10:])
+
+
+for steepness in (25.0, 2500.0):
+    for name, optimizer in (("plain descent, its largest safe rate", keras.optimizers.SGD(1.9 / steepness)),
+                            ("Adam, rate 0.02", keras.optimizers.Adam(0.02))):
+        print(f"{steepness:5.0f} times as steep: {name:36} distance {valley_after(optimizer, steepness):.4f} after 300 steps")
+
+# %% [markdown]
+# In the first valley both arrive. In the second the rate of plain descent has to be a hundred times as small, or it flies
+# out, and along the valley it has hardly moved. Adam does not notice the difference: it divides it away.
+#
+# > **Going further.** Diederik Kingma and Jimmy Ba, *Adam: A Method for Stochastic Optimization* (2015). Plain descent with
+# > a good rate often generalises as well, and sometimes better: Wilson and others, *The Marginal Value of Adaptive Gradient
+# > Methods in Machine Learning* (2017).
+
+# %% [markdown]
 # ### In a real model
 #
 # The mislabelled digits again, this time with Keras from end to end: layers, optimizer, `fit`, a file.
@@ -707,6 +745,52 @@ plot_keras_weights()
 # loss only after taking the penalty out, or by accuracy: 0.877 against 0.817. Most weights are close to 0 now, and the
 # sum of squares is 126 in place of 802. The loaded model asks the same price as the saved one, which it could not do
 # without your `get_config`.
+#
+# ### Another remedy: dropout
+#
+# A penalty makes large weights expensive. *Dropout* makes it risky to rely on any single unit: in every step of training
+# each unit of a layer is silenced with probability $p$, and the others are multiplied by $1/(1 - p)$, so that their sum
+# stays what it was on average. When the network is used, nothing is silenced. In Keras it is a layer,
+# `keras.layers.Dropout(0.5)`. The same mislabelled digits, three times each with other starts and another split:
+
+# %% tags=["demo"]
+def train_with_dropout(rate, lam, seeds):
+    """The accuracies on validation digits of a 64-50-10 network with dropout before and after its hidden layer."""
+    keras.utils.set_random_seed(0)
+    model = keras.Sequential([
+        keras.Input((64,)), keras.layers.Dropout(rate / 2), keras.layers.Dense(50, activation="tanh", kernel_regularizer=L2(lam)),
+        keras.layers.Dropout(rate), keras.layers.Dense(10, kernel_regularizer=L2(lam))])
+
+    @tf.function
+    def learn(x, y):  # plain descent, as in section 2
+        for _ in tf.range(1500):
+            with tf.GradientTape() as tape:
+                losses = tf.nn.sparse_softmax_cross_entropy_with_logits(y, model(x, training=True))
+                total = tf.reduce_mean(losses) + sum(model.losses)
+            for variable, gradient in zip(model.trainable_variables, tape.gradient(total, model.trainable_variables)):
+                variable.assign_sub(0.4 * gradient)
+
+    shares = []
+    for seed in seeds:
+        rng = np.random.default_rng(seed)
+        model.set_weights([rng.normal(scale=weight.shape[0] ** -0.5, size=weight.shape) if weight.ndim == 2 else 0 * weight
+                           for weight in model.get_weights()])
+        x_train, y_train, x_val, y_val = (tf.constant(part) for part in noisy_digits(seed))
+        learn(x_train, y_train)
+        shares.append(float(np.mean(np.argmax(model(x_val), axis=1) == y_val)))
+    return shares
+
+
+for name, rate, lam in [("neither", 0.0, 0.0), ("L2, lambda 0.003", 0.0, 0.003), ("dropout, p = 0.5", 0.5, 0.0)]:
+    shares = train_with_dropout(rate, lam, seeds=range(3))
+    print(f"{name:18} right on validation digits: {min(shares):.3f} to {max(shares):.3f}")
+
+# %% [markdown]
+# Both remedies help, each in its way, and they can be combined. Dropout has its price, too: a network that is silenced in part
+# learns more slowly, and needs more units and more epochs.
+#
+# > **Going further.** Nitish Srivastava and others, *Dropout: A Simple Way to Prevent Neural Networks from Overfitting*,
+# > JMLR 15 (2014): training with dropout is like training very many thinner networks at once, and using their mean.
 #
 # > **Going further.** The price $\lambda w^2$ expects all weights near 0. Steven Nowlan and Geoffrey Hinton, *Simplifying
 # > neural networks by soft weight-sharing* (1992), let a network find several such values for itself, and so let weights
@@ -919,6 +1003,21 @@ plot_bumps()
 # bounded is called *compact*; on it every continuous function is bounded, and changes little over any piece that is short
 # enough, with or without a largest slope $L$.
 #
+# ### Add the bumps yourself
+#
+# *What do you expect?* With one bump the output is flat. How many does it take until you see all the waves of $f$, and
+# where is the last place that it gets right?
+
+# %% tags=["demo"]
+from autograder import moving
+
+moving.bumps(bump_network, wavy)
+
+# %% [markdown]
+# Where $f$ is steep a bump is wrong by half of what $f$ changes over its width, and only narrower bumps help. That costs
+# units everywhere, also where $f$ is level: the recipe does not know where they are needed. A network that is trained can
+# put its steps where they pay off.
+#
 # > **Going further.** George Cybenko, *Approximation by superpositions of a sigmoidal function* (1989), and Hornik,
 # > Stinchcombe and White, *Multilayer feedforward networks are universal approximators* (1989), proved it for any number
 # > of inputs; the bumps are from Michael Nielsen's [chapter 4](http://neuralnetworksanddeeplearning.com/chap4.html),
@@ -1013,3 +1112,21 @@ plot_arm()
 # > **Going further.** Andrew Barron, *Universal approximation bounds for superpositions of a sigmoidal function* (1993):
 # > for functions that are smooth in a certain sense, $n$ units of one layer reach a mean squared error of order $1/n$,
 # > whatever the number of inputs.
+
+# %% [markdown]
+# ## What to take along
+#
+# - Only examples that took part in nothing can say how good a network is: not in training, and not in choosing.
+# - From the epoch on at which the validation loss turns round, a network learns by heart. Keep the weights of that epoch.
+# - L2 asks a price $\lambda w^2$ for every weight, dropout silences units at random; both are chosen by validation.
+# - Before comparing a $\lambda$, look up whose it is. Before comparing losses, take the penalty out.
+# - One hidden layer can come as close as you like to any continuous function on a bounded interval. Whether training finds it
+#   is another question.
+#
+# **To think about.**
+#
+# 1. You try a thousand values of $\lambda$ and report the best validation accuracy. What have you overfitted, and to what?
+# 2. Your training digits were written by ten people, 20 digits each. How would you hold digits back, if the network is
+#    meant for an eleventh?
+#
+# So far every pixel had weights of its own. The next lesson lets them share.

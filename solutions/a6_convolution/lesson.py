@@ -234,6 +234,23 @@ def conv2d(x, kernel, bias, stride=1, padding="valid"):
     ### END SOLUTION
 
 # %% [markdown]
+# ### Slide the window yourself
+#
+# A digit of 8 × 8 pixels, a kernel that asks "more ink on the right than on the left?", and your `conv2d`. *What do you
+# expect?* Where on the stroke is the sum largest, where is it most negative, and what is it on plain paper?
+
+# %% tags=["demo"]
+from autograder import moving
+
+images, labels = data.digits()
+moving.kernel(conv2d, images[7], [[-1, 0, 1], [-2, 0, 2], [-1, 0, 1]])
+
+# %% [markdown]
+# On the left flank of a stroke there is ink on the right and none on the left: orange. On its right flank it is the other
+# way round: blue. Where all nine pixels are equal the kernel's weights cancel, on paper as well as in the middle of thick
+# ink. The map has two rows and two columns fewer than the picture, since the window has fewer places.
+
+# %% [markdown]
 # ### What filters see
 #
 # Nobody trained the filters below; they are made by hand, three by three, to answer simple questions. Is there more
@@ -684,7 +701,7 @@ found = np.asarray(reader.get_layer("first")(example))[0]  # (8, 8, 12)
 figure, axes = plt.subplots(2, 13, figsize=(11, 2.3))
 show_pixels(axes[1, 0], example[0, ..., 0])
 axes[0, 0].axis("off")
-axes[0, 0].text(0.5, 0.5, "filters →\n\ndigit ↓\nmaps →", ha="center", va="center", fontsize=8, color="#30343b")
+axes[0, 0].text(0.5, 0.5, "filters →\n\ndigit ↓\nmaps →", ha="center", va="center", fontsize=9, color="#30343b")
 for f in range(12):
     show_pixels(axes[0, f + 1], filters[..., f], found_colours, np.abs(filters).max())
     show_pixels(axes[1, f + 1], found[..., f] / found.max(), "Oranges")
@@ -1072,6 +1089,60 @@ print(f"{inside.mean():.0%} of the drivers' commands lie within two scales of th
 # > network does not know because it has never seen it: show yours a hexagon, and it will be sure of itself all the
 # > same. Amini, Rosman, Karaman and Rus, *Variational end-to-end navigation and localization* (2019), steer a car with
 # > a distribution.
+#
+# ## 8. A photograph through your filters
+#
+# Eight by eight pixels are little to look at. Here is a photograph, and your `conv2d` works on it as it is: no line of it
+# knows how large an image is. The lady is Grace Hopper, who wrote one of the first compilers; the picture is the Navy's, of
+# 1984, in grey. *What do you expect* of each filter: the stars, the rim of the glasses, the plain jacket?
+
+# %% tags=["demo"]
+photograph = data.photograph()[np.newaxis, :, :, np.newaxis]  # (1, 240, 205, 1)
+ASKED = {**FILTERS, "a mean of 5 × 5: blur": np.full((5, 5), 1 / 25)}
+
+
+def looked_at(weights):
+    kernel = tf.constant(np.asarray(weights, "float32")[:, :, np.newaxis, np.newaxis])
+    return np.asarray(conv2d(tf.constant(photograph), kernel, tf.zeros(1), padding="same"))[0, ..., 0]  # (240, 205)
+
+
+seen = {name: looked_at(weights) for name, weights in ASKED.items()}
+across, down = seen["ink to the right"], seen["ink below"]
+sketch = np.sqrt(across ** 2 + down ** 2)  # how strong an edge is, whatever its direction
+pooled = np.asarray(max_pool(tf.constant(sketch[np.newaxis, :, :, np.newaxis]), 4, 4))[0, ..., 0]
+
+figure, axes = plt.subplots(2, 4, figsize=(11, 6.6))
+show_pixels(axes[0, 0], photograph[0, ..., 0], "gray", title="the photograph")
+for ax, (name, found) in zip(axes.flat[1:], seen.items()):
+    if "blur" in name:
+        show_pixels(ax, found, "gray", title=name)
+    else:
+        show_pixels(ax, found, found_colours, np.quantile(np.abs(found), 0.99), name.replace("ink", "light"))
+show_pixels(axes[1, 2], sketch / np.quantile(sketch, 0.99), "Greys", title="all edges: a drawing")
+show_pixels(axes[1, 3], pooled / np.quantile(pooled, 0.99), "Greys", title="the drawing, pooled 4 × 4")
+plt.show()
+print(f"{photograph.size:,} pixels, nine weights a filter; the pooled drawing has {pooled.size:,} numbers left")
+
+# %% [markdown]
+# (Light is the large number here, as ink was before.) Stars and medals answer to every filter, the plain jacket and the
+# blue behind her to none. The root of the two squares asks for an edge of any direction, and draws her in pencil; pooled,
+# the drawing has a sixteenth of the numbers, and you still know who it is. Nobody trained anything: your function, and
+# weights that fit on a stamp. Try a photograph of your own: `plt.imread` reads it, a mean over the last axis makes it grey.
+#
+# ## What to take along
+#
+# - A convolution is a small window of weights, the same at every place. So it needs few of them, and a shift of the image
+#   shifts the map.
+# - Pooling keeps the strongest answer and forgets where exactly it was; with depth, neurons see more of the image.
+# - A head decides what a network is for: its shape, its range and its cost.
+# - A network that is asked how sure it is, and pays for being sure and wrong, learns how sure it can be.
+#
+# **To think about.**
+#
+# 1. Chess positions are 8 × 8 squares, like our digits. Which of the assumptions of a convolution hold on a chess board,
+#    and which do not?
+# 2. You turn all digits upside down before you train, and again before you test. Does anything change for a convolutional
+#    network? And if you shuffle the pixels, in the same way for all digits? For a dense one?
 #
 # Convolution is what a network knows about space before it has seen anything: near things belong together, and a
 # thing is the same wherever it stands. Next comes time.

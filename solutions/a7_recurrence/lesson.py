@@ -7,7 +7,7 @@
 # of numbers that it rewrites with every letter it reads. That is a small change with large consequences: it can read
 # texts of any length, it has a past, and it can forget.
 #
-# When you are done, you will be able to
+# By the end you will be able to
 #
 # - turn text into numbers and back, and give every character a vector of its own: an **embedding**,
 # - write a **recurrent network** and see what its memory lasts for, and why,
@@ -15,9 +15,9 @@
 # - build the **LSTM**, a cell that decides what to keep, as a Keras layer that works wherever Keras's own does,
 # - let a network read Shakespeare's sonnets, write lines of its own, and look into its memory while it reads.
 #
-# Plan about three and a half hours. There are nine questions, worth 100 points together.
+# You need about three and a half hours. There are nine questions, worth 100 points together.
 #
-# **How to work.** Write your answer where the cell says `YOUR CODE HERE`, run it, then run the check under it. The
+# **How to work.** Write an answer where it says `# YOUR CODE HERE`, run its cell, then run the check under it. The
 # check tries the *visible* cases, small enough for pen and paper. Hidden cases with other sizes hold most of the
 # points, so let every axis be a number you did not choose. Cells with pictures follow; they use what you wrote, so
 # answer first. Any way of writing is fine, with one exception: `embed`, `rnn_step`, `rnn`, `lstm` and `LSTMCell` are
@@ -52,7 +52,7 @@ from autograder import check, data, plots
 plots.style()
 
 # %% [markdown]
-# ## 1 · Characters as numbers
+# ## 1. Characters as numbers
 #
 # A network computes with numbers, so every character gets one: its position in the **vocabulary**, the sorted list of
 # all characters that occur. With the vocabulary `"abc"`, the word *cab* becomes 2, 0, 1. Sorting matters: tomorrow,
@@ -68,7 +68,7 @@ plots.style()
 # | `text` | string | $n$ characters, perhaps none at all |
 # | ids | $(n,)$ whole numbers | for each character, its position, from 0 to $V - 1$ |
 #
-# *Not allowed here:* Keras's `StringLookup` and `TextVectorization` layers.
+# Not to be used: Keras's `StringLookup` and `TextVectorization` layers.
 
 # %% question="encode"
 def encode(text, vocabulary):
@@ -140,7 +140,7 @@ order = np.argsort(-shares)
 colours = [plots.BLUE if vocabulary[i] in "aeiou" else plots.ORANGE if vocabulary[i].islower() else plots.GREY for i in order]
 figure, ax = plt.subplots(figsize=(11, 3))
 ax.bar(range(len(order)), shares[order], color=colours)
-ax.set_xticks(range(len(order)), [names.get(vocabulary[i], vocabulary[i]) for i in order], fontsize=8)
+ax.set_xticks(range(len(order)), [names.get(vocabulary[i], vocabulary[i]) for i in order], fontsize=9)
 for tick, i in zip(ax.get_xticklabels(), order):
     tick.set_rotation(90 if vocabulary[i] in names else 0)
 ax.set(xlabel="character", ylabel="share of the text", title="The sonnets, character by character", xlim=(-1, len(order)))
@@ -158,7 +158,7 @@ plt.show()
 # > He covered a text (of 27 symbols, letters and the space) and let people guess it letter by letter. With a hundred
 # > letters of context they needed, in our unit, about 0.4 to 0.9 a letter (0.6 to 1.3 bits).
 #
-# ## 2 · A vector for every character: embedding
+# ## 2. A vector for every character: embedding
 #
 # The number of a character is a name, no quantity: *c* is not twice *b*. So each character gets a vector of its own,
 # a row of a table, and looking up a row is called **embedding**. The table is trained with the rest of the network:
@@ -175,7 +175,7 @@ plt.show()
 # A row that is looked up three times gets the sum of three gradients; a row that is never looked up gets zero.
 # TensorFlow takes care of it, if you let the table's numbers flow through TensorFlow's operations.
 #
-# *Not allowed here:* `tf.nn.embedding_lookup` and its relatives, `keras.layers.Embedding` and `ReversibleEmbedding`.
+# Not to be used: `tf.nn.embedding_lookup` and its relatives, `keras.layers.Embedding` and `ReversibleEmbedding`.
 # `tf.gather` and `tf.one_hot` are yours to use.
 
 # %% question="embed"
@@ -234,7 +234,7 @@ plt.show()
 # > 2, trained a table of word vectors together with a network that predicts the next word, and named the reason: a
 # > sentence never seen before gets a high probability when its words *resemble* those of a sentence that was seen.
 #
-# ## 3 · A network with a past
+# ## 3. A network with a past
 #
 # Here is the idea of recurrence. Beside the input $x$, each step gets the state $h$ that the step before has left
 # behind, and mixes the two into a new state:
@@ -253,7 +253,7 @@ plt.show()
 # The hyperbolic tangent (`tf.tanh`; a quotient of exponentials would overflow) acts once, on the sum, and so the state
 # stays bounded however long the network reads.
 #
-# *Not allowed here:* Keras's recurrent layers and cells (`keras.layers.SimpleRNN`, `SimpleRNNCell`, `RNN`, `GRU`,
+# Not to be used: Keras's recurrent layers and cells (`keras.layers.SimpleRNN`, `SimpleRNNCell`, `RNN`, `GRU`,
 # `LSTM` …).
 
 # %% question="rnn_step"
@@ -293,7 +293,7 @@ def rnn_step(x, h, w_x, w_h, b):
 # Your answer may call your `rnn_step` (a mistake there that the check can name is not counted twice). $T$ is at least 1,
 # and `x.shape[1]` tells it.
 #
-# *Not allowed here:* the same recurrent layers and cells. A Python loop is fine, and so is `tf.scan`, which wants the
+# Not to be used: the same recurrent layers and cells. A Python loop is fine, and so is `tf.scan`, which wants the
 # axis of time first.
 
 # %% tags=["demo"]
@@ -323,6 +323,29 @@ def rnn(x, h0, w_x, w_h, b):
     return tf.stack(states, axis=1)  # (B, T, U)
     ### END SOLUTION
 
+
+# %% [markdown]
+# ### What one can ask of a sequence
+#
+# A network with a past is good for more than the next character. What differs is which inputs it gets and which states are
+# used:
+#
+# | | for example | |
+# | --- | --- | --- |
+# | one to many | a picture in, a sentence about it out | what comes out is fed back as the next input |
+# | many to one | is this review kind? which letter came first? | only the last state, $h_T$, is used |
+# | many to many, in step | which character comes next? which words are names? | every state gives an answer at once |
+# | many to many, reading first | a sentence in, its translation out | the last state of the reader is the first of a writer |
+
+# %% tags=["demo"]
+from autograder import diagrams
+
+diagrams.sequence_tasks()
+
+# %% [markdown]
+# In this lesson the memory test below is many to one, and the model that guesses characters is in step while it learns and
+# one to many when it writes. All four are made of your `rnn`: the first uses its outputs as inputs, the second `[:, -1]`,
+# the third all of them, the fourth hands $h_T$ on as another's $h_0$.
 
 # %% [markdown]
 # ### How long does a memory last?
@@ -375,7 +398,7 @@ plt.show()
 # > accident: a state that keeps something safe is a state whose gradient vanishes. For explosions there is a plain
 # > remedy, clipping the gradient's length: Pascanu, Mikolov and Bengio (2013), section 3.2.
 #
-# ## 4 · Guess what comes next
+# ## 4. Guess what comes next
 #
 # Text is its own teacher: the right answer to "what comes next?" is the next character. So the targets are the same
 # text, one place further. The text is too long to go through at once; we cut it into windows that follow one another
@@ -393,7 +416,7 @@ plt.show()
 # What is left of the text after the last whole window is not used. But a last batch that has fewer windows than the
 # others is kept, and a text too short for a single window gives an empty list.
 #
-# *Not allowed here:* `keras.utils.timeseries_dataset_from_array`.
+# Not to be used: `keras.utils.timeseries_dataset_from_array`.
 
 # %% question="next_character_batches"
 def next_character_batches(ids, length, batch_size):
@@ -450,7 +473,7 @@ print(f"{count} windows of 24 characters in {len(batches)} batches; the last bat
 # > batches are cut differently: row $b$ of the next batch must go on where row $b$ of this one ended. Keras calls
 # > such layers `stateful`.
 #
-# ## 5 · A memory that is asked first: LSTM
+# ## 5. A memory that is asked first: LSTM
 #
 # The plain network rewrites its whole state at every step; nothing can be kept without being copied through $W_h$ and
 # tanh again and again. The *long short-term memory* keeps a second list of numbers, the **cell state** $c$, and
@@ -495,7 +518,7 @@ print(f"{count} windows of 24 characters in {len(batches)} batches; the last bat
 # - `call` takes the input and the list of states, and returns the output and the list of new states.
 # - No `get_config`: Keras notes down what `__init__` was given, so that a model with your cell can be saved as it is.
 #
-# *Not allowed here:* Keras's recurrent layers and cells (`LSTM`, `LSTMCell`, `GRU`, `SimpleRNN`, `ConvLSTM` …) and
+# Not to be used: Keras's recurrent layers and cells (`LSTM`, `LSTMCell`, `GRU`, `SimpleRNN`, `ConvLSTM` …) and
 # TensorFlow's fused operations for them. Remember: TensorFlow or `keras.ops` only, any batch size.
 
 # %% tags=["demo"]
@@ -571,7 +594,7 @@ class LSTMCell(keras.layers.Layer):
 # (no gradient flows through `assign`), and call `cell.call(x_t, [h, c])`. Not `cell(…)`: that would run `build` first
 # and replace your arrays by new weights. (A mistake in your cell that the check can name is not counted twice.)
 #
-# *Not allowed here:* Keras's recurrent layers and cells, `keras.layers.RNN` among them: the loop is the point.
+# Not to be used: Keras's recurrent layers and cells, `keras.layers.RNN` among them: the loop is the point.
 
 # %% question="lstm"
 def lstm(x, h0, c0, kernel, recurrent_kernel, bias):
@@ -616,6 +639,24 @@ for name, layer in (("your cell in Keras's loop", keras.layers.RNN(LSTMCell(4), 
     layer.cell.bias.assign(bias)
     distance = np.abs(layer(x, initial_state=[h0, c0]) - by_hand).max()
     print(f"your lstm and {name}: largest difference over 50 steps {distance:.1g}")
+
+# %% [markdown]
+# ### Turn the memory yourself
+#
+# One pulse, then forty steps of silence. Left, one unit of your `rnn`, and a slider for its weight on itself; right, the
+# cell of your `lstm`, and a slider for the bias of its forget gate. *What do you expect?* Is there a weight with which the
+# RNN still knows at the end *that* there was a pulse, and *how large* it was? From which bias on does the cell keep at
+# least half?
+
+# %% tags=["demo"]
+from autograder import moving
+
+moving.echo(rnn, lstm)
+
+# %% [markdown]
+# Below 1 the unit forgets, and above 1 it locks in: it still knows that there was a pulse, but its state is the same after
+# a loud one as after a faint one. The cell's memory is multiplied by the same $\sigma(b)$ at every step, nothing else: the
+# larger the bias, the longer it lasts, and what is left is always in proportion to what was written.
 
 # %% [markdown]
 # ### Who remembers longest?
@@ -716,7 +757,7 @@ plt.show()
 # > forget bias of 1. Tallec and Ollivier, *Can Recurrent Neural Networks Warp Time?* (2018), derive how to set it for
 # > memories of up to $T$ steps: at random between 0 and $\ln T$.
 #
-# ## 6 · Letting it speak
+# ## 6. Letting it speak
 #
 # A language model gives each character a score, its logit. Writing means to choose one, to feed it back as the next
 # input, and to go on. Choosing always the best leads in circles; choosing by chance, in proportion to the
@@ -882,6 +923,26 @@ for temperature in (0, 0.5, 1, 1.5):
 # temperature 0 it goes round in circles; at 1.5 the words fall apart. Sixteen thousand characters are little to learn a
 # language from. It has learned to sound like it.
 #
+# ### A page of its own
+#
+# Your network's collected works, at nine temperatures. *What do you expect?* Where does it begin to repeat itself, and
+# where do words stop being words? Find the page that you would sign.
+
+# %% tags=["demo"]
+def verse(temperature, lines=6):
+    """The first lines of what the network writes at a temperature, after an empty line; the last was cut off, and is left out."""
+    written = write("\n\n", 60 * lines, temperature, seed=3).split("\n")
+    return "\n".join([line for line in written[:-1] if line][:lines])
+
+
+moving.pages({temperature: verse(temperature) for temperature in (0, 0.2, 0.4, 0.6, 0.8, 1, 1.2, 1.5, 2)}, start=0.6,
+             title="By your network, after Shakespeare")
+
+# %% [markdown]
+# Every letter is its own choice, made with your `sample_next` from what your `LSTMCell` remembers. Between circles and
+# noise there is a range in which lines begin with capitals, many words are words, and one or two lines could almost be
+# somebody's.
+#
 # > **Going further.** Alex Graves, *Generating Sequences With Recurrent Neural Networks* (2013), lets LSTMs write
 # > Wikipedia pages (section 3) and handwriting (section 5); Andrej Karpathy's essay *The Unreasonable Effectiveness
 # > of Recurrent Neural Networks* (2015) has Shakespeare, source code and algebraic geometry. The word *temperature*
@@ -936,7 +997,7 @@ above.set(ylabel="unit, long memory at the bottom", title="Forget gates: dark ke
 above.grid(False)
 figure.colorbar(image, ax=above, label="forget gate", pad=0.01)
 below.plot(memories[:stop, counter], color=plots.ORANGE)
-below.set_xticks(range(stop), [{" ": "␣", "\n": "↵"}.get(character, character) for character in sample[:stop]], fontsize=8)
+below.set_xticks(range(stop), [{" ": "␣", "\n": "↵"}.get(character, character) for character in sample[:stop]], fontsize=9)
 above.tick_params(labelbottom=True, length=0)
 below.tick_params(labelbottom=False)
 for place in np.flatnonzero(at_break[:stop]):
@@ -983,7 +1044,7 @@ for label, (colour, _) in kinds.items():
 for character, (x, y) in zip(vocabulary, places):
     colour = next(colour for colour, belongs in kinds.values() if belongs(character))
     shown = {" ": "␣", "\n": "↵", ",": "comma", "'": "apostrophe", ".": "full stop"}.get(character, character)
-    size = 7 if text.count(character) < 10 else 14 if len(shown) == 1 else 9
+    size = 9 if text.count(character) < 10 else 14 if len(shown) == 1 else 9
     ax.text(x, y, shown, color=colour, fontsize=size, ha="center", va="center", weight="bold")
 ax.set(xlabel="first principal component", ylabel="second", title="Characters that behave alike lie together",
        xlim=(places[:, 0].min() - 0.3, places[:, 0].max() + 0.3), ylim=(places[:, 1].min() - 0.3, places[:, 1].max() + 0.3))
@@ -997,10 +1058,61 @@ plt.show()
 # (A flat one: the printout says how little of the table's variance it holds, and what is near in it may lie apart in the
 # other fourteen directions.)
 #
-# You have built a network that carries its past along, and seen the price: all of it has to pass, step by step,
-# through one state. The next assignment lets a network look back instead, straight at the place where the answer is.
-# That is *attention*.
+# ### Words get vectors, too
+#
+# With words in place of characters $V$ grows from 59 to tens of thousands, and everything else stays: a table, a row for
+# each word. The roles of words show even without a network. Count, for each of the 60 commonest words of the sonnets, what
+# stands right before and right after it; keep what occurs more often than chance would have it (the logarithm of the ratio,
+# if above 0); squeeze the counts into 40 numbers a word (the same principal components as above). Which rows point in the
+# same direction? *What do you expect* beside *my*, *me* and *in*?
+
+# %% tags=["demo"]
+def word_vectors(text, known=60, neighbours=400, depth=40):
+    """A vector of length 1 for each of the commonest words: (the words, (known, depth))."""
+    words = "".join(c if c.isalpha() or c == "'" else " " for c in text.lower()).split()
+    commonest = sorted(set(words), key=lambda word: (-words.count(word), word))
+    row, column = ({word: i for i, word in enumerate(commonest[:n])} for n in (known, neighbours))
+    counts = np.zeros((known, 2, neighbours))
+    for before, after in zip(words, words[1:]):
+        if before in row and after in column:
+            counts[row[before], 1, column[after]] += 1
+        if after in row and before in column:
+            counts[row[after], 0, column[before]] += 1
+    counts = counts.reshape(known, -1)
+    chance = counts.sum(axis=1, keepdims=True) * counts.sum(axis=0) / counts.sum()
+    surprise = np.log(np.maximum(counts, 1e-9) / np.maximum(chance, 1e-9))
+    u, sizes, _ = np.linalg.svd(np.maximum(surprise, 0) * (counts > 0), full_matrices=False)
+    vectors = u[:, :depth] * np.sqrt(sizes[:depth])
+    return commonest[:known], vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+
+
+known, vectors = word_vectors(text)
+for word in ("my", "me", "in"):
+    nearest = np.argsort(-vectors @ vectors[known.index(word)])[1:4]
+    print(f"{word:2} is nearest to", ", ".join(known[i] for i in nearest))
+
+# %% [markdown]
+# Three thousand words are next to nothing, and still the first neighbours say *whose* something is, or *whom* it is about,
+# or where. With billions of words they say much more.
 #
 # > **Going further.** Mikolov and others, *Efficient Estimation of Word Representations in Vector Space* (2013),
 # > trained such tables for a million words and found directions in them that mean something: *king* − *man* + *woman*
 # > comes out near *queen*.
+#
+# ## What to take along
+#
+# - Text becomes numbers by a table: each character, or word, gets a vector, and training decides what is near what.
+# - A recurrent network is one step, repeated with the same weights; its state is all that it knows of the past.
+# - Going back, the gradient is multiplied once per step: below 1 it vanishes, above 1 it explodes.
+# - An LSTM adds to its memory instead of rewriting it, and its forget gate says how long it lasts.
+# - A model of the next character writes when its draws are fed back, more or less boldly by temperature.
+#
+# **To think about.**
+#
+# 1. Your network has read two poems by heart. How would you find out, from what it writes alone? And from its losses?
+# 2. You reverse every line of the sonnets before training, and train again. Do you expect a higher or a lower cost of a
+#    character on unseen lines, and why?
+#
+# You have built a network that carries its past along, and seen the price: all of it has to pass, step by step,
+# through one state. The next assignment lets a network look back instead, straight at the place where the answer is.
+# That is *attention*.

@@ -6,16 +6,17 @@
 # must; you looked where the answer was. Attention gives a network the same freedom: every position may look at every
 # other one, and learns where looking pays off.
 #
-# When you are done, you will be able to
+# By the end you will be able to
 #
 # - give a network a sense of order with **positional encoding**,
 # - decide with **masks** who may look at whom,
 # - write **scaled dot-product attention**: queries, keys, values and a softmax between them,
 # - run many attentions side by side and pack them into a Keras layer, **`MultiHeadAttention`**, that trains, saves and loads.
 #
-# Plan about three hours. That layer is the heart of the transformer, which you build in the next assignment.
+# You need about three hours. There are seven questions, worth 100 points together. The layer is the heart of the transformer,
+# which you build in the next assignment.
 #
-# **How to work.** Write your answer where the cell says `YOUR CODE HERE`, run it, then run the check under it. The
+# **How to work.** Write an answer where it says `# YOUR CODE HERE`, run its cell, then run the check under it. The
 # check tries the *visible* cases, small enough for pen and paper. They are examples: *hidden* cases with other sizes
 # hold most of the points, so write no size into your code. Examples in docstrings write arrays as lists; the checks pass
 # tensors. Any way of writing is fine: functions may
@@ -48,7 +49,7 @@ from autograder import check, plots
 plots.style()
 
 # %% [markdown]
-# ## 1 · Where am I? Positional encoding
+# ## 1. Where am I? Positional encoding
 #
 # Attention compares *contents*. Shuffle the words and each of them still finds the same partners: to attention, a
 # sentence is a bag. So we add to each word's vector a second one that says where the word stands.
@@ -71,6 +72,9 @@ plots.style()
 # %% question="positional_encoding"
 def positional_encoding(length, depth):
     """Encode positions as sines and cosines of growing wavelength.
+
+    >>> positional_encoding(2, 4)                        # at position 1: sin 1, cos 1, sin 1/100, cos 1/100
+    [[0.0, 1.0, 0.0, 1.0], [0.8415, 0.5403, 0.01, 1.0]]
 
     Args:
         length: int, number of positions T.
@@ -107,12 +111,12 @@ right.legend()
 plt.show()
 
 # %% [markdown]
-# **Going further.** The formula is from Vaswani et al., *Attention Is All You Need* (2017), section 3.5. They also
-# tried *learned* position vectors and found nearly identical results. For a fixed shift $k$, the row at $t + k$ is a
-# rotation of the row at $t$, the same for every $t$; Su et al., *RoFormer* (2021), build on it and rotate queries and
-# keys instead of adding to them.
+# > **Going further.** The formula is from Vaswani et al., *Attention Is All You Need* (2017), section 3.5. They also
+# > tried *learned* position vectors and found nearly identical results. For a fixed shift $k$, the row at $t + k$ is a
+# > rotation of the row at $t$, the same for every $t$; Su et al., *RoFormer* (2021), build on it and rotate queries and
+# > keys instead of adding to them.
 #
-# ## 2 · Who may look at whom? Masks
+# ## 2. Who may look at whom? Masks
 #
 # A mask is a table of permissions: **True, or 1, means "may attend"**. Two kinds do most of the work.
 #
@@ -130,6 +134,9 @@ plt.show()
 # %% question="causal_mask"
 def causal_mask(length):
     """Allow every position to attend to itself and to earlier ones.
+
+    >>> causal_mask(3)
+    [[True, False, False], [True, True, False], [True, True, True]]
 
     Args:
         length: int, number of positions T.
@@ -153,11 +160,14 @@ def causal_mask(length):
 # | $n$ | $(B,)$ | real length of each sequence |
 # | $M$ | $(B, T)$ | is position $t$ of sequence $b$ real? |
 #
-# *Not allowed here:* `tf.sequence_mask`, which is the answer. A comparison that broadcasts does it in a line.
+# Not to be used: `tf.sequence_mask`, which is the answer. A comparison that broadcasts does it in a line.
 
 # %% question="padding_mask"
 def padding_mask(lengths, max_length):
     """Allow the real positions of padded sequences.
+
+    >>> padding_mask([3, 1], 3)
+    [[True, True, True], [True, False, False]]
 
     Args:
         lengths: int32 tensor (B,), the real length of each sequence, between 1 and max_length.
@@ -194,11 +204,11 @@ for ax, mask, title, ylabel in (
 plt.show()
 
 # %% [markdown]
-# **Going further.** Section 3.2.3 of Vaswani et al. explains where the transformer masks and why. With causal masks a
-# single pass trains on *all* prefixes of a sentence at once: one sentence of 100 words holds 99 guesses. Keras can
-# make padding masks for you: `keras.layers.Embedding(mask_zero=True)`.
+# > **Going further.** Section 3.2.3 of Vaswani et al. explains where the transformer masks and why. With causal masks a
+# > single pass trains on *all* prefixes of a sentence at once: one sentence of 100 words holds 99 guesses. Keras can
+# > make padding masks for you: `keras.layers.Embedding(mask_zero=True)`.
 #
-# ## 3 · Looking things up: scaled dot-product attention
+# ## 3. Looking things up: scaled dot-product attention
 #
 # A Python dictionary returns the value whose key *equals* your query. Attention is a dictionary that is never at a
 # loss: it compares the query with *every* key, turns the similarities into shares that sum to 1, and returns the
@@ -220,7 +230,7 @@ plt.show()
 # ones share the whole 1 among them, so the mask must have its say *before* the softmax. What score would the softmax
 # turn into zero? Every query may attend to at least one key. Masks come as booleans, integers or floats.
 #
-# *Not allowed here:* `keras.ops.dot_product_attention` and Keras's attention layers (`keras.layers.Attention`,
+# Not to be used: `keras.ops.dot_product_attention` and Keras's attention layers (`keras.layers.Attention`,
 # `AdditiveAttention`, `MultiHeadAttention`, `GroupQueryAttention`). `tf.nn.softmax`, `tf.matmul`, `tf.einsum`,
 # `tf.where` and the like are yours to use. Later, `MultiHeadAttention` trains through this function: write it in
 # TensorFlow and you can call it there.
@@ -233,6 +243,9 @@ diagrams.attention()
 # %% question="scaled_dot_product_attention"
 def scaled_dot_product_attention(q, k, v, mask=None):
     """Mix values by how well their keys match each query.
+
+    >>> scaled_dot_product_attention([[ln 3]], [[1.0], [0.0]], [[4.0], [8.0]])  # the depth is 1, the scores are ln 3 and 0
+    ([[5.0]], [[0.75, 0.25]])
 
     Args:
         q: float32 tensor (..., S, d), queries.
@@ -250,6 +263,32 @@ def scaled_dot_product_attention(q, k, v, mask=None):
     return tf.matmul(weights, v), weights
     ### END SOLUTION
 
+
+# %% [markdown]
+# ### Point at a word
+#
+# The sentence from the beginning, with queries and keys that somebody wrote by hand: four columns that stand for "is a
+# person", "acts", "is a thing" and "is an action". The weights are from your function. *What do you expect?* At whom does
+# *she* look, and how much at *Ada*? What does *another* look for? Point at a word, or move the slider.
+
+# %% tags=["demo"]
+from autograder import moving
+
+WORDS = "Nora lent Ada her umbrella since she had brought another".split()
+#          person, acts, thing, action
+QUERIES = [(0, 0, 0, 4), (0, 5, 5, 0), (0, 0, 0, 4), (4, 4, 0, 0), (0, 0, 0, 4),
+           (0, 0, 0, 5), (4, 4, 0, 0), (0, 0, 0, 5), (0, 4, 4, 0), (0, 0, 6, 0)]
+KEYS = [(1, 1, 0, 0), (0, 0, 0, 1), (1, 0, 0, 0), (0.3, 0.3, 0, 0), (0, 0, 1, 0),
+        (0, 0, 0, 0), (0.5, 0.5, 0, 0), (0, 0, 0, 0.3), (0, 0, 0, 1), (0, 0, 0.4, 0)]
+queries, keys, values = (tf.constant(rows, tf.float32) for rows in (QUERIES, KEYS, np.eye(10)))
+word_weights = np.asarray(scaled_dot_product_attention(queries, keys, values)[1])  # (10, 10)
+print(f"she looks at Nora with {word_weights[6, 0]:.2f}, at Ada with {word_weights[6, 2]:.2f}")
+moving.looks(WORDS, word_weights, start=6)
+
+# %% [markdown]
+# *She* asks for a person who acts. Nora is both, Ada only one of the two: 0.69 and 0.09. Nothing is ever looked at with 0,
+# and nobody had to say *which* word is meant, or how far away it is: the query describes what is wanted, and whoever fits
+# answers. In a network these columns have no names, and training finds them.
 
 # %% [markdown]
 # Why divide by $\sqrt d$? Take two vectors of independent entries with mean 0 and variance 1. Their dot product is a
@@ -286,13 +325,13 @@ figure.colorbar(image, ax=axes[2], label="weight")
 plt.show()
 
 # %% [markdown]
-# **Going further.** Bahdanau, Cho and Bengio, *Neural Machine Translation by Jointly Learning to Align and Translate*
-# (2015), brought attention to translation; their scores come from a small network (section 3.1 there) where ours are
-# dot products. Vaswani et al., section 3.2.1, compare the two and give the argument for $\sqrt d$ in a footnote.
-# Statisticians knew a cousin since 1964: the Nadaraya–Watson estimator, a mean of observed values weighted by how
-# near their inputs are.
+# > **Going further.** Bahdanau, Cho and Bengio, *Neural Machine Translation by Jointly Learning to Align and Translate*
+# > (2015), brought attention to translation; their scores come from a small network (section 3.1 there) where ours are
+# > dot products. Vaswani et al., section 3.2.1, compare the two and give the argument for $\sqrt d$ in a footnote.
+# > Statisticians knew a cousin since 1964: the Nadaraya–Watson estimator, a mean of observed values weighted by how
+# > near their inputs are.
 #
-# ## 4 · Many pairs of eyes: splitting and merging heads
+# ## 4. Many pairs of eyes: splitting and merging heads
 #
 # One softmax gives one pattern of looking. A verb may want its subject *and* its object *and* the word before it: a
 # single mixture would blur them. So we cut the depth into $H$ slices and let each slice, a **head**, attend on its
@@ -315,6 +354,9 @@ plt.show()
 # %% question="split_heads"
 def split_heads(x, heads):
     """Cut the depth into heads and put the heads axis before time.
+
+    >>> split_heads([[[1, 2, 3, 4], [5, 6, 7, 8]]], heads=2)
+    [[[[1, 2], [5, 6]], [[3, 4], [7, 8]]]]
 
     Args:
         x: float32 tensor (B, T, D), where D is a multiple of heads; B may be unknown inside a model.
@@ -341,6 +383,9 @@ def split_heads(x, heads):
 # %% question="merge_heads"
 def merge_heads(x):
     """Lay the heads' vectors side by side: the inverse of `split_heads`.
+
+    >>> merge_heads([[[[1, 2], [5, 6]], [[3, 4], [7, 8]]]])
+    [[[1, 2, 3, 4], [5, 6, 7, 8]]]
 
     Args:
         x: float32 tensor (B, H, T, D/H); B may be unknown inside a model.
@@ -372,7 +417,7 @@ def draw(ax, entries, title):
     colours = hues[column] + (1 - hues[column]) * shades[position][..., np.newaxis]
     ax.imshow(colours)
     for (row, col), entry in np.ndenumerate(entries):
-        ax.text(col, row, entry, ha="center", va="center", fontsize=8, color="white" if position[row, col] < 2 else "#30343b")
+        ax.text(col, row, entry, ha="center", va="center", fontsize=9, color="white" if position[row, col] < 2 else "#30343b")
     ax.set_title(title, fontsize=9.5, fontweight="normal")
     ax.set(xlabel="depth", xticks=range(entries.shape[1]), yticks=range(5))
     ax.grid(False)
@@ -396,11 +441,11 @@ plt.show()
 print("merging gives X back:", np.array_equal(merge_heads(split_heads(tf.constant(cells), 3)), cells))
 
 # %% [markdown]
-# **Going further.** Section 3.2.2 of Vaswani et al. writes heads as separate small matrices $W_i^Q$. Side by side
-# they are one big matrix, and cutting its result into contiguous slices gives exactly their heads: one large
-# multiplication is faster than many small ones.
+# > **Going further.** Section 3.2.2 of Vaswani et al. writes heads as separate small matrices $W_i^Q$. Side by side
+# > they are one big matrix, and cutting its result into contiguous slices gives exactly their heads: one large
+# > multiplication is faster than many small ones.
 #
-# ## 5 · The layer: multi-head attention
+# ## 5. The layer: multi-head attention
 #
 # Everything is on the table; now put it together. Three dense maps turn the inputs into queries, keys and values, all
 # heads at once. Each head attends. The results are merged, and a fourth dense map lets the heads mingle:
@@ -425,13 +470,16 @@ print("merging gives X back:", np.array_equal(merge_heads(split_heads(tf.constan
 # your weights; create them in `__init__` or in `build`, as you like, but not in `call`, which runs anew for every
 # batch.
 #
-# *Not allowed here:* Keras's attention layers (`keras.layers.MultiHeadAttention`, `GroupQueryAttention`, `Attention`,
+# Not to be used: Keras's attention layers (`keras.layers.MultiHeadAttention`, `GroupQueryAttention`, `Attention`,
 # `AdditiveAttention`) and `keras.ops.dot_product_attention`. `keras.layers.Dense` and your own functions from above
 # are what you need. Remember: TensorFlow or `keras.ops` only, any batch size.
 
 # %% question="MultiHeadAttention"
 class MultiHeadAttention(keras.layers.Layer):
     """Attention of several heads, each on its own slice of the depth.
+
+    >>> MultiHeadAttention(6, num_heads=2)(tf.zeros((5, 3, 6)), tf.zeros((5, 4, 6))).shape
+    (5, 3, 6)
 
     The four dense maps are `keras.layers.Dense(d_model)` with bias and without activation, kept in the attributes `query_dense`,
     `key_dense`, `value_dense` and `output_dense`.
@@ -587,12 +635,26 @@ figure.colorbar(image, ax=axes, label="weight, mean over new sequences")
 plt.show()
 
 # %% [markdown]
-# **Going further.** Section 3.2.2 of Vaswani et al. introduces heads, and figure 3 and those after it show what
-# trained ones look at. The base model there has $D = 512$ and $H = 8$: such a layer has 1,050,624 parameters with
-# biases, and the number of heads does not change that. Clark et al., *What Does BERT Look At?* (2019), find heads
-# that follow grammar; Michel et al., *Are Sixteen Heads Really Better than One?* (2019), find that many trained heads
-# can be removed. The price of looking everywhere is $S \cdot T$ scores per head; Dao et al., *FlashAttention* (2022),
-# compute the same result without ever storing them.
+# > **Going further.** Section 3.2.2 of Vaswani et al. introduces heads, and figure 3 and those after it show what
+# > trained ones look at. The base model there has $D = 512$ and $H = 8$: such a layer has 1,050,624 parameters with
+# > biases, and the number of heads does not change that. Clark et al., *What Does BERT Look At?* (2019), find heads
+# > that follow grammar; Michel et al., *Are Sixteen Heads Really Better than One?* (2019), find that many trained heads
+# > can be removed. The price of looking everywhere is $S \cdot T$ scores per head; Dao et al., *FlashAttention* (2022),
+# > compute the same result without ever storing them.
+#
+# ## What to take along
+#
+# - Attention is a dictionary that is never at a loss: a query is compared with all keys, softmax makes shares, values are
+#   mixed.
+# - Scores are divided by $\sqrt d$ so that softmax does not decide too soon. Masks speak before the softmax, never after.
+# - Without positions a sequence is a bag. With them, distance can be asked for.
+# - Heads are slices of the depth that look on their own; split and merge move axes, and a reshape alone does not.
+#
+# **To think about.**
+#
+# 1. A text becomes ten times as long. How do the numbers of weights, of scores and of multiplications in your layer grow,
+#    and how would those of a recurrent network?
+# 2. Set all queries to 0. What does your layer compute then, and what would a network of such layers be able to learn?
 #
 # You have built the part that gives the transformer its power. What is missing is a normalisation, a small network
 # and some stacking. See you there.

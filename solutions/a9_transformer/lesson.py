@@ -11,7 +11,7 @@
 # sonnets. It will not be Shakespeare. But it will have begun to spell, to break lines and to sound like somebody
 # from another century, in less time than it takes to read one of his poems aloud.
 #
-# When you are done, you will be able to
+# By the end you will be able to
 #
 # - normalise each position with **layer normalisation** and say why deep stacks need it,
 # - write the **feed-forward** network that makes up most of a transformer's weights,
@@ -20,9 +20,9 @@
 # - stack blocks into a causal **`LanguageModel`**, and test that it cannot see the future,
 # - compare an RNN, an LSTM and a transformer on the same text, honestly: perplexity against seconds.
 #
-# Plan about three hours.
+# You need about three hours. There are five questions, worth 100 points together.
 #
-# **How to work.** Write your answer where the cell says `YOUR CODE HERE`, run it, then run the check under it. The
+# **How to work.** Write an answer where it says `# YOUR CODE HERE`, run its cell, then run the check under it. The
 # check tries the *visible* cases, small enough for pen and paper. They are examples: *hidden* cases with other sizes
 # hold most of the points. Examples in docstrings write arrays as lists; the checks pass tensors. All answers but
 # `perplexity` are trained, so gradients count: stay with TensorFlow or `keras.ops` from input to output. Everything is
@@ -64,7 +64,7 @@ from layers import MultiHeadAttention, causal_mask, positional_encoding, scaled_
 plots.style()
 
 # %% [markdown]
-# ## 1 · Numbers in range: layer normalisation
+# ## 1. Numbers in range: layer normalisation
 #
 # A deep network is a long chain of hands, each adding something to what it was given. If each makes the numbers only
 # a little larger, the last ones drown in them; if each makes them smaller, nothing arrives. Layer normalisation is
@@ -86,13 +86,16 @@ plots.style()
 # spread is small: $\frac1D\sum x_j^2 - \mu^2$ is the same number on paper, but in float32 it is the difference of two
 # big ones that have already lost its digits.
 #
-# *Not allowed here:* Keras's normalisation layers (`keras.layers.LayerNormalization`, `BatchNormalization`, …),
+# Not to be used: Keras's normalisation layers (`keras.layers.LayerNormalization`, `BatchNormalization`, …),
 # `keras.ops.layer_normalization` and its relatives, `tf.nn.batch_normalization`. Means, variances and `tf.nn.moments`
 # are yours to use.
 
 # %% question="layer_norm"
 def layer_norm(x, gamma, beta, epsilon=1e-6):
     """Normalise every vector along the last axis to mean 0 and variance 1, then scale and shift its columns.
+
+    >>> layer_norm([[1, 3], [-2, 2]], gamma=[1, 10], beta=[0, 5])  # both rows normalise to (-1, 1), up to epsilon
+    [[-1.0, 15.0], [-1.0, 15.0]]
 
     Args:
         x: float32 tensor (..., D), with one or more leading axes.
@@ -101,9 +104,6 @@ def layer_norm(x, gamma, beta, epsilon=1e-6):
         epsilon: float, added to the variance under the root.
     Returns:
         float32 (..., D).
-
-    Example: layer_norm([[1, 3], [-2, 2]], gamma=[1, 10], beta=[0, 5]) is [[-1, 15], [-1, 15]], up to epsilon. Both rows
-    normalise to (-1, 1): they differ in mean and spread alone.
     """
     ### BEGIN SOLUTION
     mean = tf.reduce_mean(x, axis=-1, keepdims=True)  # (..., 1)
@@ -153,7 +153,7 @@ for label, values in spreads.items():
 # > it happens to be batched with, and later one would have to fall back on averages of other texts. Zhang and Sennrich,
 # > *Root Mean Square Layer Normalization* (2019), leave the mean out; most large models of today follow them.
 #
-# ## 2 · Thinking alone: the feed-forward network
+# ## 2. Thinking alone: the feed-forward network
 #
 # Attention moves information *between* positions; all it does with it is to take averages. What a position then makes
 # of what it has gathered is the work of a small network with one hidden layer of ReLU units, applied to **each
@@ -174,6 +174,9 @@ for label, values in spreads.items():
 def feed_forward(x, w1, b1, w2, b2):
     """Pass every position through the same network with one hidden layer of ReLU units.
 
+    >>> feed_forward([[[1, 2]]], w1=[[1, 1], [1, -1]], b1=[0, 0], w2=[[1, 2], [5, 5]], b2=[0, 1])  # hidden: (3, -1), then (3, 0)
+    [[[3.0, 7.0]]]
+
     Args:
         x: float32 tensor (B, T, D).
         w1: float32 tensor (D, F).
@@ -182,9 +185,6 @@ def feed_forward(x, w1, b1, w2, b2):
         b2: float32 tensor (D,).
     Returns:
         float32 (B, T, D); the second layer has no activation.
-
-    Example: x = [[[1, 2]]], w1 = [[1, 1], [1, -1]], b1 = [0, 0], w2 = [[1, 2], [5, 5]], b2 = [0, 1] gives [[[3, 7]]]: the
-    hidden layer is (3, -1), and after ReLU (3, 0).
     """
     ### BEGIN SOLUTION
     return tf.nn.relu(x @ w1 + b1) @ w2 + b2
@@ -241,7 +241,7 @@ print("share of a block's weights in this network, D = 512 and F = 2048:",
 # > gated functions: Shazeer, *GLU Variants Improve Transformer* (2020), who offers no explanation of why they work
 # > and attributes their success to "divine benevolence".
 #
-# ## 3 · The block
+# ## 3. The block
 #
 # Now put the pieces together. The signal keeps to the road through the block; attention and the feed-forward network
 # each stand beside it, take a look, and **add** what they found. After each addition comes a normalisation:
@@ -271,7 +271,7 @@ print("share of a block's weights in this network, D = 512 and F = 2048:",
 # sublayers make their own weights. `get_config` is written as in `layers.py`: what `super().get_config()` holds, and the
 # arguments of `__init__`, which you have to keep for it.
 #
-# *Not allowed here:* Keras's attention layers (`keras.layers.MultiHeadAttention`, `GroupQueryAttention`, `Attention`,
+# Not to be used: Keras's attention layers (`keras.layers.MultiHeadAttention`, `GroupQueryAttention`, `Attention`,
 # `AdditiveAttention`), `keras.ops.dot_product_attention` and the ready-made layers of KerasHub (`keras_hub`). The
 # `MultiHeadAttention` of `layers.py`, or yours, is what you need:
 #
@@ -391,7 +391,7 @@ plt.show()
 # > Transformer Architecture* (2020), show why, and that normalising each part's *input* instead (pre-norm) removes
 # > the need. GPT-2 and most models since are pre-norm.
 #
-# ## 4 · How lost is it? Perplexity
+# ## 4. How lost is it? Perplexity
 #
 # A language model gives every character a probability of coming next. The cross-entropy is its mean surprise, but in
 # units that say little: is 1.9 good? Take the exponential and the number speaks:
@@ -409,12 +409,15 @@ plt.show()
 # everything gives 1; guessing among $V$ characters gives $V$. The mean is taken *before* the exponential, and
 # logarithm and exponential have the same base.
 #
-# *Not allowed here:* `keras_hub` (its `Perplexity`). Cross-entropies of TensorFlow and Keras are welcome. No gradient
+# Not to be used: `keras_hub` (its `Perplexity`). Cross-entropies of TensorFlow and Keras are welcome. No gradient
 # is asked for.
 
 # %% question="perplexity"
 def perplexity(labels, logits):
     """The exponential of the mean cross-entropy, over all labels of the batch and of all positions.
+
+    >>> perplexity([0, 1], [[0, 0], [ln 7, 0]])  # the softmax gives the labels 1/2 and 1/8, and √(2 · 8) is 4
+    4.0
 
     Args:
         labels: int32 tensor (B,) or (B, T), from 0 to V - 1.
@@ -422,8 +425,6 @@ def perplexity(labels, logits):
             below the others.
     Returns:
         float32 scalar, or a Python number.
-
-    Example: two labels to which the softmax gives 1/2 and 1/8: perplexity 4, since sqrt(2 * 8) = 4.
     """
     ### BEGIN SOLUTION
     return tf.exp(tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits)))
@@ -487,7 +488,7 @@ for n in contexts:
 # > $e$ for both, and the perplexity is the same. Jurafsky and Martin, *Speech and Language Processing*, chapter 3,
 # > tell more about counting.
 #
-# ## 5 · The language model
+# ## 5. The language model
 #
 # Stack the blocks. Below them, characters become vectors and learn where they stand; above them, a dense map turns
 # each position's vector into a score for each character that could come next:
@@ -514,7 +515,7 @@ for n in contexts:
 # Mind two names: `get_config` has to return the number `blocks`, so call the list of blocks something else, and `layers`
 # is taken by Keras.
 #
-# *Not allowed here:* as in part 3. `keras.layers.Embedding` and `Dense` are what you need; layer norms are fine, too.
+# Not to be used: as in part 3. `keras.layers.Embedding` and `Dense` are what you need; layer norms are fine, too.
 
 # %% question="LanguageModel"
 class LanguageModel(keras.Model):
@@ -602,7 +603,7 @@ print(f"weights: {untrained.count_params():,}")
 # > explain why one of the checks looks at a model with a single block: behind a causal mask, a stack of them can find
 # > out where it is.
 #
-# ## 6 · Three readers of the same book
+# ## 6. Three readers of the same book
 #
 # Now the race. An RNN, an LSTM and your transformer, each with about a hundred thousand weights, read the sonnets in
 # windows of 64 characters: the same windows, in the same order, with the same optimizer. After every epoch each of
@@ -875,7 +876,7 @@ ax = above.subplots()
 image = ax.imshow(last, cmap="Blues", vmin=0, vmax=0.7, aspect="auto")
 ax.set(title="Which characters it looks at, to guess what follows", ylabel="block, head", xticks=range(len(phrase)),
        yticks=range(len(last)), xticklabels=phrase.replace(" ", "·").replace("\n", "↵"), yticklabels=names)
-ax.tick_params(axis="x", labelsize=8)
+ax.tick_params(axis="x", labelsize=9)
 ax.grid(False)
 above.colorbar(image, ax=ax, label="weight", pad=0.01)
 axes = below.subplots(1, 3, width_ratios=[1, 1, 1.1])
@@ -920,11 +921,63 @@ for head in (*range(1, heads + 1), 0):  # 0 takes none away, and leaves the mode
 # recurrent networks. Other heads can go with less harm to the lines, though each costs perplexity too. Those heads
 # spell; this one keeps time.
 #
+# ### Point at a character
+#
+# The head that keeps time, on the same sixty characters. *What do you expect* of a character in the middle of a word, of
+# the first of a line, of the last? Point at one, or move the slider.
+
+# %% tags=["demo"]
+from autograder import moving
+
+keeper = int(np.argmax(on_breaks))
+_, maps = attention_weights(model, encode(phrase))[keeper // heads]
+moving.looks(phrase.replace(" ", "·").replace("\n", "↵"), maps[0, keeper % heads], start=len(phrase) - 1, wide=22,
+             name="the character that looks")
+
+# %% [markdown]
+# A bar stands over every character that gets more than a fiftieth of its attention. Wherever you point after the line
+# break, it keeps returning there, from characters that have nothing to do with one another.
+#
 # > **Going further.** Olsson et al., *In-context Learning and Induction Heads* (2022), find in transformers of every
 # > size heads that search for the last time the present character occurred and look at what followed it then; two
 # > blocks are the least they need, and two is what yours has. Elhage et al., *A Mathematical Framework for
 # > Transformer Circuits* (2021), take such small models apart to the last weight.
 #
+# ### A page of its own
+#
+# The same transformer, with the weights of its best epoch, at six temperatures. *What do you expect?* Do its lines keep their
+# length when its words fall apart? Find the page that you would sign.
+
+# %% tags=["demo"]
+def verse(temperature, lines=8):
+    """The first complete lines of what the transformer writes at a temperature."""
+    written = write(scores, "When I do ", 50 * lines, temperature, seed=8)[0].split("\n")
+    return "\n".join([line for line in written[:-1] if line][:lines])
+
+
+moving.pages({temperature: verse(temperature) for temperature in (0.2, 0.4, 0.6, 0.8, 1.0, 1.3)}, start=0.6,
+             title="By a transformer of your own making")
+
+# %% [markdown]
 # That is a transformer, every part of it your own. GPT-2 is this model with pre-norm, 48 blocks of depth 1,600, words
 # cut into pieces instead of characters, and eight million web pages instead of twenty-six sonnets. Try what you like
 # now: one block or four, a head more, a temperature of 1.2, a text of your own.
+#
+# ## What to take along
+#
+# - A block is attention and a small network, each added to its input and normalised: positions look at one another, then each
+#   thinks by itself.
+# - Shortcuts carry the signal and the gradient past both; normalisation keeps numbers in range.
+# - A causal model is trained on all positions at once, and perplexity says among how many it hesitates.
+# - Attention fetches one thing from far back, exactly. On little text, where what comes last matters most, an LSTM may win.
+# - Take a part away and measure: that is how you find out what it was for.
+#
+# **To think about.**
+#
+# 1. Your model has read windows of 64 characters. What happens at the 65th, and which part of the model would you have to
+#    change to let it read a thousand?
+# 2. Every character of the sonnets is replaced by another one, always by the same, and the three readers start anew. Whose
+#    perplexity changes? And if each character is replaced by two, always the same two?
+#
+# Nine lessons ago a neuron fired when a sum was above 0. Everything since then was sums of that kind, a bend, and a slope
+# to follow.
