@@ -949,14 +949,16 @@ moving.looks(phrase.replace(" ", "·").replace("\n", "↵"), maps[0, keeper % he
 # length when its words fall apart? Find the page that you would sign.
 
 # %% tags=["demo"]
-def verse(temperature, lines=8):
-    """The first complete lines of what the transformer writes at a temperature."""
-    written = write(scores, "When I do ", 50 * lines, temperature, seed=8)[0].split("\n")
-    return "\n".join([line for line in written[:-1] if line][:lines])
+TEMPERATURES = (0.2, 0.4, 0.6, 0.8, 1.0, 1.3)
 
 
-moving.pages({temperature: verse(temperature) for temperature in (0.2, 0.4, 0.6, 0.8, 1.0, 1.3)}, start=0.6,
-             title="By a transformer of your own making")
+def verses(lines=8):
+    """The first complete lines of what the transformer writes at each temperature, all side by side."""
+    texts = write(scores, "When I do ", 50 * lines, np.array(TEMPERATURES)[:, np.newaxis], seed=8, texts=len(TEMPERATURES))
+    return ["\n".join([line for line in text.split("\n")[:-1] if line][:lines]) for text in texts]
+
+
+moving.pages(dict(zip(TEMPERATURES, verses())), start=0.6, title="By a transformer of your own making")
 
 # %% [markdown]
 # That is a transformer, every part of it your own. GPT-2 is this model with pre-norm, 48 blocks of depth 1,600, words
