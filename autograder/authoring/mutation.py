@@ -22,7 +22,7 @@ from autograder.authoring.course import Course
 from autograder.authoring.mutate import Mutant, mutants, spread
 from autograder.authoring.rewritten import rewritten, source_of
 from autograder.authoring.separation import tolerances
-from autograder.grading import diagnose
+from autograder.grading import diagnose, slips
 from autograder.grading.grade import MAX_DEATHS
 from autograder.grading.judge import judge
 from autograder.grading.key import CaseKey, Key, QuestionKey
@@ -131,7 +131,7 @@ class _Trial:
         lost = {case.name for case in verdict.cases if not case.passed}
         if names := diagnose.explanations(self.key, outcomes, lost):
             return fate(TWO if len(names) > 1 else NAME, tuple(names))
-        if any(diagnose.slip(case, outcomes[case.name]) for case in self.key.cases if case.name in lost):
+        if any(slips.slip(case, outcomes, self.key.cases) for case in self.key.cases if case.name in lost):
             return fate(SLIP)
         return fate(UNNAMED if any(outcomes[name].observation is not None for name in lost) else RAISED)
 

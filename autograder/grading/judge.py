@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from autograder.grading import compare, diagnose, said
+from autograder.grading import compare, diagnose, said, slips
 from autograder.grading.key import CaseKey, QuestionKey
 from autograder.grading.ran import Ran
 from autograder.grading.verdict import CaseVerdict, QuestionVerdict, Status, no_points
@@ -126,10 +126,11 @@ def _case_message(case: CaseKey, outcomes: dict[str, Outcome], fact: str | None,
     elif name := diagnose.lead(question, case, outcomes, lost):
         advice = question.hints[name]
     else:
-        advice = diagnose.slip(case, outcome) or (NEVER_READY if outcome.brief == End.SLOW.value else "")
+        advice = slips.slip(case, outcomes, question.cases) or (NEVER_READY if outcome.brief == End.SLOW.value else "")
     if outcome.observation is None:
         return f"{fact} {advice}".rstrip()
-    return " ".join(filter(None, (advice, "" if advice and compare.says_little(fact) else fact)))  # what explains it comes first
+    # What explains it comes first. Of several results the fact says which one is meant.
+    return " ".join(filter(None, (advice, "" if advice and len(case.expected) == 1 and compare.says_little(fact) else fact)))
 
 
 def _question_message(question: QuestionKey, cases: tuple[CaseVerdict, ...], misconception: str | None, inherited: dict) -> str:

@@ -17,8 +17,9 @@ from typing import Any
 
 import numpy as np
 
-from autograder.grading import compare, diagnose
+from autograder.grading import compare
 from autograder.grading.key import CaseKey, Key, QuestionKey
+from autograder.grading.slips import SLIPS
 from autograder.grading.submission import Submission
 from autograder.inside.protocol import MAX_LINE, MOST_VALUES, THINGS, Failure, Outcome, Use
 from autograder.inside.watch import LIBRARY, TAMPERING
@@ -220,7 +221,7 @@ def bits(question: QuestionKey, case: CaseKey) -> float:
         sum(other.failure is not None for other in case.follow_through.values())
     words, shapes = _vocabulary(case)
     forms = sum(form for sentence in question.sentences if (form := _forms(sentence, words, shapes)) <= MOST_FORMS)
-    differences = sum(1 for _ in compare.differences(case.expected)) * (1 + len(question.hints) + len(diagnose.SLIPS))
+    differences = sum(1 for _ in compare.differences(case.expected)) * (1 + len(question.hints) + len(SLIPS))
     exceptions = (len(ERRORS) + 1 + visible + failing * (1 + visible)) * lines
     others = (forms + 2 + visible + earlier + len(End) + 2) * (1 + failing) + len(SEVERAL)
     rules = (len(question.forbid) + 2) * lines
