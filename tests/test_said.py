@@ -193,9 +193,20 @@ def test_a_slip_is_no_coincidence():
 def test_values_that_are_wrong_on_one_side_of_zero_are_said_to_be():
     x = np.linspace(-3, 2, 10)
     case = CaseKey("a", "A case.", 1, False, probes.call(), (x,), {"output": np.tanh(x)}, {}, {}, 1e-4, 1e-5)
-    for sign, name in ((1, "positive"), (-1, "negative")):
+    for sign, name in ((1, "not negative"), (-1, "not positive")):
         outcome = Outcome({"output": np.where(x * sign > 0, np.tanh(x) + np.sin(3 * x), np.tanh(x))})
         assert slips.slip(case, {"a": outcome}) == slips.SLIPS[name]
+
+
+def test_whatever_comes_has_a_slip_or_none():
+    chance = np.random.default_rng(0)
+    shape = lambda: chance.integers(0, 5, chance.integers(5))  # noqa: E731
+    for _ in range(3000):
+        expected = chance.normal(size=shape())
+        came = chance.choice([0.0, 0.5, 1.0, 3.0, np.nan, np.inf, -1e300], shape() if chance.integers(2) else expected.shape)
+        with np.errstate(all="ignore"):
+            came = came.astype(chance.choice(["f8", "f2", "i4", "?", "c8"]))
+        assert slip(expected, came) in {None, *slips.SLIPS}
 
 
 def test_single_numbers_are_off_by_the_same_in_every_case_or_by_nothing_that_is_said():

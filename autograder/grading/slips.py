@@ -6,6 +6,7 @@ chance says nothing: too few of them, whole ones, or loosely compared ones.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import itertools
 from collections.abc import Callable, Iterator, Mapping
@@ -56,8 +57,8 @@ SLIPS = {  # what a slip is, as advice
     "no slope": "It is 0 throughout: nothing flows back. Look for what has no slope, such as `tf.stop_gradient`, a cast to whole "
                 "numbers, a comparison, or a computation outside of TensorFlow.",
     "one value": "Every value is the same: does your answer depend on what it is given?",
-    "positive": "The values are wrong only where the argument is positive.",
-    "negative": "The values are wrong only where the argument is negative.",
+    "not negative": "The values are wrong only where the argument is not negative.",
+    "not positive": "The values are wrong only where the argument is not positive.",
     "first": "Only what comes first along an axis is wrong: look at how your loop or slice begins.",
     "last": "Only what comes last along an axis is wrong: look at how your loop or slice ends.",
     "after the first": "Only what comes first along an axis is right: look at what one step hands on to the next.",
@@ -193,13 +194,13 @@ def _of_shapes(pair: _Pair) -> Iterator[str]:
     if right.size == got.size and _in_another_order(pair):
         yield "places"
     if right.ndim == got.ndim:
-        for axis in range(right.ndim):
-            most, least = max(right.shape[axis], got.shape[axis]), min(right.shape[axis], got.shape[axis])
-            if least and most > least and pair.telling(got if got.size < right.size else right):
-                longer, shorter, found = (right, got, "missing") if got.size < right.size else (got, right, "surplus")
-                ends = [np.take(longer, part, axis) for part in (range(least), range(most - least, most))]
-                if any(pair.close(end, shorter) for end in ends):
-                    yield found
+        longer, shorter, found = (right, got, "missing") if got.size < right.size else (got, right, "surplus")
+        axes = [axis for axis in range(right.ndim) if right.shape[axis] != got.shape[axis]]
+        if len(axes) == 1 and pair.telling(shorter):
+            most, least = longer.shape[axes[0]], shorter.shape[axes[0]]
+            ends = [np.take(longer, part, axes[0]) for part in (range(least), range(most - least, most))]
+            if any(pair.close(end, shorter) for end in ends):
+                yield found
     over: tuple[Callable, ...] = (np.mean, np.sum, np.max)
     if right.ndim == 0 and got.size > 1 and any(pair.close(right, reduce(got)) for reduce in over[:2]):
         yield "reduction"
@@ -284,10 +285,9 @@ def _where(pair: _Pair, inputs) -> str | None:
     if right.shape != got.shape or right.ndim == 0 or not np.all(np.isfinite(got)):
         return None
     wrong = ~np.isclose(got, right, pair.rtol, pair.atol)
-    argument = next((value for value in inputs if np.shape(value) == right.shape), None) if isinstance(inputs, tuple) else None
-    if argument is not None and np.asarray(argument).dtype.kind in "iuf":
+    if (argument := _argument(inputs, right.shape)) is not None:
         signs = np.sign(argument)
-        for sign, name in ((1, "positive"), (-1, "negative")):
+        for sign, name in ((1, "not negative"), (-1, "not positive")):
             if np.any(signs == -sign) and np.count_nonzero(signs == sign) >= 2 and not np.any(wrong[signs == -sign]) \
                     and np.mean(wrong[signs == sign]) > 0.5:
                 return name
@@ -301,6 +301,16 @@ def _where(pair: _Pair, inputs) -> str | None:
                 if np.all(np.mean(others, tuple(range(1, right.ndim))) > 0.5) and not np.any(end):
                     return but
     return "border" if _at_the_border(wrong) else None
+
+
+def _argument(inputs, shape: tuple[int, ...]) -> np.ndarray | None:
+    """The first argument of a shape, if there is one."""
+    for value in inputs if isinstance(inputs, (tuple, list)) else ():
+        with contextlib.suppress(ValueError):  # rows of different lengths
+            array = np.asarray(value)
+            if array.shape == shape and array.dtype.kind in "iuf":
+                return array
+    return None
 
 
 def _at_the_border(wrong: np.ndarray) -> bool:

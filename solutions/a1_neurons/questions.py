@@ -208,6 +208,11 @@ def goes_round_the_perceptron(x):
     return 1.0 - x[:, 0] * x[:, 1]
 
 
+@nand.variation({"-2.0, -2.0": "-4.0, -2.0"}, {"-2.0, -2.0": "-2.0, -4.0"})
+def one_input_is_enough():
+    """One of your inputs silences the neuron by itself: only both of them together should, so their weights are equal."""
+
+
 # ---------------------------------------------------------------------------------------------------- xor
 
 xor = Question(lesson.xor, uses=("perceptron", "nand"), forbid=[
@@ -285,6 +290,11 @@ def misses_one_side(x, side=0):
 def goes_round_the_gates(x, gate=False):
     """The values are right, but something else than `nand` makes them: every signal has to come out of a NAND gate."""
     return nand(x) * tf.reduce_max(x, axis=1) if gate else tf.abs(x[:, 0] - x[:, 1])
+
+
+@xor.variation({"[left, right], axis=1": "[left, right]"})
+def last_gate_gets_its_inputs_as_rows():
+    """Your last gate takes the batch for its two inputs: stack them so that every example is a row of two."""
 
 
 # ---------------------------------------------------------------------------------------------------- sigmoid
@@ -567,6 +577,21 @@ def hyperbolic_layers(x, weights, biases):
     return x
 
 
+@feedforward.variation({"sigmoid(a @ w + b)": "a @ w + b"})
+def no_sigmoid_at_all():
+    """None of your layers has a sigmoid: what a layer passes on is the sigmoid of its sums."""
+
+
+@feedforward.variation({"@ w + b": "@ w - b"})
+def subtracts_the_biases():
+    """Your biases are subtracted: a bias is added to the weighted sum of its neuron."""
+
+
+@feedforward.variation({"a @ w + b": "b"})
+def biases_alone():
+    """Your layers see nothing of what comes in: a neuron's sum holds its inputs times their weights, beside the bias."""
+
+
 # ---------------------------------------------------------------------------------------------------- count_parameters
 
 count_parameters = Question(lesson.count_parameters, probe=probes.call(inputs_as="python"), forbid=[
@@ -676,3 +701,23 @@ def every_layer_with_every_later_one(sizes):
     """You connect every layer with all later ones: in a feedforward network of this kind, only with the next."""
     pairs = [(a, b) for i, a in enumerate(sizes) for b in sizes[i + 1:]]
     return sum(a * b for a, b in pairs) + sum(sizes[1:])
+
+
+@count_parameters.variation({"(inputs + 1) * neurons": "neurons"})
+def forgets_the_weights():
+    """Your count holds the biases alone: every neuron has a weight for each of its inputs, too."""
+
+
+@count_parameters.variation({"(inputs + 1) * neurons": "(inputs + 1)"}, {"(inputs + 1) * neurons": "(inputs + neurons)"})
+def one_neuron_per_layer():
+    """You add where you should multiply: each neuron of a layer has weights for all of the layer's inputs."""
+
+
+@count_parameters.variation({"inputs + 1": "inputs - 1"}, {"inputs + 1": "inputs + 2"})
+def another_number_of_biases():
+    """Your number of biases is off: every neuron behind the inputs has exactly one."""
+
+
+@count_parameters.variation({"sizes[1:]": "sizes"}, {"sizes[1:]": "sizes[2:]"})
+def pairs_the_wrong_layers():
+    """The layers you pair are no neighbours: weights lead from each layer to the one after it."""

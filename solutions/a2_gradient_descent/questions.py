@@ -135,6 +135,18 @@ def expands_the_square(targets, predictions, at_once=False):
     return tf.reduce_mean(targets ** 2) - 2 * tf.reduce_mean(targets * predictions) + tf.reduce_mean(predictions ** 2)
 
 
+@mean_squared_error.variation({"targets - predictions": "targets + predictions"}, {"targets - predictions": "targets"},
+                              {"targets - predictions": "predictions"})
+def no_differences():
+    """You do not square differences: take the predictions from the targets first. Where the two agree, the cost is 0."""
+
+
+@mean_squared_error.variation({"** 2": "** 3"}, {"** 2": "** 4"},
+                              {"(targets - predictions) ** 2": "2 ** (targets - predictions)"})
+def another_power():
+    """Your differences are raised to another power than the second: the square of d is d times d."""
+
+
 # ---------------------------------------------------------------------------------------------------- gradient_step
 
 gradient_step = Question(lesson.gradient_step, forbid=[*OPTIMIZERS, *FITTING])
@@ -273,6 +285,11 @@ def returns_the_gradients(variables, loss_fn, learning_rate):
     for variable, gradient in zip(variables, gradients):
         variable.assign_sub(learning_rate * gradient)
     return gradients[0]
+
+
+@gradient_step.variation({"learning_rate * gradient": "learning_rate"})
+def forgets_the_gradient():
+    """Your step is the learning rate itself, the same in all variables: multiply it by each variable's gradient."""
 
 
 # ---------------------------------------------------------------------------------------------------- minimize
@@ -567,6 +584,16 @@ def counts_batches(x, y, batch_size, seed):
     return [(tf.gather(x, rows), tf.gather(y, rows)) for rows in order]
 
 
+@minibatches.variation({"tf.gather(x, rows), tf.gather(y, rows)": "tf.gather(x, rows), tf.gather(rows, y)"})
+def order_and_targets_exchanged():
+    """Your targets are not those of the rows: gather from y, at the places that the order names, as you do from x."""
+
+
+@minibatches.variation({"start:start + batch_size": "start:start - batch_size"}, {"start:start + batch_size": "start:start"})
+def all_batches_empty():
+    """Your batches are empty: a slice from `start` ends at `start + batch_size`."""
+
+
 # ---------------------------------------------------------------------------------------------------- fit_line
 
 fit_line = Question(lesson.fit_line, probe=probes.call(returns=("w", "b")), uses=("mean_squared_error", "gradient_step"), forbid=[
@@ -719,6 +746,16 @@ def steps_uphill(x, y, learning_rate, epochs):
 def one_epoch_only(x, y, learning_rate, epochs):
     """Your line takes one step, however many epochs there are: is the `return` inside the loop?"""
     return lesson.fit_line(x, y, learning_rate, min(epochs, 1))
+
+
+@fit_line.variation({"range(epochs)": "range(epochs - 1)"})
+def one_epoch_too_few():
+    """Your line takes one step too few: as many as there are epochs."""
+
+
+@fit_line.variation({"range(epochs)": "range(0)"})
+def never_steps():
+    """Your w and b are 0, however many epochs there are: each epoch changes both by a step, in place."""
 
 
 # ---------------------------------------------------------------------------------------------------- train
@@ -988,3 +1025,27 @@ def trains_the_last_layer_alone(model, batches, loss_fn, learning_rate, epochs):
         return lesson.gradient_step(model.trainable_variables[-2:], lambda: loss_fn(y, model(x, training=True)), learning_rate)
 
     return [np.mean([float(step(x, y)) for x, y in batches]) for _ in range(epochs)]
+
+
+@train.variation({"for _ in range(epochs)": "for _ in range(epochs - 1)"},
+                 {"for _ in range(epochs)": "for _ in range(epochs + 1)"})
+def another_number_of_epochs():
+    """The number of epochs is off by one: as many as `epochs` says, each with its own entry in the result."""
+
+
+@train.misconception
+def uses_the_previous_gradients(model, batches, loss_fn, learning_rate, epochs):
+    """Your steps come one batch late: after the first step each follows the gradient of the batch before. Step by the gradient of
+    the batch that has just been seen."""
+    history, before = [], None
+    for _ in range(epochs):
+        losses = []
+        for x, y in batches:
+            with tf.GradientTape() as tape:
+                loss = loss_fn(y, model(x, training=True))
+            gradients = tape.gradient(loss, model.trainable_variables)
+            for variable, gradient in zip(model.trainable_variables, before or gradients):
+                variable.assign_sub(learning_rate * gradient)
+            losses, before = [*losses, float(loss)], gradients
+        history.append(np.mean(losses))
+    return history

@@ -146,6 +146,17 @@ def different_every_time(x, y, fraction, seed):
     return x[order[k:]], y[order[k:]], x[order[:k]], y[order[:k]]
 
 
+@split.variation({"order[k:], order[:k]": "order[k:], order"})
+def validates_on_everything():
+    """Your validation part holds every row, those of the training part, too: no row belongs to both."""
+
+
+@split.variation({"round(fraction * len(x))": "round(fraction)"}, {"round(fraction * len(x))": "round(fraction / len(x))"},
+                 {"round(fraction * len(x))": "len(x)"})
+def sizes_that_are_no_share():
+    """The size of your parts is no share of the rows: the validation part has `fraction` of all of them, rounded."""
+
+
 # ---------------------------------------------------------------------------------------------------- first_overfitting_epoch
 
 first_overfitting_epoch = Question(lesson.first_overfitting_epoch, probe=Probe("epoch_or_none"), forbid=("keras.callbacks.*",))
@@ -337,6 +348,31 @@ def minus_one_for_none(train_loss, val_loss, patience):
     return -1 if epoch is None else epoch
 
 
+@first_overfitting_epoch.variation({":epoch + 1 + patience]": ":epoch + patience]"}, {"[epoch + 1:epoch": "[epoch + 2:epoch"})
+def looks_at_one_epoch_too_few():
+    """Of the epochs after a candidate you look at one too few: all `patience` of them count, from the next one on."""
+
+
+@first_overfitting_epoch.variation({"epoch + 1:epoch + 1 + patience": "epoch + 1:"})
+def has_to_stay_worse_for_ever():
+    """You look at the validation loss of all later epochs: the next `patience` of them decide."""
+
+
+@first_overfitting_epoch.variation({"min(following)": "max(following)"}, {"min(following)": "following[-1]"})
+def one_worse_epoch_is_enough():
+    """One epoch without improvement is enough for you: in none of the next `patience` epochs may the validation loss go below."""
+
+
+@first_overfitting_epoch.variation({"best and train": "best or train"})
+def either_sign_is_enough():
+    """Either of the two signs is enough for you: the validation loss stops falling while the training loss falls, both."""
+
+
+@first_overfitting_epoch.variation({"if val_loss[epoch] >= best:": "if False:"})
+def need_not_be_the_best_so_far():
+    """Your epoch need not be the best so far: one that is no better than an earlier one is no candidate."""
+
+
 # ---------------------------------------------------------------------------------------------------- l2_penalty
 
 l2_penalty = Question(lesson.l2_penalty, forbid=KERAS_PENALTIES)
@@ -457,6 +493,17 @@ def squares_lambda(weights, lam):
 def leaves_tensorflow(weights, lam):
     """The value is right, but no gradient can follow where NumPy or float() has computed: use TensorFlow or keras.ops."""
     return lam * sum(float(tf.reduce_sum(tf.square(w))) for w in weights)
+
+
+@l2_penalty.variation({"tf.square(w)": "w"})
+def forgets_to_square():
+    """Your penalty adds the weights as they are, so that they cancel: square each first."""
+
+
+@l2_penalty.variation({"lam * sum": "lam / sum"},
+                      {"lam * sum(tf.reduce_sum(tf.square(w)) for w in weights)": "lam"})
+def large_weights_cost_nothing():
+    """Larger weights do not cost more: the penalty is λ times the sum of their squares."""
 
 
 # ---------------------------------------------------------------------------------------------------- regularized_loss
@@ -583,6 +630,11 @@ def charges_the_loss_too(loss, layers, lam):
 def adds_the_loss_per_layer(loss, layers, lam):
     """The loss is added once for each layer: add it once."""
     return len(layers) * loss + lesson.l2_penalty([kernel for kernel, _ in layers], lam)
+
+
+@regularized_loss.variation({" + l2_penalty([kernel for kernel, _ in layers], lam)": ""})
+def forgets_the_penalty():
+    """Your loss has no penalty in it: add that of the kernels."""
 
 
 # ---------------------------------------------------------------------------------------------------- decay_step
@@ -749,6 +801,16 @@ def multiplies_by_half_n(lam, n):
 def divides_whole_numbers(lam, n):
     """Your λ is 0: `//` cuts off the fraction, `/` keeps it."""
     return lam // (2 * n)
+
+
+@book_lambda.variation({"lam / (2 * n)": "lam"})
+def the_same_lambda():
+    """Your λ is the book's: its cost divides the penalty by something that Keras's does not."""
+
+
+@book_lambda.variation({"lam / (2 * n)": "2 * n / lam"})
+def fraction_upside_down():
+    """Your fraction is upside down: a larger λ of the book is a larger λ of Keras."""
 
 
 # ---------------------------------------------------------------------------------------------------- L2
@@ -1027,3 +1089,23 @@ def one_height_for_all(f, n):
     h = np.full(n, f(0.5))
     w1, b1, w2, b2 = lesson.bump_network(lambda x: h[0], n)
     return w1, b1, w2, b2
+
+
+@bump_network.variation({"50.0 * n": "50.0"}, {"50.0 * n": "n"}, {"50.0 * n": "50.0 / n"})
+def steps_that_smear():
+    """Your steps are too shallow for so many bumps: their steepness has to grow with n, and to be large."""
+
+
+@bump_network.variation({"(i + 0.5) / n": "0.5 / n"}, {"(i + 0.5) / n": "i + 0.5"})
+def heights_of_other_places():
+    """The heights of your bumps are not those of f in the middle of each: the middle of bump i is at (i + ½)/n."""
+
+
+@bump_network.variation({"k + 1]": "k + 2]"}, {"k + 1]": "k - 1]"})
+def bumps_of_another_width():
+    """Your bumps do not end where the next begins: each is 1/n wide."""
+
+
+@bump_network.variation({"np.zeros(1)": "np.ones(1)"})
+def lifts_the_whole_output():
+    """Your whole output is lifted: the bumps give the heights, so the output's bias is 0."""

@@ -136,6 +136,21 @@ def puts_positions_in_columns(length, depth):
     return np.array(lesson.positional_encoding(length, depth)).T
 
 
+@positional_encoding.variation({"np.sin(angles)": "np.cos(angles)"}, {"np.cos(angles)": "np.sin(angles)"})
+def one_function_for_all():
+    """All your columns are sines, or all are cosines: they alternate, starting with a sine."""
+
+
+@positional_encoding.variation({"columns % 2 == 0": "columns // 2 == 0"}, {"columns % 2 == 0": "columns == 0"})
+def other_columns_are_sines():
+    """The columns that are sines are not the right ones: every even column is one, every odd column a cosine."""
+
+
+@positional_encoding.variation({"/ 10000": "/ 1000"}, {"/ 10000": "/ 100000"})
+def another_base():
+    """Your wavelengths grow by another base: it is 10000."""
+
+
 # ---------------------------------------------------------------------------------------------------- masks
 
 causal_mask = Question(lesson.causal_mask)
@@ -254,6 +269,22 @@ def returns_padding_penalties(lengths, max_length):
     """You return numbers to add to the scores, 0 and a huge negative one; the mask should hold True or 1 where
     attention is allowed."""
     return np.where(lesson.padding_mask(lengths, max_length), 0.0, -1e9)
+
+
+@causal_mask.variation({"tf.range(length)": "tf.range(length - 1)"}, {"tf.range(length)": "tf.range(length + 1)"})
+def another_length():
+    """Your mask is one position too short or too long: it has a row and a column for each position."""
+
+
+@padding_mask.variation({"tf.range(max_length)": "tf.range(max_length - 1)"},
+                        {"tf.range(max_length)": "tf.range(max_length + 1)"})
+def another_width():
+    """Your mask is one column too narrow or too wide: there are `max_length` positions."""
+
+
+@padding_mask.variation({" < lengths": " > lengths"})
+def marks_what_is_beyond():
+    """Your mask is True beyond the end of each sequence, and False on its words: it is True where there is a word."""
 
 
 # ---------------------------------------------------------------------------------------------------- attention
@@ -471,6 +502,16 @@ def returns_weights_first(q, k, v, mask=None):
     """You return the weights before the output; the order is (output, weights)."""
     output, weights = lesson.scaled_dot_product_attention(q, k, v, mask)
     return weights, output
+
+
+@scaled_dot_product_attention.variation({"tf.nn.softmax(scores, axis=-1)": "tf.nn.softmax(scores, axis=0)"})
+def softmax_over_the_first_axis():
+    """Your softmax runs over the first axis, whatever that is: every query's weights over its keys add up to 1."""
+
+
+@scaled_dot_product_attention.variation({"tf.nn.softmax(scores, axis=-1)": "scores"})
+def scores_for_weights():
+    """Your weights are the scores themselves: a softmax makes weights of them, which add up to 1."""
 
 
 # ---------------------------------------------------------------------------------------------------- heads

@@ -213,6 +213,47 @@ def subtracts_large_squares(x, gamma, beta, epsilon=1e-6):
     return gamma * (x - mean) / tf.sqrt(variance + epsilon) + beta
 
 
+@layer_norm.variation({"mean = tf.reduce_mean(x, axis=-1,": "mean = tf.reduce_mean(x, axis=0,"},
+                      {"mean = tf.reduce_mean(x, axis=-1,": "mean = tf.reduce_mean(x, axis=-2,"},
+                      {"mean = tf.reduce_mean(x, axis=-1,": "mean = tf.reduce_mean(x,"})
+def mean_over_other_axes():
+    """Your mean runs over other axes than your variance: both are taken over the features, the last axis, of each position."""
+
+
+@layer_norm.variation({"tf.square(x - mean), axis=-1": "tf.square(x - mean), axis=0"},
+                      {"tf.square(x - mean), axis=-1": "tf.square(x - mean), axis=-2"},
+                      {"tf.square(x - mean), axis=-1": "tf.square(x - mean)"})
+def variance_over_other_axes():
+    """Your variance runs over other axes than your mean: both are taken over the features, the last axis, of each position."""
+
+
+@layer_norm.variation({"mean = tf.reduce_mean(x, axis=-1, keepdims=True)": "mean = tf.reduce_mean(x, axis=-1)"},
+                      {"tf.square(x - mean), axis=-1, keepdims=True)": "tf.square(x - mean), axis=-1)"})
+def loses_the_last_axis():
+    """A mean or a variance has lost the last axis, and lines up with another one: keep that axis, of length 1."""
+
+
+@layer_norm.variation({"tf.reduce_mean(tf.square": "tf.reduce_sum(tf.square"})
+def sums_the_squares():
+    """Your variance grows with the number of features: it is the mean of the squared deviations, not their sum."""
+
+
+@layer_norm.variation({"tf.square(x - mean)": "tf.square(x)"}, {"tf.square(x - mean)": "tf.square(x + mean)"})
+def squares_without_the_mean():
+    """Your variance is not that of the deviations: subtract the mean before you square."""
+
+
+@layer_norm.variation({" / tf.sqrt(variance + epsilon)": ""},
+                      {" / tf.sqrt(variance + epsilon)": " * tf.sqrt(variance + epsilon)"})
+def does_not_divide_by_the_spread():
+    """Your rows are not of the same spread: divide the deviations by the root of variance and epsilon."""
+
+
+@layer_norm.variation({"gamma * (x - mean)": "(x - mean)"}, {"gamma * (x - mean)": "gamma"})
+def no_scaled_deviations():
+    """What is divided in yours is not gamma times the deviation from the mean: one of the two is missing."""
+
+
 # ---------------------------------------------------------------------------------------------------- feed-forward
 
 feed_forward = Question(lesson.feed_forward)
@@ -325,6 +366,11 @@ def caps_the_hidden_units(x, w1, b1, w2, b2):
 def takes_another_activation(x, w1, b1, w2, b2, activation=tf.sigmoid):
     """Your hidden layer is activated by another function than ReLU, max(0, ·)."""
     return activation(x @ w1 + b1) @ w2 + b2
+
+
+@feed_forward.variation({"x @ w1 + b1": "x @ w1 - b1"}, {"@ w2 + b2": "@ w2 - b2"})
+def subtracts_a_bias():
+    """One of your biases is subtracted: both are added."""
 
 
 # ---------------------------------------------------------------------------------------------------- the block
