@@ -135,7 +135,7 @@ def may_be_several(case: CaseKey, outcome: Outcome) -> bool:
         return outcome.failure.line is None or outcome.failure.sentence is not None
     for name, value in (outcome.observation or {}).items():
         right = case.expected.get(name)
-        longer = value.startswith("a list") if isinstance(value, str) else value.ndim == np.ndim(right) + 1
-        if isinstance(right, np.ndarray) and longer:
+        if isinstance(right, np.ndarray) and (
+                value.startswith("a list") if isinstance(value, str) else value.ndim == right.ndim + 1):
             return True
     return False

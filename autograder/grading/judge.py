@@ -25,14 +25,14 @@ def judge(question: QuestionKey, outcomes: dict[str, Outcome], ran: Ran, earlier
     """
     if all(outcome.undefined for outcome in outcomes.values()):
         return _never_defined(question, ran)
-    if all(said.is_stub(outcome) and outcome.failure.function not in question.uses for outcome in outcomes.values()):
+    if all((stub := said.stub(outcome)) and stub.function not in question.uses for outcome in outcomes.values()):
         return no_points(question, Status.MISSING, f"{question.name} is not written yet: it still raises NotImplementedError.")
 
     for case in sorted(question.cases, key=lambda case: not case.visible):  # a visible one may say more
         for use in outcomes[case.name].uses:
             return breaks_a_rule(question, *said.used(use, question, case.visible, lines))
 
-    failures = [outcomes[case.name].failure for case in question.cases if case.visible and outcomes[case.name].failure]
+    failures = [failure for case in question.cases if case.visible and (failure := outcomes[case.name].failure)]
     known = said.Known(lines, frozenset((failure.error, failure.message) for failure in failures),
                        frozenset({question.name, *question.uses}))
     wrong = {case.name: problem for case in question.cases if (problem := _wrong(question, case, outcomes[case.name], known))}
@@ -83,7 +83,7 @@ def _inherits(case: CaseKey, outcome: Outcome, question: QuestionKey, earlier: d
     return None
 
 
-def _status(score: int, question: QuestionKey, outcomes: dict[str, Outcome]) -> str:
+def _status(score: int, question: QuestionKey, outcomes: dict[str, Outcome]) -> Status:
     if score == question.max_score:
         return Status.PASSED
     if score:

@@ -80,7 +80,7 @@ class _Pair:
 
     def close(self, right, got=None) -> bool:
         got = self.got if got is None else got
-        return np.shape(right) == np.shape(got) and np.allclose(right, got, self.rtol, self.atol)
+        return np.shape(right) == np.shape(got) and bool(np.allclose(right, got, self.rtol, self.atol))
 
     @property
     def loose(self) -> bool:
@@ -90,7 +90,7 @@ class _Pair:
         """Are there so many different numbers, 0 and 1 not counted, that no chance makes them all fit?"""
         step = 10 * (self.atol + self.rtol * np.abs(values).max(initial=0.0)) or 1.0
         different = np.unique(np.rint(values / step))
-        return not self.loose and np.count_nonzero(~np.isin(different, np.rint([0.0, 1.0 / step]))) >= fewest
+        return not self.loose and int(np.count_nonzero(~np.isin(different, np.rint([0.0, 1.0 / step])))) >= fewest
 
 
 def slip(case: CaseKey, outcomes: Mapping[str, Outcome], cases: tuple[CaseKey, ...] = ()) -> str | None:

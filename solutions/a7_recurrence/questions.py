@@ -424,6 +424,21 @@ def steps_in_numpy(x, h, w_x, w_h, b):
     return np.asarray(lesson.rnn_step(x, h, w_x, w_h, b))
 
 
+@rnn_step.variation({"tf.matmul(h, w_h)": "tf.matmul(h, w_h, transpose_b=True)"})
+def transposes_w_h():
+    """Your w_h is transposed: the state is multiplied by it as it is, from the right."""
+
+
+@rnn_step.variation({"tf.matmul(x, w_x) + ": ""})
+def ignores_the_input():
+    """Your new state does not depend on the input: x times w_x belongs into the sum."""
+
+
+@rnn_step.variation({"+ tf.matmul(h, w_h)": "- tf.matmul(h, w_h)"}, {"+ b)": "- b)"})
+def subtracts_a_part():
+    """A part of your sum has the wrong sign: what comes of the input, what comes of the state and the bias are all added."""
+
+
 # ---------------------------------------------------------------------------------------------------- sequences
 
 rnn = Question(lesson.rnn, forbid=RECURRENT_LAYERS + LOOPS, uses=("rnn_step",))
@@ -554,6 +569,11 @@ def stops_gradients_between_steps(x, h0, w_x, w_h, b):
 def loops_in_numpy(x, h0, w_x, w_h, b):
     """Your values are right, but they were collected in NumPy, where no gradient can follow; collect tensors and stack them."""
     return np.asarray(lesson.rnn(x, h0, w_x, w_h, b))
+
+
+@rnn.variation({"rnn_step(x[:, t], h0,": "rnn_step(h0, x[:, t],"})
+def exchanges_input_and_state():
+    """Your steps take the state for the input and the input for the state: their order is x, h."""
 
 
 # ---------------------------------------------------------------------------------------------------- windows
@@ -690,6 +710,20 @@ def makes_that_many_batches(ids, length, batch_size):
     x, y = np.concatenate([batch[0] for batch in batches]), np.concatenate([batch[1] for batch in batches])
     size = -(-len(x) // batch_size)
     return [(x[k:k + size], y[k:k + size]) for k in range(0, len(x), size)]
+
+
+@next_character_batches.variation({"inputs[k:k + batch_size]": "inputs[k:k - batch_size]"},
+                                  {"inputs[k:k + batch_size]": "inputs[k:k]"},
+                                  {"targets[k:k + batch_size]": "targets[k:k]"},
+                                  {"targets[k:k + batch_size]": "targets[k:k - batch_size]"})
+def empty_batches():
+    """A part of your batches is empty: a slice from k ends at k + batch_size, for inputs and targets alike."""
+
+
+@next_character_batches.variation({"max(len(ids) - 1, 0)": "min(len(ids) - 1, 0)"},
+                                  {"range(0, windows, batch_size)": "range(windows, 0, batch_size)"})
+def no_batches():
+    """You return no batches at all: look at how many windows you count, and where your range starts and ends."""
 
 
 # ---------------------------------------------------------------------------------------------------- the cell
@@ -1005,6 +1039,22 @@ class names_one_state_only(lesson.LSTMCell):
     def __init__(self, units, **kwargs):
         super().__init__(units, **kwargs)
         self.state_size = units
+
+
+@LSTMCell.variation({"tf.sigmoid(i) *": "i *"}, {"tf.sigmoid(o) *": "o *"})
+def leaves_a_gate_linear():
+    """One of your gates has no activation: the three gates are sigmoids of their sums, between 0 and 1."""
+
+
+@LSTMCell.variation({"tf.sigmoid(i) * tf.tanh(g)": "tf.tanh(g)"}, {"tf.sigmoid(o) * tf.tanh(c)": "tf.tanh(c)"})
+def leaves_out_a_gate():
+    """One of your gates is missing: the input gate multiplies the candidate, the output gate what is shown of the memory."""
+
+
+@LSTMCell.variation({"tf.sigmoid(f)": "keras.ops.hard_sigmoid(f)", "tf.sigmoid(i)": "keras.ops.hard_sigmoid(i)",
+                     "tf.sigmoid(o)": "keras.ops.hard_sigmoid(o)"})
+def has_hard_gates():
+    """Your gates are hard sigmoids, straight lines that are cut off: they are 1 / (1 + e^(−z))."""
 
 
 # ---------------------------------------------------------------------------------------------------- the loop
