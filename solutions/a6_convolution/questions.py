@@ -144,6 +144,22 @@ def leaves_a_fraction(size, kernel, stride, padding):
     return size / stride if padding == "same" else (size - kernel) / stride + 1
 
 
+@output_size.variation({'padding == "same"': 'padding != "same"'})
+def exchanges_the_paddings():
+    """You take "same" for "valid" and the other way round: with "same", zeros at the ends make room for more windows."""
+
+
+@output_size.variation({"(size - kernel)": "(size + kernel)"}, {"(size - kernel)": "size"},
+                       {"(size - kernel)": "(kernel - size)"})
+def takes_another_last_start():
+    """The last start you count with is not the right one: without padding a window starts where all of it still fits."""
+
+
+@output_size.variation({"(size - kernel) // stride + 1": "size - kernel + 1"}, {"-(-size // stride)": "size"})
+def one_padding_knows_no_stride():
+    """With one of the paddings your number does not depend on the stride: windows start `stride` apart with either."""
+
+
 # ---------------------------------------------------------------------------------------------------- conv2d
 
 conv2d = Question(lesson.conv2d, forbid=CONVOLUTIONS, uses=("output_size",))
@@ -330,6 +346,27 @@ def lets_the_bias_differ_from_place_to_place(x, kernel, bias, stride=1, padding=
     return plain + along[:, tf.newaxis]
 
 
+@conv2d.variation({"[down // 2, down - down // 2]": "[down, down - down // 2]"},
+                  {"[right // 2, right - right // 2]": "[right, right - right // 2]"},
+                  {"+ kh - height, 0)": "+ kh, 0)"}, {"+ kw - width, 0)": "+ kw, 0)"}, {"+ kw - width, 0)": "+ kw + width, 0)"},
+                  {"(columns - 1) * stride + kw - width": "columns * stride + kw - width"},
+                  {"(columns - 1) * stride + kw - width": "(columns + 1) * stride + kw - width"})
+def pads_one_side_by_another_amount():
+    """With padding "same" you add another number of zeros along the rows or the columns than the windows need: just so many that
+    the last window ends with them."""
+
+
+@conv2d.variation({"x[:, i:i +": "x[:, :i +"}, {"j:j + (columns": ":j + (columns"}, {"i:i + (rows": "i:(rows"},
+                  {"j:j + (columns": "j:(columns"})
+def slices_that_do_not_move():
+    """For some entries of the kernel you look at the wrong pixels: where its pixels begin and end both move with an entry."""
+
+
+@conv2d.variation({"total + tf.tensordot(seen, kernel[i, j], 1)": "total + 0 * tf.tensordot(seen, kernel[i, j], 1)"})
+def bias_alone():
+    """Your result is the bias everywhere: what the kernel sees is added to it."""
+
+
 # ---------------------------------------------------------------------------------------------------- max_pool
 
 max_pool = Question(lesson.max_pool, forbid=POOLINGS, uses=("output_size",))
@@ -483,6 +520,17 @@ def leaves_tensorflow(x, size, stride):
     return np.asarray(lesson.max_pool(tf.constant(np.asarray(x)), size, stride))
 
 
+@max_pool.variation({"for i in range(size)": "for i in range(size - 1)"}, {"for i in range(size)": "for i in range(size + 1)"},
+                    {"for j in range(size)": "for j in range(size - 1)"}, {"for j in range(size)": "for j in range(size + 1)"})
+def looks_a_row_too_far_or_short():
+    """Your windows are one row or one column too small or too large: they are `size` high and `size` wide."""
+
+
+@max_pool.variation({"tf.stack(seen), axis=0": "tf.stack(seen), axis=-1"}, {"tf.stack(seen), axis=0": "tf.stack(seen)"})
+def largest_over_another_axis():
+    """Your maximum runs over another axis than the places in a window: images, places and channels stay apart."""
+
+
 # ---------------------------------------------------------------------------------------------------- parameters
 
 conv_parameters = Question(lesson.conv_parameters, probe=Probe("with_a_pair", {"use": "call"}))
@@ -624,6 +672,40 @@ def forgets_the_channels(h, w, c, units):
 def shares_the_weights(h, w, c, units):
     """Your units use the same weights at every pixel, as a convolution would; in a dense layer every pixel has its own."""
     return c * units + units
+
+
+@conv_parameters.variation({"cout + cout": "cout - cout"})
+def subtracts_the_biases():
+    """Your biases are subtracted: they are parameters like the weights, so add them."""
+
+
+@conv_parameters.variation({"kh * kw * cin * cout": "kh * kw * cin"}, {"kh * kw * cin * cout": "cin * cout"},
+                           {"kh * kw * cin * cout": "kw * cin * cout"},
+                           {"kh * kw * cin * cout": "kh * cin * cout"}, {"kh * kw * cin * cout": "cout"})
+def forgets_a_factor():
+    """A factor is missing in your number of weights: every filter has one for each place of its window and each input channel."""
+
+
+@conv_parameters.variation({"* cin * cout": "* cin / cout"}, {"* cin * cout": "/ cin * cout"}, {"kh * kw": "kh / kw"})
+def divides_by_a_factor():
+    """You divide where you should multiply: the number of weights grows with each of the four sizes."""
+
+
+@dense_parameters.variation({"units + units": "units - units"})
+def subtracts_the_biases():  # noqa: F811
+    """Your biases are subtracted: they are parameters like the weights, so add them."""
+
+
+@dense_parameters.variation({"h * w * c * units": "h * w * c"}, {"h * w * c * units": "h * c * units"},
+                            {"h * w * c * units": "w * c * units"},
+                            {"h * w * c * units": "units"})
+def forgets_a_factor():  # noqa: F811
+    """A factor is missing in your number of weights: every unit has one for each entry of the flattened image."""
+
+
+@dense_parameters.variation({"* c * units": "* c / units"}, {"* c * units": "/ c * units"}, {"h * w": "h / w"})
+def divides_by_a_factor():  # noqa: F811
+    """You divide where you should multiply: the number of weights grows with each of the four sizes."""
 
 
 # ---------------------------------------------------------------------------------------------------- Convolution
