@@ -247,8 +247,16 @@ class Tally:
     @property
     def named(self) -> float:
         """The share of killed ones that have a name, of those that give values: an exception says itself what it is."""
-        found = sum(self.fates.get(fate, 0) for fate in (NAME, SLIP, TWO))
-        return found / total if (total := found + self.fates.get(UNNAMED, 0)) else 1.0
+        return self._of_those_with_values(NAME, TWO, SLIP)
+
+    @property
+    def by_misconceptions(self) -> float:
+        """The share whose name is a misconception's; of the other named ones the grader knows how values are off, or where."""
+        return self._of_those_with_values(NAME, TWO)
+
+    def _of_those_with_values(self, *fates: str) -> float:
+        total = sum(self.fates.get(fate, 0) for fate in (NAME, TWO, SLIP, UNNAMED))
+        return sum(self.fates.get(fate, 0) for fate in fates) / total if total else 1.0
 
 
 def tally(found: list[Fate], reasons: dict[tuple[str, str], str]) -> Tally:

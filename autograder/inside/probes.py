@@ -348,6 +348,23 @@ def call(answer, inputs, *, inputs_as: str = "tensor", returns: tuple[str, ...] 
 
 
 @probe
+def each(answer, inputs, *, inputs_as: str = "tensor", returns: tuple[str, ...] | None = None) -> Observation:
+    """Call a function several times, and stack what it returns: one call alone can be answered by chance.
+
+    Inputs: `{"calls": [[argument, …], …]}`, whose results have one shape.
+
+    Args:
+        inputs_as, returns: as those of `call`.
+    """
+    found = [call.run(answer, arguments, inputs_as=inputs_as, returns=returns) for arguments in inputs["calls"]]
+    observation: Observation = {}
+    for name in found[0]:
+        values = [one[name] for one in found]
+        observation[name] = next((value for value in values if isinstance(value, str)), None) or array(values)
+    return observation
+
+
+@probe
 def gradients(answer, inputs, *, arguments: tuple[str, ...] = (), returns: tuple[str, ...] | None = None) -> Observation:
     """Call a function and differentiate it with respect to every float input.
 

@@ -1,13 +1,14 @@
 """Cases and misconceptions of a5: validation, L2 regularization and universality."""
 
+from pathlib import Path
+
 import keras
 import numpy as np
 import tensorflow as tf
 
 from autograder import Question, load_lesson, probes
-from autograder.inside.protocol import Probe
 
-lesson = load_lesson(__file__)
+lesson, own = load_lesson(__file__), probes.own_probes(Path(__file__).parent)
 
 KERAS_PENALTIES = ("keras.regularizers.L*", "keras.regularizers.l*")
 
@@ -22,7 +23,7 @@ split = Question(lesson.split, forbid=("sklearn.model_selection.*", "keras.utils
 
 
 def split_properties(*observe):
-    return Probe("split_properties", {"observe": list(observe)})
+    return own.split_properties(observe=list(observe))
 
 
 COMPLETE = ("number of rows in each part", "are rows lost?", "are rows in both parts?")
@@ -159,7 +160,7 @@ def sizes_that_are_no_share():
 
 # ---------------------------------------------------------------------------------------------------- first_overfitting_epoch
 
-first_overfitting_epoch = Question(lesson.first_overfitting_epoch, probe=Probe("epoch_or_none"), forbid=("keras.callbacks.*",))
+first_overfitting_epoch = Question(lesson.first_overfitting_epoch, probe=own.epoch_or_none(), forbid=("keras.callbacks.*",))
 
 
 @first_overfitting_epoch.case(points=2, visible=True)
@@ -209,7 +210,7 @@ def too_few_epochs_left(rng):
     return np.linspace(1, 0.4, 7).tolist(), [0.9, 0.7, 0.5, best, best + 0.2, best + 0.1, best + 0.3], 4
 
 
-@first_overfitting_epoch.case(points=1, probe=Probe("epoch_of_each"))
+@first_overfitting_epoch.case(points=1, probe=own.epoch_of_each())
 def shorter_than_the_patience(rng):
     """Three epochs cannot use up a patience of 5; among longer lists that can, one of which is at its best at once."""
     def lists(turn, epochs):
@@ -400,13 +401,13 @@ def in_any_order(rng, networks):
     return {"networks": [networks[i] for i in rng.permutation(len(networks))]}
 
 
-@l2_penalty.case(points=1, probe=Probe("penalty_of_each"))
+@l2_penalty.case(points=1, probe=own.penalty_of_each())
 def no_weights(rng):
     """An empty list costs nothing. Some lists with weights are among them."""
     return in_any_order(rng, [[[], 0.3], [[], 0.3], [[normal(rng, 4, 3)], 0.3], [[normal(rng, 2, 6), normal(rng, 5)], 0.3]])
 
 
-@l2_penalty.case(points=1, probe=Probe("penalty_of_each"))
+@l2_penalty.case(points=1, probe=own.penalty_of_each())
 def a_price_of_zero(rng):
     """λ = 0 switches the penalty off, however large the weights; other prices do not."""
     weights = [normal(rng, 4, 3, scale=1000), normal(rng, 5)]
@@ -548,7 +549,7 @@ def a_price_of_zero(rng):  # noqa: F811
     return np.array(rng.uniform(1, 2), "float32"), layers_of(rng, 4, 3, 2), 0.0
 
 
-@regularized_loss.case(points=2, probe=Probe("penalised_gradients"))
+@regularized_loss.case(points=2, probe=own.penalised_gradients())
 def gradients_reach_loss_and_kernels(rng):
     """The gradients with respect to the loss and all kernels; the biases have none."""
     return np.array(rng.uniform(1, 2), "float32"), layers_of(rng, 4, 3, 5), float(rng.uniform(0.2, 0.4))
@@ -815,7 +816,7 @@ def fraction_upside_down():
 
 # ---------------------------------------------------------------------------------------------------- L2
 
-L2 = Question(lesson.L2, probe=Probe("penalty_of"), uses=("l2_penalty",), forbid=KERAS_PENALTIES)
+L2 = Question(lesson.L2, probe=own.penalty_of(), uses=("l2_penalty",), forbid=KERAS_PENALTIES)
 
 
 @L2.case(points=2, visible=True)
@@ -824,7 +825,7 @@ def four_weights(rng):
     return {"lam": 0.5, "w": np.array([[1, 2], [3, -1]], "float32")}
 
 
-@L2.case(points=1, visible=True, probe=Probe("registration"))
+@L2.case(points=1, visible=True, probe=own.registration())
 def known_to_keras(rng):
     """Keras finds the class by its registered name."""
     return {"lam": 0.5}
@@ -836,7 +837,7 @@ def a_kernel_of_a_convolution(rng):  # noqa: F811
     return {"lam": float(rng.uniform(0.2, 0.7)), "w": normal(rng, 3, 2, 4, 5)}
 
 
-@L2.case(points=2, visible=True, probe=Probe("penalty_after_config"))
+@L2.case(points=2, visible=True, probe=own.penalty_after_config())
 def made_again(rng):
     """A copy made from `get_config` asks the same price."""
     return {"lam": 0.5, "w": np.array([[1, 2], [3, -1]], "float32")}
@@ -846,19 +847,19 @@ def dense(rng, inputs, units):
     return {"lam": float(rng.uniform(0.2, 0.7)), "kernel": normal(rng, inputs, units), "bias": normal(rng, units)}
 
 
-@L2.case(points=3, probe=Probe("penalty_in_layer"))
+@L2.case(points=3, probe=own.penalty_in_layer())
 def in_a_layer(rng):
     """As the `kernel_regularizer` of a dense layer: the layer's loss, and the gradient of its kernel."""
     return dense(rng, 5, 3)
 
 
-@L2.case(points=1, probe=Probe("penalty_in_layer", {"graph": True}))
+@L2.case(points=1, probe=own.penalty_in_layer(graph=True))
 def in_a_compiled_layer(rng):
     """The same under `tf.function`, as in `fit`."""
     return dense(rng, 4, 7)
 
 
-@L2.case(points=2, probe=Probe("penalty_after_loading"))
+@L2.case(points=2, probe=own.penalty_after_loading())
 def saved_and_loaded(rng):
     """A model with the regularizer is saved and loaded, and still asks the same price."""
     return dense(rng, 3, 6)
@@ -969,7 +970,7 @@ def several(rng, make):
     return np.array([rng.choice([-1, 1]) * np.exp(rng.uniform(-3, 3)) * make() for _ in range(4)])
 
 
-bump_network = Question(lesson.bump_network, probe=Probe("approximation_error"), rtol=0.15, atol=0.15)
+bump_network = Question(lesson.bump_network, probe=own.approximation_error(), rtol=0.15, atol=0.15)
 
 
 @bump_network.case(points=2, visible=True, rtol=0.05, atol=0.05)
@@ -978,31 +979,31 @@ def a_straight_line(rng):
     return [1.0, 2.0], 4
 
 
-@bump_network.case(points=3, probe=Probe("approximation_error_of_each"))
+@bump_network.case(points=3, probe=own.approximation_error_of_each())
 def a_curve(rng):
     """Smooth curves, each with nine bumps."""
     return several(rng, lambda: rng.uniform(1.8, 2.2) + PLACES + rng.uniform(0.4, 0.5) * PLACES ** 2), 9
 
 
-@bump_network.case(points=3, probe=Probe("approximation_error_of_each"))
+@bump_network.case(points=3, probe=own.approximation_error_of_each())
 def a_wave(rng):
     """Waves, each with 24 bumps."""
     return several(rng, lambda: wave(rng.uniform(1.4, 1.6), 0.3, rng.uniform(0.7, 0.9), 1.3, rng.uniform(0.1, 0.2))), 24
 
 
-@bump_network.case(points=3, probe=Probe("approximation_error_of_each"))
+@bump_network.case(points=3, probe=own.approximation_error_of_each())
 def many_bumps(rng):
     """Fifty bumps: steps have to be narrower, too."""
     return several(rng, lambda: rng.uniform(1.8, 2.2) + np.abs(2 * ((1.5 * PLACES + rng.uniform(0.1, 0.2)) % 1) - 1)), 50
 
 
-@bump_network.case(points=2, probe=Probe("approximation_error_of_each"))
+@bump_network.case(points=2, probe=own.approximation_error_of_each())
 def one_bump(rng):
     """A single bump: right in the middle at least."""
     return several(rng, lambda: rng.uniform(0.8, 1.2) + PLACES), 1
 
 
-@bump_network.case(points=1, probe=Probe("approximation_error_of_each"))
+@bump_network.case(points=1, probe=own.approximation_error_of_each())
 def large_values(rng):
     """Values around a thousand, and below zero by as much: the output is not squashed."""
     waves = [wave(0.0, -100.0, rng.uniform(900, 1100), 1.0, phase) for phase in rng.uniform(0, 1, size=4)]
