@@ -186,6 +186,7 @@ def test_a_slip_is_no_coincidence():
     assert slip([1.0, 2.0, 5.0], [3.0, 6.0, 15.0]) == "factor" and slip([1.0, 2.0], [3.0, 6.0]) is None
     assert slip([0, 1, 1], [1, 0, 0]) == "complement" and slip([0, 0, 0], [1, 1, 1]) is None
     assert slip([0.0, 1.0, 1.0, 1.0], [1.0, 1.0, 0.0, 1.0]) is None  # bits in another order are other bits, too
+    assert slip([1.0, 1.0, 1.0, 0.0], [1.0, 1.0, 1.0, 1.0]) is None  # nor is the last row of a truth table an end
     assert slip({"h": RANDOM[0], "c": RANDOM[1]}, {"h": RANDOM[1], "c": RANDOM[0]}) == "exchanged"
     assert slip({"output": RANDOM, "gradient of x": RANDOM}, {"output": RANDOM, "gradient of x": 0 * RANDOM}) == "no slope"
 

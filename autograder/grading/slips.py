@@ -61,8 +61,8 @@ SLIPS = {  # what a slip is, as advice
     "not positive": "The values are wrong only where the argument is not positive.",
     "first": "Only what comes first along an axis is wrong: look at how your loop or slice begins.",
     "last": "Only what comes last along an axis is wrong: look at how your loop or slice ends.",
-    "after the first": "Only what comes first along an axis is right: look at what one step hands on to the next.",
-    "before the last": "Only what comes last along an axis is right: look at what one step hands on to the next.",
+    "after the first": "Only what comes first along an axis is right: where steps follow one another, look at what one hands on.",
+    "before the last": "Only what comes last along an axis is right: where steps follow one another, look at what one hands on.",
     "border": "Only the values at the border are wrong.",
     "not a number": "NaN comes of 0/0, of ∞ − ∞ or 0 · ∞, and of the logarithm or the root of a negative number.",
     "infinite": "An infinite value comes of a division by 0, of the logarithm of 0, or of `exp` of a large number.",
@@ -291,6 +291,9 @@ def _where(pair: _Pair, inputs) -> str | None:
             if np.any(signs == -sign) and np.count_nonzero(signs == sign) >= 2 and not np.any(wrong[signs == -sign]) \
                     and np.mean(wrong[signs == sign]) > 0.5:
                 return name
+    # Rows of a truth table have no order, nor have several calls.
+    if not pair.telling(right) or isinstance(inputs, dict) and "calls" in inputs:
+        return None
     for axis in range(right.ndim):
         places = np.moveaxis(wrong, axis, 0)
         if len(places) >= FEWEST:
