@@ -5,7 +5,7 @@ BIN := .venv/bin
 # One process more than there are processors: some tests wait for a limit of time. Tests of a group share what one process has started.
 PYTEST := $(BIN)/python -m pytest -n $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1) --dist loadgroup --no-loadscope-reorder
 
-.PHONY: demo test corpora mutants build bench lint lock matrix clean
+.PHONY: demo test corpora mutants build bench lint site lock matrix clean
 
 demo: .venv/installed
 	@$(BIN)/autograder demo
@@ -26,8 +26,12 @@ bench: .venv/installed
 	$(BIN)/python benchmarks/throughput.py
 
 lint: .venv/installed
-	$(BIN)/python -m ruff check autograder solutions tests benchmarks nbgrader_config.py
+	$(BIN)/python -m ruff check autograder solutions tests benchmarks docs nbgrader_config.py
 	$(BIN)/python -m mypy
+
+# README, docs/ and the docstrings of every room, in build/site.
+site: .venv/installed
+	$(BIN)/mkdocs build --strict --quiet
 
 clean:
 	rm -rf build .pytest_cache

@@ -293,6 +293,15 @@ def test_a_librarys_reason_is_said_and_not_its_headings():
         assert words in probes.failure(error.value).message, str(error.value)
 
 
+def test_several_calls_are_stacked_result_by_result():
+    calls = {"calls": [[[1.0, 2.0]], [[3.0, -4.0]], [[5.0, 6.0]]]}
+    found = run(lambda x: (x, tf.reduce_sum(x)), probes.each(returns=("x", "sum")), calls)
+    assert found["x"].tolist() == [[1, 2], [3, -4], [5, 6]] and found["sum"].tolist() == [3, -1, 11]
+    assert run(lambda x: x if x[1] > 0 else None, probes.each(), calls) == {"output": "None"}
+    assert run(lambda x: x[x > 0], probes.each(), calls) == {"output": "a list of arrays with different shapes"}
+    assert run(len, probes.each(inputs_as="python"), {"calls": [[np.zeros(3)], [[1, 2]]]})["output"].tolist() == [3, 2]
+
+
 def test_an_assignments_own_probe_comes_first_and_an_unknown_one_is_our_error():
     class Own:
         @staticmethod

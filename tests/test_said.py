@@ -15,12 +15,13 @@ from rich.console import Console
 from autograder.authoring import samples
 from autograder.authoring.lesson import read_lesson, solved_notebook, student_notebook
 from autograder.authoring.question import load_questions
-from autograder.grading import diagnose, said
+from autograder.grading import diagnose, said, slips
 from autograder.grading.grade import ended, grade
 from autograder.grading.judge import NEVER_READY, RULED_OUT, judge
-from autograder.grading.key import load
+from autograder.grading.key import CaseKey, load
 from autograder.grading.ran import Ran
 from autograder.grading.submission import RunCell, Submission, merge
+from autograder.inside import probes
 from autograder.inside.protocol import Failure, Outcome, Use
 from autograder.nbgrader.notebook import graded_notebook
 from autograder.report import classroom, classroom50, gradescope, html, junit, summary, terminal
@@ -147,16 +148,77 @@ def test_what_has_no_gradient_has_a_gradient_of_zero(double):
     assert not diagnose.same_outcome(raised("ValueError", fields={"name": "bias"}), zero, case)
 
 
-def test_a_slip_is_no_coincidence(double):
-    def slip(right, got):
-        case = dataclasses.replace(double.cases[0], expected={"output": np.array(right)})
-        return diagnose.slip(case, Outcome({"output": got if isinstance(got, str) else np.array(got)}))
+def slip(right, got, **of):
+    """What is advised where `got` came instead of `right`; of several numbers each is a case of its own."""
+    names = right if isinstance(right, dict) else {"output": right}
+    case = CaseKey("a", "A case.", 1, False, probes.call(), (), {name: np.array(value) for name, value in names.items()}, {}, {}, 1e-4, 1e-5)
+    given = got if isinstance(got, dict) else {"output": got}
+    outcome = Outcome({name: value if isinstance(value, str) else np.array(value) for name, value in given.items()})
+    found = slips.slip(case, {"a": outcome})
+    return next((name for name, advice in slips.SLIPS.items() if advice == found), None)
 
-    assert slip([1.0, 2.0], "None") == diagnose.SLIPS["no array"] and slip([1.0, 2.0], "a list with None") is None
-    assert slip(1.5, -1.5) == diagnose.SLIPS["sign"] and slip(1, -1) is None  # what some return for "none"
-    for name, change in (("factor", lambda value: 3 * value), ("offset", lambda value: value + 3)):
-        assert slip([1.0, 2.0, 5.0], change(np.array([1.0, 2.0, 5.0]))) == diagnose.SLIPS[name]
-        assert slip([1.0, 2.0], change(np.array([1.0, 2.0]))) is None
+
+RANDOM = np.random.default_rng(5).normal(size=(4, 5, 3)) + np.linspace(-2, 2, 60).reshape(4, 5, 3)
+
+
+@pytest.mark.parametrize("name, change", [
+    ("sign", np.negative), ("factor", lambda x: 3 * x), ("offset", lambda x: x + 3), ("complement", lambda x: 1 - x),
+    ("line", lambda x: 3 * x + 2), ("reciprocal", lambda x: 1 / x), ("square", np.square), ("exponential", np.exp),
+    ("sign of some", np.abs), ("cut off", lambda x: np.maximum(x, 0)), ("whole numbers", np.trunc), ("one value", np.zeros_like),
+    ("summands of the last axis", lambda x: x + np.arange(3)), ("factors of the last axis", lambda x: x * [2, 3, 4]),
+    ("summands of other axes", lambda x: x - x.mean(-1, keepdims=True)), ("factors of other axes", lambda x: x / x.sum(-1, keepdims=True)),
+    ("places", lambda x: x[:, ::-1]), ("places", lambda x: x.transpose(1, 0, 2)), ("places", lambda x: np.roll(x, 1, 0)),
+    ("missing", lambda x: x[:, :-1]), ("surplus", lambda x: np.concatenate([x[:1], x])), ("shape", lambda x: x.reshape(20, 3)),
+    ("reduced", lambda x: x.sum(1)), ("unreduced", lambda x: np.stack([x, 2 * x], -1) / 1.5),
+    ("first", lambda x: np.where(np.arange(5)[:, None] == 0, x + np.sin(x), x)),
+    ("last", lambda x: np.where(np.arange(4)[:, None, None] == 3, x + np.sin(x), x)),
+    ("after the first", lambda x: np.where(np.arange(5)[:, None] > 0, x + np.sin(x), x)),
+    ("border", lambda x: x + np.sin(x) * np.pad(np.zeros((2, 3)), 1, constant_values=1)[..., None]),
+    ("not a number", lambda x: np.where(x > 0, x, np.nan)), ("infinite", lambda x: np.where(x > 0, x, np.inf)),
+    (None, lambda x: np.sin(x)), (None, lambda x: x + np.sin(x)), (None, lambda x: x[::-1].cumsum(0)),
+])
+def test_a_slip_is_what_was_made(name, change):
+    assert slip(RANDOM, change(RANDOM)) == name
+
+
+def test_a_slip_is_no_coincidence():
+    assert slip([1.0, 2.0], "None") == "no array" and slip([1.0, 2.0], "a list with None") is None
+    assert slip(1.5, -1.5) == "sign" and slip(1, -1) is None  # what some return for "none"
+    assert slip([1.0, 2.0, 5.0], [3.0, 6.0, 15.0]) == "factor" and slip([1.0, 2.0], [3.0, 6.0]) is None
+    assert slip([0, 1, 1], [1, 0, 0]) == "complement" and slip([0, 0, 0], [1, 1, 1]) is None
+    assert slip([0.0, 1.0, 1.0, 1.0], [1.0, 1.0, 0.0, 1.0]) is None  # bits in another order are other bits, too
+    assert slip([1.0, 1.0, 1.0, 0.0], [1.0, 1.0, 1.0, 1.0]) is None  # nor is the last row of a truth table an end
+    assert slip({"h": RANDOM[0], "c": RANDOM[1]}, {"h": RANDOM[1], "c": RANDOM[0]}) == "exchanged"
+    assert slip({"output": RANDOM, "gradient of x": RANDOM}, {"output": RANDOM, "gradient of x": 0 * RANDOM}) == "no slope"
+
+
+def test_values_that_are_wrong_on_one_side_of_zero_are_said_to_be():
+    x = np.linspace(-3, 2, 10)
+    case = CaseKey("a", "A case.", 1, False, probes.call(), (x,), {"output": np.tanh(x)}, {}, {}, 1e-4, 1e-5)
+    for sign, name in ((1, "not negative"), (-1, "not positive")):
+        outcome = Outcome({"output": np.where(x * sign > 0, np.tanh(x) + np.sin(3 * x), np.tanh(x))})
+        assert slips.slip(case, {"a": outcome}) == slips.SLIPS[name]
+
+
+def test_whatever_comes_has_a_slip_or_none():
+    chance = np.random.default_rng(0)
+    shape = lambda: chance.integers(0, 5, chance.integers(5))  # noqa: E731
+    for _ in range(3000):
+        expected = chance.normal(size=shape())
+        came = chance.choice([0.0, 0.5, 1.0, 3.0, np.nan, np.inf, -1e300], shape() if chance.integers(2) else expected.shape)
+        with np.errstate(all="ignore"):
+            came = came.astype(chance.choice(["f8", "f2", "i4", "?", "c8"]))
+        assert slip(expected, came) in {None, *slips.SLIPS}
+
+
+def test_single_numbers_are_off_by_the_same_in_every_case_or_by_nothing_that_is_said():
+    rights = [1.5, 2.25, -3.0, 7.0]
+    cases = tuple(CaseKey(str(right), "A case.", 1, False, probes.call(), (), {"output": np.array(right)}, {}, {}, 1e-4, 1e-5)
+                  for right in rights)
+    advice = lambda change: slips.slip(  # noqa: E731
+        cases[0], {case.name: Outcome({"output": np.array(change(float(case.name)))}) for case in cases}, cases)
+    assert advice(lambda x: x / 2) == slips.SLIPS["factor"] and advice(lambda x: x * x) == slips.SLIPS["square"]
+    assert advice(lambda x: x / 2 if x > 0 else x) is None and advice(lambda x: x) is None
 
 
 def test_one_case_refutes_a_name(double):
@@ -174,7 +236,7 @@ def test_quotable_lines_are_those_of_the_cells_and_none_of_too_many():
 
 def possible(question, case, known):
     """Every text that a report can hold on a hidden case, as the parts of `bits` have it."""
-    advice = ["", *diagnose.SLIPS.values(), *question.hints.values(), NEVER_READY]
+    advice = ["", *slips.SLIPS.values(), *question.hints.values(), NEVER_READY]
     facts = set(said.facts(question, case, known))
     return {"", *advice} | {text.strip() for fact in facts for more in advice for text in (f"{fact} {more}", f"{more} {fact}")}
 

@@ -144,6 +144,7 @@ def test_mutants_are_judged_as_answers_of_students(tmp_path, monkeypatch):
     while times < 2:
         times += 1
         total += tf.minimum(x, 900.0)
+    total += tf.sin(total) - tf.sin(total)
     return total""")
     course = write_tiny(tmp_path, lesson)
     key = build(course, NAME)
@@ -151,7 +152,8 @@ def test_mutants_are_judged_as_answers_of_students(tmp_path, monkeypatch):
     fates = {fate.mutant.change: fate for fate in found}
     loop = "while times < 2: → while times "
     assert (fates[f"{loop}< 3:"].fate, fates[f"{loop}< 3:"].names) == ("named", ("triples",))
-    assert fates[f"{loop}< 1:"].fate == "a general slip" and fates[f"{loop}> 2:"].fate == "unnamed"
+    assert fates[f"{loop}> 2:"].fate == "a general slip"
+    assert fates["total += tf.sin(total) - tf.sin(total) → total += tf.sin(total)"].fate == "unnamed"
     assert mutation.stub(fates[f"{loop}> 2:"]).startswith("@double.variation({'while times < 2:': 'while times > 2:'})")
     assert fates["times += 1 → pass"].fate == "raises"  # it does not end
     where = "total += tf.minimum(x, 900.0)"
@@ -165,7 +167,8 @@ def test_mutants_are_judged_as_answers_of_students(tmp_path, monkeypatch):
     survived = sum(fate.fate == "survived" for fate in found)
     assert counts.listed == 1 and survived and counts.killed == 1 - survived / counts.wrong
     values = [fate.fate for fate in found if fate.fate in ("named", "a general slip", "unnamed")]
-    assert counts.named == 1 - values.count("unnamed") / len(values)
+    assert counts.named == pytest.approx(1 - values.count("unnamed") / len(values))
+    assert counts.by_misconceptions == values.count("named") / len(values)
     listed.write_text("[[survivor]]\nquestion = 3\n")
     with pytest.raises(DeclarationError, match="expected .*survivor.* tables with question, change and reason. Received: KeyError"):
         mutation.listed(listed.parent)

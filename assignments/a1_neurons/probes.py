@@ -1,17 +1,10 @@
-"""How answers are called several times, and how a circuit is tested: with one of its parts broken, as engineers test chips."""
+"""How a circuit is tested: with one of its parts broken, as engineers test chips."""
 
 import inspect
 
 import tensorflow as tf
 
-from autograder.inside.probes import array, call, probe, tensors
-
-
-@probe
-def each(answer, inputs, *, inputs_as="tensor"):
-    """Call an answer once for each of several lists of arguments."""
-    return {f"output {i + 1}": call.run(answer, arguments, inputs_as=inputs_as)["output"]
-            for i, arguments in enumerate(inputs["calls"])}
+from autograder.inside.probes import array, probe, tensors
 
 
 @probe

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from autograder.inside.probes import AnswerError, array, call, probe
+from autograder.inside.probes import AnswerError, array, probe
 
 FUNCTIONS = {  # f(x, k) -> a number; k are constants of x's shape
     "sum of cubes": lambda x, k: np.sum(x ** 3),
@@ -36,13 +36,6 @@ def differentiated(answer, inputs, *, h=None, view=False, observe="gradient"):
 
     gradient = {"gradient": array(answer(f, x) if h is None else answer(f, x, h))}
     return gradient if observe == "gradient" else gradient | {"x after the call": np.array(x)}
-
-
-@probe
-def each(answer, inputs):
-    """Call a function once for each of several lists of NumPy arrays."""
-    return {f"output of call {i + 1}": call.run(answer, arguments, inputs_as="numpy")["output"]
-            for i, arguments in enumerate(inputs["calls"])}
 
 
 @probe

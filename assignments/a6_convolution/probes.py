@@ -9,12 +9,6 @@ MOST_LAYERS, MOST_OPERATIONS, LONGEST_NAME = 500, 5000, 60  # that are told
 
 
 @probe
-def each(answer, inputs):
-    """Call a function on every row of a table of arguments."""
-    return {"output": array([array(answer(*row)) for row in inputs[0]])}
-
-
-@probe
 def with_a_pair(answer, inputs, *, use):
     """Exercise an answer by the standard probe `use`, pairs being tuples, as one writes them: data comes here as lists."""
     if isinstance(inputs, dict):

@@ -22,7 +22,7 @@ from autograder.authoring.course import Course
 from autograder.authoring.mutate import Mutant, mutants, spread
 from autograder.authoring.rewritten import rewritten, source_of
 from autograder.authoring.separation import tolerances
-from autograder.grading import diagnose
+from autograder.grading import diagnose, slips
 from autograder.grading.grade import MAX_DEATHS
 from autograder.grading.judge import judge
 from autograder.grading.key import CaseKey, Key, QuestionKey
@@ -131,7 +131,7 @@ class _Trial:
         lost = {case.name for case in verdict.cases if not case.passed}
         if names := diagnose.explanations(self.key, outcomes, lost):
             return fate(TWO if len(names) > 1 else NAME, tuple(names))
-        if any(diagnose.slip(case, outcomes[case.name]) for case in self.key.cases if case.name in lost):
+        if any(slips.slip(case, outcomes, self.key.cases) for case in self.key.cases if case.name in lost):
             return fate(SLIP)
         return fate(UNNAMED if any(outcomes[name].observation is not None for name in lost) else RAISED)
 
@@ -247,8 +247,16 @@ class Tally:
     @property
     def named(self) -> float:
         """The share of killed ones that have a name, of those that give values: an exception says itself what it is."""
-        found = sum(self.fates.get(fate, 0) for fate in (NAME, SLIP, TWO))
-        return found / total if (total := found + self.fates.get(UNNAMED, 0)) else 1.0
+        return self._of_those_with_values(NAME, TWO, SLIP)
+
+    @property
+    def by_misconceptions(self) -> float:
+        """The share whose name is a misconception's; of the other named ones the grader knows how values are off, or where."""
+        return self._of_those_with_values(NAME, TWO)
+
+    def _of_those_with_values(self, *fates: str) -> float:
+        total = sum(self.fates.get(fate, 0) for fate in (NAME, TWO, SLIP, UNNAMED))
+        return sum(self.fates.get(fate, 0) for fate in fates) / total if total else 1.0
 
 
 def tally(found: list[Fate], reasons: dict[tuple[str, str], str]) -> Tally:

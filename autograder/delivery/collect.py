@@ -123,7 +123,7 @@ def _assignments(path: Path, course: Course) -> list[str]:
     """The assignments whose notebooks a repository holds, here or one folder down; else the one it is called after."""
     own = [assignment for assignment in course.assignments if _folders(path, assignment)]
     named, _ = _split(path.name, course)
-    return own or [named] * (named is not None)
+    return own or ([] if named is None else [named])
 
 
 def _folders(path: Path, assignment: str) -> list[Path]:
@@ -244,6 +244,7 @@ def _git_says(repository: Path, question: str) -> bytes:
 def _first_bytes(command: list[str], question: bytes, environment: dict[str, str]) -> bytes:
     """The first `MAX_COMMIT` bytes that a program says within `GIT_SECONDS`; then it is ended. A commit can be gigabytes."""
     process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=environment)
+    assert process.stdin is not None and process.stdout is not None  # they are pipes
     with process:
         timer = threading.Timer(GIT_SECONDS, process.kill)
         timer.start()

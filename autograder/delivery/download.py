@@ -59,7 +59,8 @@ class Download:
                 files = {file.relative_to(path).as_posix(): _reader(file) for file in path.rglob("*") if not file.is_dir()}
             else:
                 self._archive = zipfile.ZipFile(path)
-                files = {item.filename: self._member(item) for item in self._archive.infolist() if not item.is_dir()}
+                files = {item.filename: self._member(self._archive, item)
+                         for item in self._archive.infolist() if not item.is_dir()}
         except (*BROKEN, ValueError) as error:
             raise CourseError(f"{path}: expected a folder of clones, or the zip of all submissions that Canvas or Moodle makes; "
                               f"it cannot be read ({error})") from None
@@ -125,13 +126,13 @@ class Download:
                 return Collected(who, student, assignment, problem=f"{error} {note}".strip())
         return Collected(who, student, assignment, note="; ".join(filter(None, ["late, says Canvas" if late else "", note])))
 
-    def _member(self, item: zipfile.ZipInfo) -> Read:
+    def _member(self, archive: zipfile.ZipFile, item: zipfile.ZipInfo) -> Read:
         def read() -> bytes:
             if stat.S_IFMT(item.external_attr >> 16) not in (0, stat.S_IFREG):
                 raise Skipped("it is not a regular file")
             if item.flag_bits & 1:
                 raise Skipped("it is encrypted")
-            with self._archive.open(item) as file:
+            with archive.open(item) as file:
                 content = file.read(MAX_BYTES + 1)  # not the size it says
             if len(content) > MAX_BYTES:
                 raise Skipped(f"it has more than {MAX_BYTES // 2**20} MB")

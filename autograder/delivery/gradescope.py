@@ -58,7 +58,7 @@ def grade_container(root: Path) -> str:
     return " ".join(filter(None, [
         f"{verdict.student}: {verdict.score} of {verdict.max_score} points in about {verdict.seconds:.0f} s,",
         f"{lacks} Grade again on your own machine before the points count." if lacks else f"isolation: {isolation}",
-        verdict.versions and notice(key.versions, verdict.versions)]))
+        notice(key.versions, verdict.versions) if verdict.versions else ""]))
 
 
 def _student(root: Path) -> str:

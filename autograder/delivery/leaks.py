@@ -53,7 +53,7 @@ def secrets(course: Course, assignment: str) -> Secrets:
     """
     key, folder = load(course.key(assignment)), course.solution(assignment)
     public = _public_text(folder, key.examples())
-    texts = {}
+    texts: dict[str, str] = {}
     for lines, secret, what in (*_solutions(folder), *_functions(folder / "questions.py", _visible(key))):
         for text in _windows(lines, secret):
             if text not in public:
@@ -63,8 +63,8 @@ def secrets(course: Course, assignment: str) -> Secrets:
             text = _once(case.description)
             if not case.visible and len(text) >= SHORTEST and text not in public:
                 texts.setdefault(text, f"hidden case {question.name}.{case.name}")
-    if (file := course.root / SECRET_FILE).is_file() and len(secret := file.read_text().strip()) >= SHORTEST:
-        texts[_once(secret)] = "the course's secret"
+    if (file := course.root / SECRET_FILE).is_file() and len(ours := file.read_text().strip()) >= SHORTEST:
+        texts[_once(ours)] = "the course's secret"
     return Secrets(texts, _arrays(key))
 
 
@@ -173,13 +173,14 @@ def _unpacked(name: str, data: bytes, depth: int = 0) -> Iterator[bytes]:
                     if item.file_size <= MOST_BYTES:
                         yield from _unpacked(item.filename, archive.read(item), depth + 1)
         elif data[:2] == b"\x1f\x8b":
-            with gzip.open(io.BytesIO(data)) as file:
-                yield from _unpacked(name, file.read(MOST_BYTES), depth + 1)
+            with gzip.open(io.BytesIO(data)) as unzipped:
+                yield from _unpacked(name, unzipped.read(MOST_BYTES), depth + 1)
         elif data[257:262] == b"ustar":
-            with tarfile.open(fileobj=io.BytesIO(data)) as archive:
-                for item in archive:
-                    if item.isfile() and item.size <= MOST_BYTES:
-                        yield from _unpacked(item.name, archive.extractfile(item).read(), depth + 1)
+            with tarfile.open(fileobj=io.BytesIO(data)) as tar:
+                for member in tar:
+                    file = tar.extractfile(member) if member.isfile() and member.size <= MOST_BYTES else None
+                    if file is not None:
+                        yield from _unpacked(member.name, file.read(), depth + 1)
         elif data[:6] == b"\x93NUMPY":
             array = np.load(io.BytesIO(data), allow_pickle=False)
             if array.dtype == np.uint8:  # a key's text
@@ -206,6 +207,7 @@ def _git_objects(folder: Path) -> Iterator[tuple[str, bytes]]:
     """Every object that the repository holds, those that no branch reaches too."""
     command = ["git", "-C", str(folder), "cat-file", "--batch-all-objects", "--batch"]
     with tempfile.TemporaryFile() as errors, subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors) as git:
+        assert git.stdout is not None  # it is a pipe
         try:
             while line := git.stdout.readline(1000):
                 identity, kind, size = line.decode().split()

@@ -35,17 +35,17 @@ class Cache:
     """
 
     def __init__(self, folder: Path | None, key: Key, files: tuple[Path, ...], limits: Limits, isolation: str):
-        self.folder, self.isolation = folder, isolation
+        self._folder, self.isolation = folder, isolation
         self.questions = question_digests(key)
         self._circumstances = digest(code_and_releases(DECIDE), isolation, dataclasses.asdict(limits),
                                      contents(file for file in files if file.name != "examples.npz"))
 
     def load(self, submission: Submission) -> Verdict | None:
         """What is known of a submission: a verdict that holds the questions whose keys have not changed."""
-        if self.folder is None:
+        if (path := self._path(submission)) is None:
             return None
         try:
-            data = json.loads(self._path(submission).read_bytes())
+            data = json.loads(path.read_bytes())
             questions = tuple(_question(item) for name, item in data["questions"].items()
                               if data["digests"][name] == self.questions.get(name))
             return Verdict(submission.student, "graded", 0, data["seconds"], None, questions, tuple(data["notes"]),
@@ -55,18 +55,21 @@ class Cache:
 
     def save(self, submission: Submission, verdict: Verdict) -> None:
         """Keep a verdict, unless something could not be graded or the worker did not serve to the end."""
-        if self.folder is None or not verdict.certain or any(q.status == Status.UNGRADED for q in verdict.questions):
+        path = self._path(submission)
+        if path is None or not verdict.certain or any(q.status == Status.UNGRADED for q in verdict.questions):
             return
         automatic = [question for question in verdict.questions if question.name in self.questions]
         data = {"digests": {question.name: self.questions[question.name] for question in automatic},
                 "questions": {question.name: dataclasses.asdict(question) for question in automatic},
                 "notes": verdict.notes, "seconds": verdict.seconds, "outputs": verdict.outputs}
         with contextlib.suppress(OSError):  # a disk that is full or read-only costs time later, and nobody a verdict
-            with atomic(self._path(submission), mode=0o600) as file:
+            with atomic(path, mode=0o600) as file:
                 file.write(json.dumps(data).encode())
 
-    def _path(self, submission: Submission) -> Path:
-        return self.folder / f"{digest(self._circumstances, content(submission), submission.notes)[:40]}.json"
+    def _path(self, submission: Submission) -> Path | None:
+        if self._folder is None:
+            return None
+        return self._folder / f"{digest(self._circumstances, content(submission), submission.notes)[:40]}.json"
 
 
 def content(submission: Submission) -> str:

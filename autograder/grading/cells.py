@@ -148,8 +148,8 @@ def bounded(cells: list[dict]) -> list[dict]:
 
 
 def _plain(cell: dict) -> dict:
-    metadata = cell.get("metadata") if isinstance(cell.get("metadata"), dict) else {}
-    nbgrader = metadata.get("nbgrader") if isinstance(metadata.get("nbgrader"), dict) else {}
+    metadata = found if isinstance(found := cell.get("metadata"), dict) else {}
+    nbgrader = found if isinstance(found := metadata.get("nbgrader"), dict) else {}
     source = cell.get("source", cell.get("input", ""))
     if isinstance(source, list):
         source = "".join(part for part in source if isinstance(part, str))
@@ -159,7 +159,7 @@ def _plain(cell: dict) -> dict:
     # Lone surrogates are legal in JSON and in no file: replace them before anything tries to encode them.
     source = source.encode("utf-8", "replace").decode()
     text = lambda value: value[:200].encode("utf-8", "replace").decode() if isinstance(value, str) else None  # noqa: E731
-    tags = metadata.get("tags") if isinstance(metadata.get("tags"), list) else []
+    tags = found if isinstance(found := metadata.get("tags"), list) else []
     return {"cell_type": text(cell.get("cell_type")), "source": source, "id": text(cell.get("id")),
             "grade_id": text(nbgrader.get("grade_id")), "tags": [text(tag) for tag in tags[:50] if isinstance(tag, str)]}
 
@@ -174,7 +174,7 @@ def main() -> None:
         resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
     try:
         raw = sys.stdin.buffer.read()
-        answer = _parse(_unzipped(raw) if raw.startswith(ZIP) else raw)
+        answer: object = _parse(_unzipped(raw) if raw.startswith(ZIP) else raw)
     except NotCells as error:
         answer = str(error)
     except OlderFormat:

@@ -1,4 +1,4 @@
-"""Which misconception, or which general slip, produces this output?
+"""Which misconception produces this output?
 
 No code runs here: a student's outcomes on a question's cases are matched with those of the misconceptions in the key.
 """
@@ -11,22 +11,11 @@ import numpy as np
 
 from autograder.grading.compare import difference
 from autograder.grading.key import CaseKey, QuestionKey
+from autograder.grading.slips import LOOSE, MOST_ENTRIES
 from autograder.inside.protocol import Failure, Observation, Outcome, plain
 
-MOST_ENTRIES = 100_000  # that a slip is looked for in, beyond those expected
 TELLING = 4  # different floats that are no coincidence
 NO_GRADIENT = "has no gradient with respect to {name}"  # how a probe's sentence begins
-LOOSE = 0.01  # a tolerance within which values coincide
-FEWEST = 3  # entries that are off by the same
-SLIPS = {  # what a slip is, as advice
-    "no array": "Does every path end in `return`?",
-    "shape": "The values are right: only their shape is not.",
-    "transposed": "The values are right but transposed.",
-    "reduction": "One number is expected: has the last reduction been forgotten?",
-    "sign": "The sign is reversed.",
-    "factor": "All values are off by one constant factor: look for a missing or an extra one (mean or sum, ½, a rate).",
-    "offset": "All values are off by one constant: something is added that should not be, or is missing.",
-}
 
 
 def same_outcome(a: Outcome, b: Outcome, case: CaseKey) -> bool:
@@ -140,61 +129,13 @@ def variants(question: QuestionKey) -> list[tuple[str, int]]:
     return [(name, i) for name in question.hints for i in range(len(question.cases[0].misconceptions[name]))]
 
 
-def slip(case: CaseKey, outcome: Outcome) -> str | None:
-    """A general slip that turns the expected output into the received one, as advice; None when there is none."""
-    received = outcome.observation
-    if received is None:
-        return None
-    for name, right in case.expected.items():
-        got = received.get(name)
-        if isinstance(right, str) or got is None or name != "output" and right.dtype.kind == "b":  # a table of answers of ours
-            continue
-        if isinstance(got, str):
-            return SLIPS["no array"] if got == "None" else None  # a list with None in it is no missing `return`
-        if advice := _array_slip(np.asarray(right, np.float64), got, case):
-            return advice
-    return None
-
-
 def may_be_several(case: CaseKey, outcome: Outcome) -> bool:
     """Could this come from an answer that gives back several values where one is expected?"""
     if outcome.failure is not None:  # of the probe, which could not use them
         return outcome.failure.line is None or outcome.failure.sentence is not None
     for name, value in (outcome.observation or {}).items():
         right = case.expected.get(name)
-        longer = value.startswith("a list") if isinstance(value, str) else value.ndim == np.ndim(right) + 1
-        if isinstance(right, np.ndarray) and longer:
+        if isinstance(right, np.ndarray) and (
+                value.startswith("a list") if isinstance(value, str) else value.ndim == right.ndim + 1):
             return True
     return False
-
-
-def _array_slip(right: np.ndarray, got: np.ndarray, case: CaseKey) -> str | None:
-    if got.dtype.kind == "c" or got.size > right.size + MOST_ENTRIES:
-        return None
-    got = got.astype(np.float64)
-    close = lambda a, b: a.shape == b.shape and np.allclose(a, b, case.rtol, case.atol)  # noqa: E731
-    if close(right, got) or not np.all(np.isfinite(got)):
-        return None
-    if right.shape != got.shape:
-        if right.size == got.size and close(right.ravel(), got.ravel()):
-            return SLIPS["shape"]
-        if right.ndim >= 2 and got.shape == right.T.shape and close(right.T, got):
-            return SLIPS["transposed"]
-        if right.ndim == 0 and got.size > 1 and (close(right, got.mean()) or close(right, got.sum())):
-            return SLIPS["reduction"]
-        return None
-    if right.ndim >= 2 and right.shape == right.T.shape and close(right.T, got):
-        return SLIPS["transposed"]
-    if right.size == 1 and float(right.flat[0]).is_integer():
-        return None  # a count, or -1 for "none": what is near it says little
-    if close(-right, got):
-        return SLIPS["sign"]
-    scale = np.abs(right) > 100 * case.atol
-    if np.count_nonzero(scale) >= FEWEST:
-        ratio = got[scale] / right[scale]
-        if np.ptp(ratio) <= 1e-3 * abs(ratio[0]) and abs(ratio[0]) > 1e-3 and close(right * ratio[0], got):
-            return SLIPS["factor"]
-    offset = got - right
-    if len(np.unique(right)) >= FEWEST and np.ptp(offset) <= 1e-4 * max(1.0, abs(offset.flat[0])) and abs(offset.flat[0]) > 1e-3:
-        return SLIPS["offset"]
-    return None

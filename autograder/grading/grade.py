@@ -209,8 +209,8 @@ class _Run:
         self.deaf = self.deaf or not case.visible
         try:
             # What the cells printed or drew is over: each case starts from the same seeds, whatever ran before it.
-            outcome = self.child.exercise(question.name, case.probe, case.inputs, f"{question.name}/{case.name}", question.forbid,
-                                          self.beneath[question.name], first)
+            outcome = self._alive().exercise(question.name, case.probe, case.inputs, f"{question.name}/{case.name}",
+                                             question.forbid, self.beneath[question.name], first)
         except Died:
             self.close()
             raise
@@ -237,16 +237,21 @@ class _Run:
     def run_cells(self) -> None:
         """Have a process in which the cells have run; one that ends it is left out the next time."""
         while not self.ready:
-            self.child = self.child or self.sandbox.fork(self.spent)
+            self._alive()
             self.ready = all(number in self.deadly or self._run_cell(number, cell)
                              for number, cell in enumerate(self.submission.cells))
         if self.child is not None and not self.deaf:
             self._say_dropped(self.child.room)
 
+    def _alive(self) -> Child:
+        """The child; a new one where there is none."""
+        self.child = self.child or self.sandbox.fork(self.spent)
+        return self.child
+
     def _run_cell(self, number: int, cell) -> bool:
         """Run a cell; False when the process did not survive it."""
         try:
-            done = self.child.run_cell(cell.source, cell.id, cell.question)
+            done = self._alive().run_cell(cell.source, cell.id, cell.question)
         except Died as death:
             self.close()
             self.deadly.add(number)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from autograder.grading import compare, diagnose, said
+from autograder.grading import compare, diagnose, said, slips
 from autograder.grading.key import CaseKey, QuestionKey
 from autograder.grading.ran import Ran
 from autograder.grading.verdict import CaseVerdict, QuestionVerdict, Status, no_points
@@ -25,14 +25,14 @@ def judge(question: QuestionKey, outcomes: dict[str, Outcome], ran: Ran, earlier
     """
     if all(outcome.undefined for outcome in outcomes.values()):
         return _never_defined(question, ran)
-    if all(said.is_stub(outcome) and outcome.failure.function not in question.uses for outcome in outcomes.values()):
+    if all((stub := said.stub(outcome)) and stub.function not in question.uses for outcome in outcomes.values()):
         return no_points(question, Status.MISSING, f"{question.name} is not written yet: it still raises NotImplementedError.")
 
     for case in sorted(question.cases, key=lambda case: not case.visible):  # a visible one may say more
         for use in outcomes[case.name].uses:
             return breaks_a_rule(question, *said.used(use, question, case.visible, lines))
 
-    failures = [outcomes[case.name].failure for case in question.cases if case.visible and outcomes[case.name].failure]
+    failures = [failure for case in question.cases if case.visible and (failure := outcomes[case.name].failure)]
     known = said.Known(lines, frozenset((failure.error, failure.message) for failure in failures),
                        frozenset({question.name, *question.uses}))
     wrong = {case.name: problem for case in question.cases if (problem := _wrong(question, case, outcomes[case.name], known))}
@@ -83,7 +83,7 @@ def _inherits(case: CaseKey, outcome: Outcome, question: QuestionKey, earlier: d
     return None
 
 
-def _status(score: int, question: QuestionKey, outcomes: dict[str, Outcome]) -> str:
+def _status(score: int, question: QuestionKey, outcomes: dict[str, Outcome]) -> Status:
     if score == question.max_score:
         return Status.PASSED
     if score:
@@ -126,10 +126,11 @@ def _case_message(case: CaseKey, outcomes: dict[str, Outcome], fact: str | None,
     elif name := diagnose.lead(question, case, outcomes, lost):
         advice = question.hints[name]
     else:
-        advice = diagnose.slip(case, outcome) or (NEVER_READY if outcome.brief == End.SLOW.value else "")
+        advice = slips.slip(case, outcomes, question.cases) or (NEVER_READY if outcome.brief == End.SLOW.value else "")
     if outcome.observation is None:
         return f"{fact} {advice}".rstrip()
-    return " ".join(filter(None, (advice, "" if advice and compare.says_little(fact) else fact)))  # what explains it comes first
+    # What explains it comes first. Of several results the fact says which one is meant.
+    return " ".join(filter(None, (advice, "" if advice and len(case.expected) == 1 and compare.says_little(fact) else fact)))
 
 
 def _question_message(question: QuestionKey, cases: tuple[CaseVerdict, ...], misconception: str | None, inherited: dict) -> str:

@@ -115,7 +115,8 @@ def save(key: Key, path: Path, *, private: bool) -> None:
     manifest = json.dumps({"format": FORMAT, "key": data}, ensure_ascii=False).encode()  # unsorted: misconceptions as declared
     path.parent.mkdir(parents=True, exist_ok=True)
     with atomic(path, mode=0o600 if private else 0o644) as file:
-        np.savez_compressed(file, manifest=np.frombuffer(manifest, np.uint8), **{f"a{i}": a for i, a in enumerate(arrays)})
+        named: dict[str, Any] = {f"a{i}": a for i, a in enumerate(arrays)}
+        np.savez_compressed(file, manifest=np.frombuffer(manifest, np.uint8), **named)
 
 
 def beneath(question, questions: Sequence) -> tuple[str, ...]:

@@ -30,6 +30,7 @@ def load_observers(folder: Path) -> ModuleType | None:
     if not path.is_file():
         return None
     spec = importlib.util.spec_from_file_location("assignment_observers", path)
+    assert spec is not None and spec.loader is not None  # of a file that ends in .py
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
@@ -81,6 +82,6 @@ def sentences(folder: Path) -> tuple[str, ...]:
             continue
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Call) and getattr(node.func, "id", getattr(node.func, "attr", "")) == "AnswerError" \
-                    and node.args and isinstance(node.args[0], ast.Constant):
+                    and node.args and isinstance(node.args[0], ast.Constant) and isinstance(node.args[0].value, str):
                 found.append(node.args[0].value)
     return tuple(dict.fromkeys(found))

@@ -73,7 +73,7 @@ class Ran:
         """Why there is no answer to a question, although its cell did not fail."""
         cell, defines = self.own.get(question, (None, ()))
         lines = [line.strip() for line in cell.source.splitlines() if line.strip()] if cell else []
-        if not lines:
+        if cell is None or not lines:
             return f"{question} is not written yet."
         if all(line.startswith("#") for line in lines):
             return f"{question} is not written yet: every line of its cell is a comment."
@@ -95,9 +95,9 @@ class Ran:
 
     def _why_missing(self, name: str) -> str:
         if name in self.questions:
-            if self.error(name) is None:
+            if (error := self.error(name)) is None:
                 return self.not_defined(name)
-            return f"The cell of {name} did not get as far as defining it. {said.fact(self.error(name))}"
+            return f"The cell of {name} did not get as far as defining it. {said.fact(error)}"
         for cell, outcome in self.failed.values():
             if _assigns(cell.source, name):
                 return f"The cell {cell.id} did not get as far as defining `{name}`. {said.fact(outcome)}"

@@ -17,8 +17,9 @@ from typing import Any
 
 import numpy as np
 
-from autograder.grading import compare, diagnose
+from autograder.grading import compare
 from autograder.grading.key import CaseKey, Key, QuestionKey
+from autograder.grading.slips import SLIPS
 from autograder.grading.submission import Submission
 from autograder.inside.protocol import MAX_LINE, MOST_VALUES, THINGS, Failure, Outcome, Use
 from autograder.inside.watch import LIBRARY, TAMPERING
@@ -67,9 +68,10 @@ def fact(outcome: Outcome) -> str:
     if outcome.undefined:
         return UNDEFINED
     failure = outcome.failure
+    assert failure is not None  # or there is an observation, and nothing to say here
     if failure.sentence is not None:
         return f"It {failure.message}"
-    if is_stub(outcome):
+    if stub(outcome):
         return _reached(failure.function)
     return _raised(failure.error, failure.message, failure.line) + (f" {ALONE}" if failure.error == "ModuleNotFoundError" else "")
 
@@ -81,12 +83,13 @@ def hidden_fact(outcome: Outcome, question: QuestionKey, case: CaseKey, known: K
     if outcome.undefined:
         return UNDEFINED
     failure = outcome.failure
-    line = failure.line if failure.line in known.lines else None
+    assert failure is not None  # as above
+    line = failure.line if failure.line and failure.line in known.lines else None
     heard = (failure.error, failure.message) in known.failures
     if failure.sentence is not None:
         return f"It {failure.message}" if heard else _answer_error(failure, question, case)
-    if is_stub(outcome):
-        return _reached(failure.function if failure.function in known.questions else None)
+    if stub(outcome):
+        return _reached(failure.function if failure.function and failure.function in known.questions else None)
     return _raised(failure.error, failure.message, line) if heard else \
         _raised(failure.error if failure.error in ERRORS else ANOTHER, "", line)
 
@@ -116,8 +119,10 @@ def coarse(seconds: float) -> float:
     return min(SECONDS, key=lambda step: abs(math.log2(max(seconds, SECONDS[0]) / step)))
 
 
-def is_stub(outcome: Outcome) -> bool:
-    return outcome.failure is not None and outcome.failure.error == "NotImplementedError" and not outcome.failure.message
+def stub(outcome: Outcome) -> Failure | None:
+    """How an answer failed that is not written yet; None if it is, or failed otherwise."""
+    failure = outcome.failure
+    return failure if failure is not None and failure.error == "NotImplementedError" and not failure.message else None
 
 
 def _reached(function: str | None) -> str:
@@ -220,7 +225,7 @@ def bits(question: QuestionKey, case: CaseKey) -> float:
         sum(other.failure is not None for other in case.follow_through.values())
     words, shapes = _vocabulary(case)
     forms = sum(form for sentence in question.sentences if (form := _forms(sentence, words, shapes)) <= MOST_FORMS)
-    differences = sum(1 for _ in compare.differences(case.expected)) * (1 + len(question.hints) + len(diagnose.SLIPS))
+    differences = sum(1 for _ in compare.differences(case.expected)) * (1 + len(question.hints) + len(SLIPS))
     exceptions = (len(ERRORS) + 1 + visible + failing * (1 + visible)) * lines
     others = (forms + 2 + visible + earlier + len(End) + 2) * (1 + failing) + len(SEVERAL)
     rules = (len(question.forbid) + 2) * lines

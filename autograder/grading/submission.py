@@ -242,9 +242,9 @@ def _sorted(cells: list[dict], skeleton) -> tuple[dict[str, list[str]], dict[str
     previous = None  # the skeleton cell that an added one follows
     for number, (cell, name) in enumerate(zip(cells, names)):
         role = _role(known[name]) if name else None
-        if role in ("solution", "written"):
+        if name and role in ("solution", "written"):
             answers.setdefault(name, []).append(cell["source"])
-        elif role == "locked" and _lines(cell["source"]) != _lines(known[name].source):
+        elif name and role == "locked" and _lines(cell["source"]) != _lines(known[name].source):
             oddities.append(f"The locked cell {name} was changed; the original was used.")
         elif role is None:
             added.setdefault(previous, []).append((number, cell))

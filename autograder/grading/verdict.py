@@ -96,7 +96,8 @@ class Verdict:
     def score(self) -> int | None:
         """The sum of what was graded here, or None when something could not be; a person's points come on top."""
         scores = [question.score for question in self.questions if question.status != Status.MANUAL]
-        return None if None in scores else sum(scores)
+        known = [score for score in scores if score is not None]
+        return sum(known) if len(known) == len(scores) else None
 
 
 def shared(verdict: Verdict, known: dict[object, object]) -> Verdict:

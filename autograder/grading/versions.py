@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 import importlib.metadata
 import platform
+from collections.abc import Mapping
 
 import autograder
 
@@ -33,7 +34,7 @@ def release(*names: str) -> str:
     return ""
 
 
-def notice(built: dict[str, str], here: dict[str, str]) -> str:
+def notice(built: Mapping[str, str], here: Mapping[str, str]) -> str:
     """One sentence when answers run with other releases than their key was built with, in a way that can matter; else "".
 
     Args:
@@ -55,5 +56,5 @@ def _minor(version: str) -> list[int]:
     return [int("".join(filter(str.isdigit, part)) or 0) for part in version.split(".")[:2]]
 
 
-def _listed(versions: dict[str, str], names: list[str]) -> str:
+def _listed(versions: Mapping[str, str], names: list[str]) -> str:
     return ", ".join(f"{WORDS[name]} {versions[name]}" for name in names)

@@ -258,7 +258,7 @@ def close_descriptors(keep: set[int]) -> None:
     try:
         known = [int(name) for name in os.listdir("/proc/self/fd")]
     except OSError:
-        known = range(1024)
+        known = list(range(1024))
     for descriptor in known:
         if descriptor > 2 and descriptor not in keep:
             with contextlib.suppress(OSError):

@@ -26,7 +26,8 @@ def _saying(code: types.CodeType, say: Callable[[], None]) -> types.CodeType:
     place = next(i for i in range(0, len(code.co_code), UNIT) if code.co_code[i] == names["RESUME"]) // UNIT + 1
     number = len(code.co_consts)
     wide = [("EXTENDED_ARG", part) for part in number.to_bytes(4, "big").lstrip(b"\0")[:-1]]
-    added = b"".join(bytes([names[name], argument]) + bytes(UNIT * opcode._inline_cache_entries[names[name]]) for name, argument
+    caches = opcode._inline_cache_entries  # type: ignore[attr-defined]  # of Python 3.11, which is where this is needed
+    added = b"".join(bytes([names[name], argument]) + bytes(UNIT * caches[names[name]]) for name, argument
                      in [("PUSH_NULL", 0), *wide, ("LOAD_CONST", number & 0xFF), ("PRECALL", 0), ("CALL", 0), ("POP_TOP", 0)])
     size = len(added) // UNIT
     return code.replace(

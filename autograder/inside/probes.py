@@ -29,6 +29,7 @@ import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import numpy as np
 
@@ -90,8 +91,9 @@ def probe(function: Callable) -> Callable[..., Probe]:
             raise TypeError(f"{function.__name__} has the options {', '.join(known) or 'none'}. Received: {', '.join(unknown)}")
         return Probe(function.__name__, options)
 
-    configure.run = function
-    return configure
+    configured: Any = configure
+    configured.run = function
+    return configured
 
 
 def exercise(answer: Callable, probe: Probe, inputs, seed: str, extra: ModuleType | None = None) -> Observation:
@@ -126,12 +128,13 @@ def first_of(answer: Callable, counts: list[int]) -> Callable:
     return lambda *given, **named: first(answer(*given, **named))
 
 
-def own_probes(folder: Path) -> ModuleType | None:
+def own_probes(folder: Path | str) -> ModuleType | None:
     """An assignment's public `probes.py` in `folder`, if it has one."""
     path = Path(folder) / "probes.py"
     if not path.is_file():
         return None
     spec = importlib.util.spec_from_file_location("assignment_probes", path)
+    assert spec is not None and spec.loader is not None  # of a file that ends in .py
     module = importlib.util.module_from_spec(spec)
     sys.modules[spec.name] = module  # TensorFlow looks a traced function's module up by its name
     spec.loader.exec_module(module)
@@ -186,8 +189,9 @@ def failure(error: BaseException) -> Failure:
         message = ""
     if not answer_error:
         message = _reason(message)
+    ours: Any = error if answer_error else None
     return Failure(str(type(error).__name__), message[:MAX_MESSAGE], line[:MAX_LINE] if line else None, function,
-                   error.sentence if answer_error else None, dict(error.fields) if answer_error else {})
+                   ours.sentence if answer_error else None, dict(ours.fields) if answer_error else {})
 
 
 def _reason(message: str) -> str:
@@ -297,9 +301,10 @@ def _stack(values, depth: int) -> np.ndarray | str:
     for part in parts:
         if isinstance(part, str):
             return words if (words := f"a list with {part}") in WORDS else part
-    if len({part.shape for part in parts}) > 1:
+    arrays = [part for part in parts if not isinstance(part, str)]
+    if len({part.shape for part in arrays}) > 1:
         return "a list of arrays with different shapes"
-    return _plain(np.stack(parts)) if parts else np.zeros((0,), np.float32)
+    return _plain(np.stack(arrays)) if arrays else np.zeros((0,), np.float32)
 
 
 def _plain(value: np.ndarray) -> np.ndarray | str:
@@ -340,6 +345,23 @@ def call(answer, inputs, *, inputs_as: str = "tensor", returns: tuple[str, ...] 
         returns: names of the outputs when there are several; without it a sequence is one stacked array.
     """
     return _named(answer(*_arguments(inputs, inputs_as)), returns)
+
+
+@probe
+def each(answer, inputs, *, inputs_as: str = "tensor", returns: tuple[str, ...] | None = None) -> Observation:
+    """Call a function several times, and stack what it returns: one call alone can be answered by chance.
+
+    Inputs: `{"calls": [[argument, …], …]}`, whose results have one shape.
+
+    Args:
+        inputs_as, returns: as those of `call`.
+    """
+    found = [call.run(answer, arguments, inputs_as=inputs_as, returns=returns) for arguments in inputs["calls"]]
+    observation: Observation = {}
+    for name in found[0]:
+        values = [one[name] for one in found]
+        observation[name] = next((value for value in values if isinstance(value, str)), None) or array(values)
+    return observation
 
 
 @probe

@@ -279,7 +279,7 @@ def typed(data: Any, kind: Any) -> Any:
     origin, parts = typing.get_origin(kind), typing.get_args(kind)
     if kind is Any:
         return data
-    if dataclasses.is_dataclass(kind):
+    if isinstance(kind, type) and dataclasses.is_dataclass(kind):
         hints = _hints(kind)
         if not isinstance(data, dict) or not set(data) <= set(hints):
             raise WireError(f"expected a {kind.__name__}")

@@ -226,7 +226,8 @@ def _text(node: ast.AST, depth: int = 0) -> str | None:
         return None if left is None or right is None else left + right
     if isinstance(node, ast.JoinedStr):
         parts = [_text(part.value if isinstance(part, ast.FormattedValue) else part, depth + 1) for part in node.values]
-        return None if None in parts else "".join(parts)
+        known = [part for part in parts if part is not None]
+        return "".join(known) if len(known) == len(parts) else None
     return None
 
 

@@ -12,6 +12,7 @@ import errno
 import os
 import platform
 import struct
+from collections.abc import Mapping, Sequence
 
 PR_SET_NO_NEW_PRIVS, PR_SET_SECCOMP, MODE_FILTER = 38, 22, 2
 ALLOW, ERRNO = 0x7FFF0000, 0x50000
@@ -21,7 +22,7 @@ ARCHITECTURES = {"x86_64": 0xC000003E, "aarch64": 0xC00000B7}  # AUDIT_ARCH_* of
 NEWEST = 469  # the newest call that the tables know; x32's calls begin far above
 
 # Numbers on x86_64 and aarch64; where there is one only, both have it.
-REFUSED = {
+REFUSED: dict[str, dict[str, tuple[int | None, ...]]] = {
     "other processes": {
         "ptrace": (101, 117), "process_vm_readv": (310, 270), "process_vm_writev": (311, 271), "process_madvise": (440,),
         "process_mrelease": (448,), "kcmp": (312, 272), "pidfd_getfd": (438,), "move_pages": (279, 239),
@@ -107,13 +108,14 @@ def number_here(group: str, name: str) -> int:
     return here(REFUSED[group][name])
 
 
-def here(numbers: tuple[int | None, ...]) -> int:
+def here(numbers: Sequence[int | None]) -> int:
     """Which of a call's numbers is this machine's; -1, which no call has, where its calls are not known."""
     machine = platform.machine()
-    return _number(numbers, machine) if machine in ARCHITECTURES else -1
+    number = _number(numbers, machine) if machine in ARCHITECTURES else None
+    return -1 if number is None else number
 
 
-def _number(numbers: tuple[int | None, ...], machine: str) -> int | None:
+def _number(numbers: Sequence[int | None], machine: str) -> int | None:
     return numbers[list(ARCHITECTURES).index(machine)] if len(numbers) > 1 else numbers[0]
 
 
@@ -130,12 +132,12 @@ def program(machine: str, alone: bool, signals_to: int | None = None) -> bytes:
     lines = [_load(ARCHITECTURE), (EQUAL, 1, 0, ARCHITECTURES[machine]), _fail(errno.ENOSYS),
              _load(NUMBER), (AT_LEAST, 0, 1, NEWEST + 1), _fail(errno.ENOSYS)]
 
-    def rule(numbers: tuple[int | None, ...], *block: tuple[int, int, int, int]) -> None:
+    def rule(numbers: Sequence[int | None], *block: tuple[int, int, int, int]) -> None:
         """The block, which ends in an answer, for one call."""
         if (call := _number(numbers, machine)) is not None:
             lines.extend([(EQUAL, 0, len(block), call), *block])
 
-    def rules(calls: dict[str, tuple[int | None, ...]], error: int) -> None:
+    def rules(calls: Mapping[str, Sequence[int | None]], error: int) -> None:
         for numbers in calls.values():
             rule(numbers, _fail(error))
 

@@ -209,7 +209,7 @@ def _chain(thing: Any) -> list[Any]:
 
 def _reached(answer: Any, others: set[int]) -> Iterator[Any]:
     """An answer and what it holds or names: closures, defaults, attributes, globals that its code loads; not within libraries."""
-    waiting, done = collections.deque([answer]), {}
+    waiting, done = collections.deque([answer]), dict[int, Any]()
     while waiting and len(done) < MAX_REACHED:
         thing = waiting.popleft()
         if id(thing) in done or thing is not answer and id(thing) in others:
@@ -439,7 +439,8 @@ def _calls(codes: dict[CodeType, str], runs: dict[int, CodeType], note: Callable
         if code in codes:
             note(codes[code])
         elif code is convert:  # to other code, which nobody is told of
-            if (found := codes.get(getattr(sys._getframe(2).f_locals.get("fn"), "__code__", None))):
+            to: Any = getattr(sys._getframe(2).f_locals.get("fn"), "__code__", None)
+            if found := codes.get(to):
                 note(found)
         elif code in sessions:
             signs.add("v1 session")
@@ -499,7 +500,8 @@ def _odd() -> tuple[types.FunctionType, ...]:
     from tensorflow.python.client.session import BaseSession
 
     sessions = BaseSession.run, BaseSession._call_tf_sessionrun, BaseSession._Callable.__call__
-    for function in (odd := (*sessions, threading.Thread.start, PyToPy.transform_function)):
+    odd: tuple[Any, ...] = *sessions, threading.Thread.start, PyToPy.transform_function
+    for function in odd:
         _saying(function)
     return odd
 
@@ -508,7 +510,7 @@ def _odd() -> tuple[types.FunctionType, ...]:
 def _monitored(codes: set[CodeType], runs: dict[int, CodeType], entered: Callable, called: Callable, tampered: Callable):
     """Hear of code of these that is entered, and of these C functions that are called: Python asks once for each piece of code
     and is told not to ask again."""
-    monitoring = sys.monitoring
+    monitoring = sys.monitoring  # type: ignore[attr-defined]  # since Python 3.12
     names = frozenset(code.co_qualname for code in codes)  # to look code up takes ten times as long as to look up its name
     tool = next(number for number in range(5, -1, -1) if monitoring.get_tool(number) is None)
 
@@ -654,7 +656,8 @@ def _changed(pattern: str) -> bool:
 
 def _all_of(parts: list[_Sought]) -> _Sought:
     """Those of all; where two give a name to the same thing, the earlier one's."""
-    names, codes = {}, {}
+    names: dict[int, tuple[str, Any]] = {}
+    codes: dict[CodeType, str] = {}
     for part in reversed(parts):
         names |= part.names
         codes |= part.codes

@@ -56,7 +56,8 @@ class Outputs:
     """What a cell prints and displays, in order, as nbformat's outputs: the first `limit` characters, and counts of the rest."""
 
     def __init__(self, limit: int):
-        self.limit, self.kept, self.written, self.items = limit, 0, 0, []
+        self.limit, self.kept, self.written = limit, 0, 0
+        self.items: list = []
         self.drawn = self.undrawn = 0  # characters of pictures that are kept; pictures that are not
 
     def stream(self, name: str, text: str) -> None:
@@ -136,7 +137,7 @@ def main() -> None:
             try:
                 pid, status = _fork(lambda job=request, channel=channel: _child(channel, job, shell), request)
                 children[pid] = status
-                reply = Forked(pid)
+                reply: Forked | Reaped = Forked(pid)
             except confine.Confinement as error:
                 reply = Forked(None, str(error))
             channel.close()
@@ -283,9 +284,11 @@ def _child(channel: socket.socket, job: Fork, shell) -> None:
                 continue
             outputs = Outputs(int(job.limits["output_characters"]))
             shell.outputs = outputs
+            outcome: Outcome | None = None
+            reply: CellDone | Exercised | None = None
             with _captured(outputs):
                 if isinstance(request, RunCell):
-                    outcome, reply = None, _run_cell(shell, request, answers, unusual)
+                    reply = _run_cell(shell, request, answers, unusual)
                 else:
                     outcome = _exercise(shell, request, extra, answers)
             if outcome is not None:
@@ -395,7 +398,7 @@ class Answers:
         self.lost: list[tuple[int, str, object]] = []  # number of a cell, a name that it took, what that meant before
         self.cells = 0
 
-    def after(self, question: str | None, before: dict, names: dict) -> tuple[tuple[str, ...], ...]:
+    def after(self, question: str | None, before: dict, names: dict) -> tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]:
         """Keep what a cell defined and took; `defines`, `taken` and `deleted` of its `CellDone`.
 
         Args:
@@ -462,7 +465,9 @@ def _exercise(shell, request: Exercise, extra, answers: Answers) -> Outcome:
 def _exercised(answer, names: dict, request: Exercise, extra, answers: Answers) -> Outcome:
     others = [owner[name] for name in request.others for owner in (names, answers.defined) if name in owner]
     observation = failure = None
-    uses, signs, counts = [], set(), []
+    uses: list[Use] = []
+    signs: set[str] = set()
+    counts: list[int] = []
     try:
         with watch.watching(request.forbid, answer, others) as (uses, signs):
             exercised = probes.first_of(answer, counts) if request.first else answer

@@ -146,7 +146,9 @@ class Autograde(NbgraderAutograde):
 
     def _student(self, folder: str) -> str:
         pattern = self._format_source("(?P<assignment_id>.*)", "(?P<student_id>.*)", escape=True)
-        return re.match(pattern, folder).group("student_id")
+        found = re.match(pattern, folder)
+        assert found is not None  # nbgrader has found it by this pattern
+        return found["student_id"]
 
     def _say(self, verdict: Verdict) -> None:
         student = printable(verdict.student)

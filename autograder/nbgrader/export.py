@@ -27,7 +27,8 @@ class PointsPerQuestion(ExportPlugin):
     def export(self, gradebook) -> None:
         assignments = [item for item in gradebook.assignments if not self.assignment or item.name in self.assignment]
         students = [item for item in gradebook.students if not self.student or item.id in map(str, self.student)]
-        rows, questions = [], {}
+        rows: list[dict] = []
+        questions: dict[str, None] = {}
         for assignment in assignments:
             there, times = standings(gradebook, assignment.name), dict(gradebook.db.execute(
                 select(SubmittedAssignment.student_id, SubmittedAssignment.timestamp)
@@ -46,7 +47,7 @@ class PointsPerQuestion(ExportPlugin):
                     "student_id": student.id, "last_name": student.last_name, "first_name": student.first_name,
                     "email": student.email, "raw_score": standing.raw, "late_submission_penalty": standing.penalty,
                     "score": standing.score, "max_score": assignment.max_score,
-                    "status": stands} | points)
+                    "status": stands, **points})
         destination = self.to or "grades.csv"
         self.log.info("Exporting grades to %s", destination)
         with atomic(Path(destination)) as file, io.TextIOWrapper(file, "utf-8", newline="") as text:

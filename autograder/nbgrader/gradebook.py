@@ -65,7 +65,7 @@ def standings(course: Course, assignment: str) -> dict[str, Standing | None] | N
     with warnings.catch_warnings(action="ignore"), contextlib.chdir(course.root):
         coursedir = CourseDirectory(config=course_config(course))
         url = make_url(coursedir.db_url)
-        if url.get_backend_name() == "sqlite" and not os.path.isfile(url.database):
+        if url.get_backend_name() == "sqlite" and not os.path.isfile(url.database or ""):
             return None  # and none is made, as nbgrader would
         try:
             with database_errors(), Gradebook(coursedir.db_url, coursedir.course_id) as gradebook:

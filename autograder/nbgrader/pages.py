@@ -13,6 +13,7 @@ import functools
 import html
 import re
 import sys
+from typing import Any
 from urllib.parse import urlsplit
 
 import bleach
@@ -71,7 +72,7 @@ class Page(HTMLExporter):
 
 def guard() -> None:
     """In a Jupyter server that loads formgrader: names are escaped, and only JupyterLab opens another folder as a course."""
-    formgrader = sys.modules.get("nbgrader.server_extensions.formgrader.formgrader")
+    formgrader: Any = sys.modules.get("nbgrader.server_extensions.formgrader.formgrader")
     if formgrader is None or formgrader.HTMLExporter is Page:
         return
     formgrader.HTMLExporter = Page

@@ -126,7 +126,7 @@ class Rows:
         changes.put(one.student, SubmittedNotebook, row, notebook, assignment_id=submission, notebook_id=self._notebook,
                     late_submission_penalty=penalty)
 
-    def _read(self, table: type, key: str | tuple[str, str], *where) -> dict:
+    def _read(self, table: Any, key: str | tuple[str, str], *where) -> dict:
         """Rows by the values of their key columns, as dictionaries: objects of nbgrader's compute sums over other tables."""
         rows = self._db.execute(select(*table.__table__.columns).where(*where)).mappings()
         return {row[key] if isinstance(key, str) else tuple(row[name] for name in key): row for row in rows}

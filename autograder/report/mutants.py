@@ -15,7 +15,8 @@ def line(assignment: str, tally: Tally) -> Text:
     good = tally.killed >= KILLED and tally.named >= NAMED
     text = f"{assignment}: {sum(fates.values())} mutants, {fates.get(EQUIVALENT, 0)} equivalent; of {tally.wrong} wrong ones " \
         f"{tally.killed:.1%} lose points ({fates.get(SURVIVED, 0)} do not, {tally.listed} of them listed), " \
-        f"{fates.get(RAISED, 0)} by an exception or too late; of the others {tally.named:.0%} are named"
+        f"{fates.get(RAISED, 0)} by an exception or too late; of the others {tally.named:.0%} are named, " \
+        f"{tally.by_misconceptions:.0%} by a misconception"
     return Text.assemble(("✓ " if good else "✗ ", "green" if good else "red"), text)
 
 

@@ -171,8 +171,8 @@ def bubblewrap(release: Path, code: str, environment: dict[str, str], arguments:
             command += ["--symlink", os.readlink(path), str(path)]
         elif path.is_dir():
             command += ["--ro-bind", str(path), str(path)]
-    for path in LIBRARIES:
-        command += ["--ro-bind-try", path, path] if path.startswith("/etc/") else []
+    for library in LIBRARIES:
+        command += ["--ro-bind-try", library, library] if library.startswith("/etc/") else []
     command += ["--dir", "/proc"] if root else ["--proc", "/proc"]
     command += ["--dev", "/dev", "--perms", "1777", "--tmpfs", "/tmp", "--perms", "0755", "--dir", SCRATCH]
     python = _python_directories()

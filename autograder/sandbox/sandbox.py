@@ -18,6 +18,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -159,7 +160,7 @@ class Sandbox:
         isolation.IsolationError: the isolation asked for is not to be had.
     """
 
-    def __init__(self, files: list[Path] = (), limits: Limits = Limits(), isolation: str = "auto",
+    def __init__(self, files: Sequence[Path] = (), limits: Limits = Limits(), isolation: str = "auto",
                  hidden: tuple[Path, ...] = (), forbid: tuple[str, ...] = ()):
         self.files, self.limits, self.hidden, self.forbid = list(files), limits, tuple(hidden), tuple(forbid)
         self.isolation = walls.choose(isolation)
@@ -186,7 +187,7 @@ class Sandbox:
             os.chmod(shutil.copy(file, self._release), 0o444)
         self._control, theirs = socket.socketpair()
         home = "/tmp" if self.isolation == "bubblewrap" else self._root
-        self.readable = ()
+        self.readable: tuple[str, ...] = ()
         environment = {"PATH": os.defpath, "HOME": home, "TMPDIR": home, "LANG": "C.UTF-8",
                        "TF_CPP_MIN_LOG_LEVEL": "3", "TF_ENABLE_ONEDNN_OPTS": "0", "CUDA_VISIBLE_DEVICES": "-1",
                        "TF_NUM_INTRAOP_THREADS": "1", "TF_NUM_INTEROP_THREADS": "1",
@@ -379,6 +380,7 @@ class Child:
 
     def usage(self, enough: float = 0.0) -> Usage:
         """What the submission uses now; its memory need not be exact below `enough` bytes."""
+        assert self.pid is not None  # it has not been closed
         return self.sandbox.meter.usage(self.pid, enough)
 
     def _request(self, request: RunCell | Exercise | Inspect, kind: type, seconds: float):
@@ -439,6 +441,7 @@ class _Clock:
         self.child, self.seconds, self.most = child, seconds, child.sandbox.limits.submission_seconds
         self.first: Usage | None = None
         self.last: Usage | None = None
+        self.looked = 0.0  # when, if there is a last one
         self.still = 0.0  # seconds that it has stood still
         self._over()
 
@@ -531,7 +534,7 @@ class Room:
 
 def _outputs(value, room: Room) -> list[dict]:
     """A cell's outputs, rebuilt: plain text and pictures, nothing that a browser would run."""
-    outputs = []
+    outputs: list[dict] = []
     for item in value[:200] if isinstance(value, list) else []:
         if not isinstance(item, dict):
             continue
@@ -539,7 +542,7 @@ def _outputs(value, room: Room) -> list[dict]:
             name = "stderr" if item.get("name") == "stderr" else "stdout"
             outputs.append({"output_type": "stream", "name": name, "text": room.text(item.get("text"))})
         elif item.get("output_type") in ("display_data", "execute_result") and isinstance(data := item.get("data"), dict):
-            shown = {"text/plain": room.text(data["text/plain"])} if "text/plain" in data else {}
+            shown: dict[str, Any] = {"text/plain": room.text(data["text/plain"])} if "text/plain" in data else {}
             for mime, magic in PICTURES.items():
                 if mime in data and (picture := room.picture(data[mime], magic)):
                     shown[mime] = picture

@@ -1,14 +1,14 @@
 """Cases and misconceptions of a1: perceptrons, logic gates, sigmoid neurons, feedforward networks."""
 
 import math
+from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
 
 from autograder import Question, load_lesson, probes
-from autograder.inside.protocol import Probe
 
-lesson = load_lesson(__file__)
+lesson, own = load_lesson(__file__), probes.own_probes(Path(__file__).parent)
 
 TRUTH_TABLE = [[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]]
 ALWAYS_0, ALWAYS_1, NAND = [0] * 4, [1] * 4, [1, 1, 1, 0]  # what a gate answers to its four rows
@@ -20,11 +20,6 @@ SIGMOIDS = ["tf.sigmoid", "tf.math.sigmoid", "tf.nn.sigmoid", "tf.math.log_sigmo
 def quarters(rng, low, high, size):
     """Multiples of 1/4: their products and sums are exact in float32, in whatever order they are added."""
     return rng.integers(4 * low, 4 * high + 1, size=size) / 4
-
-
-def each(**options):
-    """Several calls in a case: one alone has an answer that can be guessed."""
-    return Probe("each", options)
 
 
 # ---------------------------------------------------------------------------------------------------- perceptron
@@ -63,7 +58,7 @@ def one_input(rng):
     return rng.permutation(np.arange(-6.0, 7.0))[:, None], [-float(quarters(rng, 1, 2, ()))], float(rng.integers(2, 4)) + 1 / 32
 
 
-@perceptron.case(points=2, probe=each())
+@perceptron.case(points=2, probe=probes.each())
 def one_row(rng):
     """Batches of one: where the sum is above 0, it is so because of the bias alone."""
     biases = rng.permutation([3.0, 24.0] * 6).tolist()
@@ -138,7 +133,7 @@ def answers_smoothly(x, w, b):
 nand = Question(lesson.nand, uses=("perceptron",), forbid=[
     "tf.math.logical_and", "tf.logical_and", "tf.bitwise.bitwise_and", "numpy.logical_and", "numpy.bitwise_and",
     "keras.ops.logical_and", "keras.ops.bitwise_and"])
-BROKEN_NEURON = Probe("broken", {"part": "perceptron"})
+BROKEN_NEURON = own.broken(part="perceptron")
 
 
 @nand.case(points=2, visible=True)
@@ -159,7 +154,7 @@ def eleven_rows(rng):
     return rng.permutation(TRUTH_TABLE * 2 + TRUTH_TABLE[3:] * 3),  # nearly half of them 1, 1
 
 
-@nand.case(points=2, probe=each())
+@nand.case(points=2, probe=probes.each())
 def one_row_alone(rng):
     """Rows that come one at a time: every batch has a single one."""
     return {"calls": [[[row]] for row in rng.permutation(TRUTH_TABLE[:3] * 2 + TRUTH_TABLE[3:] * 6).tolist()]}
@@ -208,12 +203,17 @@ def goes_round_the_perceptron(x):
     return 1.0 - x[:, 0] * x[:, 1]
 
 
+@nand.variation({"-2.0, -2.0": "-4.0, -2.0"}, {"-2.0, -2.0": "-2.0, -4.0"})
+def one_input_is_enough():
+    """One of your inputs silences the neuron by itself: only both of them together should, so their weights are equal."""
+
+
 # ---------------------------------------------------------------------------------------------------- xor
 
 xor = Question(lesson.xor, uses=("perceptron", "nand"), forbid=[
     "tf.math.logical_xor", "tf.bitwise.bitwise_xor", "tf.raw_ops.BitwiseXor", "numpy.logical_xor", "numpy.bitwise_xor",
     "keras.ops.logical_xor", "keras.ops.bitwise_xor"])
-BROKEN_GATES = Probe("broken", {"part": "nand"})
+BROKEN_GATES = own.broken(part="nand")
 
 
 @xor.case(points=2, visible=True)
@@ -234,7 +234,7 @@ def thirteen_rows(rng):
     return rng.permutation(TRUTH_TABLE * 4)[:13],
 
 
-@xor.case(points=2, probe=each())
+@xor.case(points=2, probe=probes.each())
 def one_row_alone(rng):  # noqa: F811
     """Rows that come one at a time: every batch has a single one."""
     return {"calls": [[[row]] for row in rng.permutation(TRUTH_TABLE * 3).tolist()]}
@@ -285,6 +285,11 @@ def misses_one_side(x, side=0):
 def goes_round_the_gates(x, gate=False):
     """The values are right, but something else than `nand` makes them: every signal has to come out of a NAND gate."""
     return nand(x) * tf.reduce_max(x, axis=1) if gate else tf.abs(x[:, 0] - x[:, 1])
+
+
+@xor.variation({"[left, right], axis=1": "[left, right]"})
+def last_gate_gets_its_inputs_as_rows():
+    """Your last gate takes the batch for its two inputs: stack them so that every example is a row of two."""
 
 
 # ---------------------------------------------------------------------------------------------------- sigmoid
@@ -567,6 +572,21 @@ def hyperbolic_layers(x, weights, biases):
     return x
 
 
+@feedforward.variation({"sigmoid(a @ w + b)": "a @ w + b"})
+def no_sigmoid_at_all():
+    """None of your layers has a sigmoid: what a layer passes on is the sigmoid of its sums."""
+
+
+@feedforward.variation({"@ w + b": "@ w - b"})
+def subtracts_the_biases():
+    """Your biases are subtracted: a bias is added to the weighted sum of its neuron."""
+
+
+@feedforward.variation({"a @ w + b": "b"})
+def biases_alone():
+    """Your layers see nothing of what comes in: a neuron's sum holds its inputs times their weights, beside the bias."""
+
+
 # ---------------------------------------------------------------------------------------------------- count_parameters
 
 count_parameters = Question(lesson.count_parameters, probe=probes.call(inputs_as="python"), forbid=[
@@ -604,7 +624,7 @@ def seven_layers(rng):
     return [a, b, a, b, c, c, c],
 
 
-@count_parameters.case(points=2, probe=each(inputs_as="python"))
+@count_parameters.case(points=2, probe=probes.each(inputs_as="python"))
 def inputs_alone(rng):
     """Networks of inputs and nothing else, between some with one layer more."""
     sizes = [rng.integers(4, 30, size=length).tolist() for length in rng.permutation([1, 1, 2, 2])]
@@ -676,3 +696,23 @@ def every_layer_with_every_later_one(sizes):
     """You connect every layer with all later ones: in a feedforward network of this kind, only with the next."""
     pairs = [(a, b) for i, a in enumerate(sizes) for b in sizes[i + 1:]]
     return sum(a * b for a, b in pairs) + sum(sizes[1:])
+
+
+@count_parameters.variation({"(inputs + 1) * neurons": "neurons"})
+def forgets_the_weights():
+    """Your count holds the biases alone: every neuron has a weight for each of its inputs, too."""
+
+
+@count_parameters.variation({"(inputs + 1) * neurons": "(inputs + 1)"}, {"(inputs + 1) * neurons": "(inputs + neurons)"})
+def one_neuron_per_layer():
+    """You add where you should multiply: each neuron of a layer has weights for all of the layer's inputs."""
+
+
+@count_parameters.variation({"inputs + 1": "inputs - 1"}, {"inputs + 1": "inputs + 2"})
+def another_number_of_biases():
+    """Your number of biases is off: every neuron behind the inputs has exactly one."""
+
+
+@count_parameters.variation({"sizes[1:]": "sizes"}, {"sizes[1:]": "sizes[2:]"})
+def pairs_the_wrong_layers():
+    """The layers you pair are no neighbours: weights lead from each layer to the one after it."""

@@ -7,7 +7,7 @@ import random
 
 import numpy as np
 
-from autograder.inside.probes import AnswerError, array, call, probe
+from autograder.inside.probes import AnswerError, array, probe
 
 # ---------------------------------------------------------------------------------------------------- functions to descend
 
@@ -60,13 +60,6 @@ def _no_gradient(error, passes) -> bool:
 
 
 # ---------------------------------------------------------------------------------------------------- probes
-
-
-@probe
-def each(answer, inputs, *, returns=None):
-    """Call an answer once for each of several lists of arguments."""
-    return {f"{name} of call {i + 1}": value for i, arguments in enumerate(inputs["calls"])
-            for name, value in call.run(answer, arguments, returns=returns).items()}
 
 
 @probe

@@ -1,12 +1,13 @@
 """Cases and misconceptions of a2: the cost, gradient descent, mini-batches and a training loop."""
 
+from pathlib import Path
+
 import numpy as np
 import tensorflow as tf
 
 from autograder import Question, load_lesson, probes
-from autograder.inside.protocol import Probe
 
-lesson = load_lesson(__file__)
+lesson, own = load_lesson(__file__), probes.own_probes(Path(__file__).parent)
 
 OPTIMIZERS = ["keras.optimizers.*", "tf.optimizers.*", "tf.compat.v1.train.*Optimizer", "tf.raw_ops.ResourceApply*"]
 FITTING = ["keras.Model.fit", "keras.Model.train_on_batch", "keras.Model.compile"]
@@ -50,7 +51,7 @@ def one_column(rng):
     return normal(rng, 6, 1) + 1, normal(rng, 6, 1) - 1
 
 
-@mean_squared_error.case(points=1, probe=Probe("each"))
+@mean_squared_error.case(points=1, probe=probes.each())
 def perfect(rng):
     """Every prediction is right, and the cost is 0; or one of them is wrong, and it is not."""
     targets, wrong = normal(rng, 4, 3, 2), int(rng.integers(4))
@@ -135,49 +136,61 @@ def expands_the_square(targets, predictions, at_once=False):
     return tf.reduce_mean(targets ** 2) - 2 * tf.reduce_mean(targets * predictions) + tf.reduce_mean(predictions ** 2)
 
 
+@mean_squared_error.variation({"targets - predictions": "targets + predictions"}, {"targets - predictions": "targets"},
+                              {"targets - predictions": "predictions"})
+def no_differences():
+    """You do not square differences: take the predictions from the targets first. Where the two agree, the cost is 0."""
+
+
+@mean_squared_error.variation({"** 2": "** 3"}, {"** 2": "** 4"},
+                              {"(targets - predictions) ** 2": "2 ** (targets - predictions)"})
+def another_power():
+    """Your differences are raised to another power than the second: the square of d is d times d."""
+
+
 # ---------------------------------------------------------------------------------------------------- gradient_step
 
 gradient_step = Question(lesson.gradient_step, forbid=[*OPTIMIZERS, *FITTING])
 
 
-@gradient_step.case(points=3, visible=True, probe=Probe("take_steps", {"loss": "line"}))
+@gradient_step.case(points=3, visible=True, probe=own.take_steps(loss="line"))
 def two_numbers(rng):
     """The example of the docstring at half its rate: the loss is (2w + b − 1)², w = b = 1, and the gradients are 8 and 4."""
     return [1.0, 1.0], [[2.0], [1.0]], 0.05
 
 
-@gradient_step.case(points=1, visible=True, probe=Probe("take_steps", {"loss": "bowl"}))
+@gradient_step.case(points=1, visible=True, probe=own.take_steps(loss="bowl"))
 def one_vector(rng):
     """One variable, a vector at (1, 3): the loss is its squared distance to (0, 1), and the gradient is (2, 4)."""
     return [[1.0, 3.0]], [[0.0, 1.0]], 0.25
 
 
-@gradient_step.case(points=4, probe=Probe("take_steps", {"loss": "layer"}))
+@gradient_step.case(points=4, probe=own.take_steps(loss="layer"))
 def a_matrix_and_a_vector(rng):
     """The weights and biases of a layer."""
     return [normal(rng, 4, 3), normal(rng, 3)], [normal(rng, 5, 4), normal(rng, 5, 3)], number(rng, 0.2, 0.4)
 
 
-@gradient_step.case(points=5, probe=Probe("take_steps", {"loss": "network", "steps": 5}))
+@gradient_step.case(points=5, probe=own.take_steps(loss="network", steps=5))
 def five_steps_in_a_row(rng):
     """A small network: four variables, five steps one after the other, every one of them observed."""
     variables = [normal(rng, 2, 6), normal(rng, 6), normal(rng, 6, 3), normal(rng, 3)]
     return variables, [normal(rng, 7, 2), normal(rng, 7, 3)], number(rng, 0.1, 0.2)
 
 
-@gradient_step.case(points=3, probe=Probe("take_steps", {"loss": "product", "steps": 2}))
+@gradient_step.case(points=3, probe=own.take_steps(loss="product", steps=2))
 def a_product(rng):
     """A product of three numbers: the gradient of each depends on the other two."""
     return [number(rng, 1, 1.4), number(rng, 0.6, 0.9), number(rng, 1.5, 1.9)], [number(rng, 3, 4)], number(rng, 0.02, 0.04)
 
 
-@gradient_step.case(points=2, probe=Probe("take_steps", {"loss": "bowl", "steps": 3}))
+@gradient_step.case(points=2, probe=own.take_steps(loss="bowl", steps=3))
 def a_single_variable(rng):
     """A list with one variable in it."""
     return [normal(rng, 3, 2)], [normal(rng, 3, 2)], number(rng, 0.05, 0.15)
 
 
-@gradient_step.case(points=2, probe=Probe("take_steps", {"loss": "line"}))
+@gradient_step.case(points=2, probe=own.take_steps(loss="line"))
 def large_numbers(rng):
     """Inputs in the hundreds and a rate to match."""
     return [number(rng, 2, 3), number(rng, 50, 90)], [500 * normal(rng, 6), 100 * normal(rng, 6)], 1e-6
@@ -196,15 +209,10 @@ def one_variable_at_a_time(variables, loss_fn, learning_rate):
     return losses[0]
 
 
-@gradient_step.misconception
-def rebinds_names(variables, loss_fn, learning_rate):
+@gradient_step.variation({"variable.assign_sub(learning_rate * gradient)": "variable = variable - learning_rate * gradient"})
+def rebinds_names():
     """Your loss is right, and the variables are as they were: `v = v - …` makes a new tensor under the old name, and a tape that
     has not seen the loss has nothing to subtract. Change each variable itself, in place, by its gradient."""
-    with tf.GradientTape() as tape:
-        loss = loss_fn()
-    for variable, gradient in zip(variables, tape.gradient(loss, variables)):
-        variable = variable - learning_rate * gradient
-    return loss
 
 
 @gradient_step.misconception
@@ -237,25 +245,15 @@ def forward_pass_outside_the_tape(variables, loss_fn, learning_rate):
     return loss
 
 
-@gradient_step.misconception
-def assigns_the_step(variables, loss_fn, learning_rate):
+@gradient_step.variation({"variable.assign_sub(learning_rate * gradient)": "variable.assign(-learning_rate * gradient)"})
+def assigns_the_step():
     """Your variables become the step itself: subtract it from the value they had."""
-    with tf.GradientTape() as tape:
-        loss = loss_fn()
-    for variable, gradient in zip(variables, tape.gradient(loss, variables)):
-        variable.assign(-learning_rate * gradient)
-    return loss
 
 
-@gradient_step.misconception
-def steps_of_equal_length(variables, loss_fn, learning_rate):
+@gradient_step.variation({"learning_rate * gradient": "learning_rate * tf.sign(gradient)"})
+def steps_of_equal_length():
     """Your steps depend on the signs of the gradients alone: steep directions deserve longer steps, so use the gradients
     whole."""
-    with tf.GradientTape() as tape:
-        loss = loss_fn()
-    for variable, gradient in zip(variables, tape.gradient(loss, variables)):
-        variable.assign_sub(learning_rate * tf.sign(gradient))
-    return loss
 
 
 @gradient_step.misconception
@@ -275,50 +273,55 @@ def returns_the_gradients(variables, loss_fn, learning_rate):
     return gradients[0]
 
 
+@gradient_step.variation({"learning_rate * gradient": "learning_rate"})
+def forgets_the_gradient():
+    """Your step is the learning rate itself, the same in all variables: multiply it by each variable's gradient."""
+
+
 # ---------------------------------------------------------------------------------------------------- minimize
 
 minimize = Question(lesson.minimize, uses=("gradient_step",), forbid=[*OPTIMIZERS, *FITTING, "scipy.optimize.*"])
 
 
-@minimize.case(points=3, visible=True, probe=Probe("descend", {"function": "bowl"}))
+@minimize.case(points=3, visible=True, probe=own.descend(function="bowl"))
 def two_steps_towards_4(rng):
     """Two steps on (x − 4)² from x = 0 at the rate 1/4: each halves the distance to 4. (The last two inputs are the 4 and
     the factor 1 of the square.)"""
     return [0.0], 0.25, 2, [[4.0], [1.0]]
 
 
-@minimize.case(points=3, probe=Probe("descend", {"function": "bowl"}))
+@minimize.case(points=3, probe=own.descend(function="bowl"))
 def a_bowl(rng):
     """Many steps in three dimensions, each with a steepness of its own."""
     return 2 * normal(rng, 3), number(rng, 0.04, 0.07), 25, [normal(rng, 3), rng.permutation([0.5, 2.0, 6.0])]
 
 
-@minimize.case(points=4, probe=Probe("descend", {"function": "banana"}))
+@minimize.case(points=4, probe=own.descend(function="banana"))
 def a_bent_valley(rng):
     """A valley with a bend: the gradient changes direction on the way."""
     return [number(rng, -1.4, -1.1), number(rng, 0.8, 1.2)], 0.006, 24, [1.0, number(rng, 8, 12)]
 
 
-@minimize.case(points=3, probe=Probe("descend", {"function": "quadratic form"}))
+@minimize.case(points=3, probe=own.descend(function="quadratic form"))
 def a_turned_valley(rng):
     """Five dimensions that influence one another."""
     a = rng.normal(size=(5, 5))
     return normal(rng, 5), number(rng, 0.03, 0.05), 12, [a @ a.T / 5 + np.eye(5), normal(rng, 5)]
 
 
-@minimize.case(points=2, probe=Probe("descend", {"function": "bowl"}))
+@minimize.case(points=2, probe=own.descend(function="bowl"))
 def too_high_a_rate(rng):
     """A rate so high that every step lands further away than the one before."""
     return normal(rng, 2) + 2, number(rng, 1.2, 1.3), 9, [normal(rng, 2) - 2, [1.0, 0.9]]
 
 
-@minimize.case(points=2, probe=Probe("descend", {"function": "bowl"}))
+@minimize.case(points=2, probe=own.descend(function="bowl"))
 def no_steps(rng):
     """No steps at all: x0 alone, as a trajectory of one row."""
     return normal(rng, 4), 0.1, 0, [normal(rng, 4), [1.0, 1.0, 1.0, 1.0]]
 
 
-@minimize.case(points=1, probe=Probe("descend", {"function": "bowl"}))
+@minimize.case(points=1, probe=own.descend(function="bowl"))
 def from_the_bottom(rng):
     """A start where the gradient is 0: every step is taken, and leads nowhere."""
     bottom = normal(rng, 3)
@@ -435,7 +438,7 @@ def one_column_per_point(f, x0, learning_rate, steps):
 
 # ---------------------------------------------------------------------------------------------------- minibatches
 
-minibatches = Question(lesson.minibatches, probe=Probe("batches"), forbid=OPTIMIZERS)
+minibatches = Question(lesson.minibatches, probe=own.batches(), forbid=OPTIMIZERS)
 
 
 @minibatches.case(points=2, visible=True)
@@ -567,6 +570,16 @@ def counts_batches(x, y, batch_size, seed):
     return [(tf.gather(x, rows), tf.gather(y, rows)) for rows in order]
 
 
+@minibatches.variation({"tf.gather(x, rows), tf.gather(y, rows)": "tf.gather(x, rows), tf.gather(rows, y)"})
+def order_and_targets_exchanged():
+    """Your targets are not those of the rows: gather from y, at the places that the order names, as you do from x."""
+
+
+@minibatches.variation({"start:start + batch_size": "start:start - batch_size"}, {"start:start + batch_size": "start:start"})
+def all_batches_empty():
+    """Your batches are empty: a slice from `start` ends at `start + batch_size`."""
+
+
 # ---------------------------------------------------------------------------------------------------- fit_line
 
 fit_line = Question(lesson.fit_line, probe=probes.call(returns=("w", "b")), uses=("mean_squared_error", "gradient_step"), forbid=[
@@ -607,7 +620,7 @@ def one_point(rng):
     return [number(rng, 1.5, 1.9)], [number(rng, 3, 4)], 0.1, 4
 
 
-@fit_line.case(points=1, probe=Probe("each", {"returns": ("w", "b")}))
+@fit_line.case(points=1, probe=probes.each(returns=("w", "b")))
 def no_epochs(rng):
     """No epochs: w = b = 0 as at the start. In two more calls there are one and two."""
     epochs = rng.permutation(3).tolist()
@@ -721,6 +734,16 @@ def one_epoch_only(x, y, learning_rate, epochs):
     return lesson.fit_line(x, y, learning_rate, min(epochs, 1))
 
 
+@fit_line.variation({"range(epochs)": "range(epochs - 1)"})
+def one_epoch_too_few():
+    """Your line takes one step too few: as many as there are epochs."""
+
+
+@fit_line.variation({"range(epochs)": "range(0)"})
+def never_steps():
+    """Your w and b are 0, however many epochs there are: each epoch changes both by a step, in place."""
+
+
 # ---------------------------------------------------------------------------------------------------- train
 
 train = Question(lesson.train, uses=("gradient_step",), forbid=[*OPTIMIZERS, *FITTING])
@@ -730,45 +753,45 @@ def layers(rng, *sizes):
     return [[0.8 * normal(rng, n, m), 0.5 * normal(rng, m)] for n, m in zip(sizes, sizes[1:])]
 
 
-@train.case(points=2, visible=True, probe=Probe("training", {"loss": "squares"}))
+@train.case(points=2, visible=True, probe=own.training(loss="squares"))
 def two_examples(rng):
     """One linear neuron with w = 1 and b = 0, two batches of one example, one epoch: the losses are 4 and 4.84."""
     return [[[[1.0]], [0.0]]], [[[[1.0]], [[3.0]]], [[[2.0]], [[1.0]]]], 0.1, 1
 
 
-@train.case(points=1, visible=True, probe=Probe("training", {"loss": "squares"}))
+@train.case(points=1, visible=True, probe=own.training(loss="squares"))
 def two_epochs_of_two_batches(rng):
     """Two epochs of a batch of two examples and a batch of one. All inputs are 0, so that only the bias moves."""
     return [[[[1.0]], [0.0]]], [[[[0.0], [0.0]], [[1.0], [1.0]]], [[[0.0]], [[3.0]]]], 0.25, 2
 
 
-@train.case(points=5, probe=Probe("training", {"loss": "linex", "activation": "tanh"}))
+@train.case(points=5, probe=own.training(loss="linex", activation="tanh"))
 def a_small_network(rng):
     """Two layers, three batches of different sizes, two epochs, and a loss that is not the same the other way round."""
     batches = [[normal(rng, size, 3), 0.5 * normal(rng, size, 2)] for size in (5, 6, 1)]
     return layers(rng, 3, 4, 2), batches, number(rng, 0.1, 0.2), 2
 
 
-@train.case(points=4, probe=Probe("training", {"loss": "cross-entropy", "activation": "relu"}))
+@train.case(points=4, probe=own.training(loss="cross-entropy", activation="relu"))
 def labels(rng):
     """Classes as whole numbers, and a cross-entropy of the logits."""
     batches = [[normal(rng, size, 2), rng.integers(3, size=size).astype("int32")] for size in (7, 4)]
     return layers(rng, 2, 5, 3), batches, number(rng, 0.2, 0.4), 2
 
 
-@train.case(points=3, probe=Probe("training", {"loss": "squares", "normalise": True}))
+@train.case(points=3, probe=own.training(loss="squares", normalise=True))
 def a_layer_that_knows_training(rng):
     """A batch normalisation between the layers: in training it does something else than afterwards."""
     return layers(rng, 3, 4, 1), [[normal(rng, size, 3), normal(rng, size, 1)] for size in (6, 8)], number(rng, 0.05, 0.1), 2
 
 
-@train.case(points=2, probe=Probe("training", {"loss": "squares", "activation": "tanh", "frozen": 0}))
+@train.case(points=2, probe=own.training(loss="squares", activation="tanh", frozen=0))
 def a_frozen_layer(rng):
     """A layer that is not trainable: it stays as it was."""
     return layers(rng, 2, 4, 1), [[normal(rng, 5, 2), normal(rng, 5, 1)], [normal(rng, 3, 2), normal(rng, 3, 1)]], 0.2, 2
 
 
-@train.case(points=1, probe=Probe("training", {"loss": "squares", "penalty": 0.2}))
+@train.case(points=1, probe=own.training(loss="squares", penalty=0.2))
 def one_batch(rng):
     """A single batch: an epoch is one step. The layer has a weight penalty, which is no part of the loss."""
     return layers(rng, 3, 2), [[normal(rng, 5, 3), normal(rng, 5, 2)]], number(rng, 0.1, 0.2), 3
@@ -988,3 +1011,27 @@ def trains_the_last_layer_alone(model, batches, loss_fn, learning_rate, epochs):
         return lesson.gradient_step(model.trainable_variables[-2:], lambda: loss_fn(y, model(x, training=True)), learning_rate)
 
     return [np.mean([float(step(x, y)) for x, y in batches]) for _ in range(epochs)]
+
+
+@train.variation({"for _ in range(epochs)": "for _ in range(epochs - 1)"},
+                 {"for _ in range(epochs)": "for _ in range(epochs + 1)"})
+def another_number_of_epochs():
+    """The number of epochs is off by one: as many as `epochs` says, each with its own entry in the result."""
+
+
+@train.misconception
+def uses_the_previous_gradients(model, batches, loss_fn, learning_rate, epochs):
+    """Your steps come one batch late: after the first step each follows the gradient of the batch before. Step by the gradient of
+    the batch that has just been seen."""
+    history, before = [], None
+    for _ in range(epochs):
+        losses = []
+        for x, y in batches:
+            with tf.GradientTape() as tape:
+                loss = loss_fn(y, model(x, training=True))
+            gradients = tape.gradient(loss, model.trainable_variables)
+            for variable, gradient in zip(model.trainable_variables, before or gradients):
+                variable.assign_sub(learning_rate * gradient)
+            losses, before = [*losses, float(loss)], gradients
+        history.append(np.mean(losses))
+    return history

@@ -216,6 +216,11 @@ def casts_to_float32(z):
     return lesson.sigmoid_prime(tf.cast(z, tf.float32))
 
 
+@sigmoid_prime.variation({"tf.sigmoid(z)": "tf.tanh(z)"})
+def of_tanh_by_the_sigmoids_formula():
+    """a (1 − a) is the slope of the sigmoid where a is the sigmoid of z: your a is another function's."""
+
+
 # ---------------------------------------------------------------------------------------------------- numerical_gradient
 
 # Central differences with h = 1e-5 are good to 1e-9 here; a one-sided difference is off by about 1e-5.
@@ -282,26 +287,14 @@ def x_bit_for_bit(rng):
     return "waves", rng.normal(size=(5, 11)), constants(rng, (5, 11))
 
 
-@numerical_gradient.misconception
-def forward_difference(f, x, h=1e-5):
+@numerical_gradient.variation({"(f(x + step) - f(x - step)) / (2 * h)": "(f(x + step) - f(x)) / h"})
+def forward_difference():
     """Your slope is one-sided: f at x itself is not asked for. Go h to one side and h to the other."""
-    gradient = np.zeros(x.shape)
-    for i in np.ndindex(x.shape):
-        step = np.zeros(x.shape)
-        step[i] = h
-        gradient[i] = (f(x + step) - f(x)) / h
-    return gradient
 
 
-@numerical_gradient.misconception
-def backward_difference(f, x, h=1e-5):
+@numerical_gradient.variation({"(f(x + step) - f(x - step)) / (2 * h)": "(f(x) - f(x - step)) / h"})
+def backward_difference():
     """Your slope looks back only: go h to one side and h to the other."""
-    gradient = np.zeros(x.shape)
-    for i in np.ndindex(x.shape):
-        step = np.zeros(x.shape)
-        step[i] = h
-        gradient[i] = (f(x) - f(x - step)) / h
-    return gradient
 
 
 @numerical_gradient.misconception
@@ -335,15 +328,9 @@ def moves_all_entries(f, x, h=1e-5, once=False):
     return slope if once else np.full(x.shape, slope)
 
 
-@numerical_gradient.misconception
-def moves_whole_rows(f, x, h=1e-5):
+@numerical_gradient.variation({"np.ndindex(x.shape)": "range(len(x))"})
+def moves_whole_rows():
     """All entries of a row move at once: where x has two axes, x[i] is a row. Move every entry on its own."""
-    gradient = np.zeros(x.shape)
-    for i in range(len(x)):
-        step = np.zeros(x.shape)
-        step[i] = h
-        gradient[i] = (f(x + step) - f(x - step)) / (2 * h)
-    return gradient
 
 
 @numerical_gradient.misconception
@@ -418,6 +405,11 @@ def one_dimension_only(f, x, h=1e-5):
     return np.asarray(lesson.numerical_gradient(f, x, h)).reshape(-1)
 
 
+@numerical_gradient.variation({"- f(x - step)": "- f(x)"}, {"(f(x + step)": "(f(x)"})
+def half_the_way():
+    """You go one step to one side and divide by two of them: both calls of f are a step away from x, one to either side."""
+
+
 # ---------------------------------------------------------------------------------------------------- relative_error
 
 relative_error = Question(lesson.relative_error, probe=probes.call(inputs_as="numpy"), rtol=1e-5, atol=1e-14)
@@ -449,7 +441,7 @@ def small_entries(rng):
     return a, a + rng.uniform(1e-4, 3e-4, size=(2, 4, 3))
 
 
-@relative_error.case(points=2, probe=own.each())
+@relative_error.case(points=2, probe=probes.each(inputs_as="numpy"))
 def signs_and_zeros(rng):
     """Entries that are 0 in both arrays, and entries of opposite signs; then without the latter."""
     calls = []
@@ -549,6 +541,39 @@ def casts_to_float32(a, b):  # noqa: F811
     """Arrays that agree in ten digits have error 0 or 1e-7: float32 keeps seven. Compute in float64."""
     a, b = np.asarray(a, np.float32), np.asarray(b, np.float32)
     return np.max(np.abs(a - b) / np.maximum(np.float32(1e-8), np.abs(a) + np.abs(b)))
+
+
+@relative_error.variation({"np.float64), np.asarray(b": "np.float16), np.asarray(b"},
+                          {"np.asarray(b, np.float64)": "np.asarray(b, np.float16)"})
+def casts_one_of_them():
+    """One of your arrays has lost its digits in a cast: both are compared in float64."""
+
+
+@relative_error.variation({"np.max(": "np.min("})
+def smallest_instead():
+    """You return the best agreement of all entries: the worst is asked for."""
+
+
+@relative_error.variation({"np.abs(a - b) /": "np.abs(a - b) *"})
+def multiplies_by_the_size():
+    """Your error grows with the size of the entries: divide by their size."""
+
+
+@relative_error.variation({"np.abs(a - b)": "np.abs(a + b)"}, {"np.abs(a - b)": "np.abs(a)"})
+def no_difference_above():
+    """Your error is not 0 where the arrays agree: what is divided is the absolute difference of the two."""
+
+
+@relative_error.variation({"np.maximum(1e-8,": "np.maximum(1.0,"}, {"np.maximum(1e-8,": "np.maximum(1e-6,"},
+                          {"np.maximum(1e-8,": "np.maximum(2e-8,"})
+def too_high_a_floor():
+    """Your floor is too high, so that disagreements of small entries seem small: what you divide by is at least 1e-8."""
+
+
+@relative_error.variation({"np.abs(a) + np.abs(b)": "np.abs(a) + b"}, {"np.abs(a) + np.abs(b)": "a + np.abs(b)"},
+                          {"np.abs(a) + np.abs(b)": "np.abs(a) - np.abs(b)"})
+def sizes_with_a_sign():
+    """The sizes you divide by can cancel or be negative: add the absolute values of both entries."""
 
 
 # ---------------------------------------------------------------------------------------------------- backprop
@@ -846,6 +871,16 @@ def finite_differences(x, y, weights, biases):
     return gradients[:half], gradients[half:]
 
 
+@backprop.variation({"if layer > 0:": "if layer < 0:"}, {"if layer > 0:": "if layer > 1:"})
+def delta_not_carried_back():
+    """Your delta does not reach every layer: carry it back through the weights of each, down to the first."""
+
+
+@backprop.variation({"zs.append(activations[-1] @ w + b)": "zs.append(activations[0] @ w + b)"})
+def feeds_the_inputs_to_every_layer():
+    """All your layers get the network's inputs: each takes the activations of the layer before it."""
+
+
 # ---------------------------------------------------------------------------------------------------- layer_gradient_norms
 
 layer_gradient_norms = Question(lesson.layer_gradient_norms, uses=("relu",), rtol=5e-4, atol=1e-8)
@@ -1024,3 +1059,8 @@ def largest_singular_value(x, y, weights, biases, activation):
 def lengths_of_the_weights(x, y, weights, biases, activation):
     """These are the lengths of the weights themselves: their gradients are asked for."""
     return [tf.norm(w) for w in weights]
+
+
+@layer_gradient_norms.variation({"hidden(a @ w + b)": "hidden(a @ w)"})
+def no_biases_in_hidden_layers():
+    """The biases make no difference in your hidden layers: add them before the activation, as in the last layer."""

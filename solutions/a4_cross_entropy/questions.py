@@ -1,14 +1,14 @@
 """Cases and misconceptions of a4: cross-entropy, softmax and the learning slowdown."""
 
 import math
+from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
 
-from autograder import Question, load_lesson
-from autograder.inside.protocol import Probe
+from autograder import Question, load_lesson, probes
 
-lesson = load_lesson(__file__)
+lesson, own = load_lesson(__file__), probes.own_probes(Path(__file__).parent)
 
 # ---------------------------------------------------------------------------------------------------- train_neuron
 
@@ -137,6 +137,22 @@ def returns_the_costs(w, b, learning_rate, epochs, cost):
     return a ** 2 / 2 if cost == "quadratic" else -np.log(1 - a)
 
 
+@train_neuron.variation({"tf.sigmoid(w + b)": "tf.tanh(w + b)"})
+def hyperbolic_neuron():
+    """Your neuron's outputs are those of another activation: it is a sigmoid neuron."""
+
+
+@train_neuron.variation({"tf.sigmoid(w + b)": "tf.sigmoid(w)"}, {"tf.sigmoid(w + b)": "tf.sigmoid(b)"})
+def one_parameter_alone_counts():
+    """Your outputs depend on one of w and b alone: the neuron's sum is w x + b, with x = 1."""
+
+
+@train_neuron.variation({"w - learning_rate * slope": "w - learning_rate / slope"},
+                        {"b - learning_rate * slope": "b - learning_rate / slope"})
+def divides_by_the_slope():
+    """Your steps get longer the flatter the cost is: a step is the rate times the slope."""
+
+
 # ---------------------------------------------------------------------------------------------------- binary_cross_entropy
 
 binary_cross_entropy = Question(lesson.binary_cross_entropy, forbid=[
@@ -237,6 +253,24 @@ def targets_swapped(targets, logits):
 def forgets_the_minus(targets, logits):
     """Your loss is negative: the logarithm of a probability is, so the mean wants a minus sign."""
     return -lesson.binary_cross_entropy(targets, logits)
+
+
+@binary_cross_entropy.variation({" + tf.math.log1p(tf.exp(-tf.abs(logits)))": " - tf.math.log1p(tf.exp(-tf.abs(logits)))"},
+                                {" + tf.math.log1p(tf.exp(-tf.abs(logits)))": ""}, {"tf.maximum(logits, 0.0) + ": ""},
+                                {"tf.maximum(logits, 0.0) +": "tf.minimum(logits, 0.0) +"})
+def half_a_softplus():
+    """What stands for ln(1 + e^z) in your cost is another function: try it at 0, where it is ln 2, and far out on both sides."""
+
+
+@binary_cross_entropy.variation({"- targets * logits": ""})
+def targets_left_out():
+    """Your cost does not depend on the targets: an answer that is right has to be cheaper than one that is wrong."""
+
+
+@binary_cross_entropy.variation({"- targets * logits": "- targets"}, {"- targets * logits": "- logits"},
+                                {"- targets * logits": "+ targets * logits"})
+def other_last_term():
+    """The part of your cost with the targets in it is not right: look at its sign, and at what each target is multiplied by."""
 
 
 # ---------------------------------------------------------------------------------------------------- softmax
@@ -340,6 +374,12 @@ def returns_logarithms(logits):
 def divides_without_exp(logits):
     """The scores are divided by their sum as they are: make them positive with the exponential first."""
     return logits / tf.reduce_sum(logits, axis=1, keepdims=True)
+
+
+@softmax.variation({"tf.exp(logits - tf.reduce_max(logits, axis=1, keepdims=True))":
+                    "logits - tf.reduce_max(logits, axis=1, keepdims=True)"})
+def shifts_without_exp():
+    """You divide the shifted scores by their sum: take the exponential function of each first."""
 
 
 # ---------------------------------------------------------------------------------------------------- cross_entropy
@@ -486,6 +526,22 @@ def forgets_the_normaliser(labels, logits):
     return -tf.reduce_mean(tf.gather(logits, labels, axis=1, batch_dims=1))
 
 
+@cross_entropy.variation({", axis=1, batch_dims=1": ", axis=1"})
+def every_label_in_every_row():
+    """Every row's cost is taken at the labels of all rows: each row has one label, its own."""
+
+
+@cross_entropy.variation({"axis=1) - right": "axis=1) + right"},
+                         {"tf.reduce_logsumexp(logits, axis=1) - right": "tf.reduce_logsumexp(logits, axis=1)"})
+def right_score_not_subtracted():
+    """A high score of the right class does not lower your cost: subtract it from the logarithm of the sum."""
+
+
+@cross_entropy.variation({"tf.reduce_logsumexp(logits, axis=1)": "tf.reduce_logsumexp(logits)"})
+def one_normaliser_for_all_rows():
+    """All your rows share one sum of exponentials: every row has its own, over its classes."""
+
+
 # ---------------------------------------------------------------------------------------------------- cross_entropy_gradient
 
 cross_entropy_gradient = Question(lesson.cross_entropy_gradient, uses=("softmax",), forbid=[
@@ -587,6 +643,16 @@ def normalises_over_the_batch(labels, logits):  # noqa: F811
     return (p - tf.one_hot(labels, logits.shape[1])) / len(labels)
 
 
+@cross_entropy_gradient.variation({"softmax(logits) - tf": "softmax(logits) + tf"})
+def adds_the_one_hot():
+    """Your gradient pushes the right class down: its entry is the probability minus 1, so subtract the one-hot rows."""
+
+
+@cross_entropy_gradient.variation({"(softmax(logits)": "(logits"})
+def scores_for_probabilities():
+    """You take the scores themselves for probabilities: what the labels are subtracted from are the softmax's."""
+
+
 # ---------------------------------------------------------------------------------------------------- accuracy
 
 accuracy = Question(lesson.accuracy, forbid=["keras.metrics.*", "sklearn.metrics.*"])
@@ -611,11 +677,12 @@ def some_wrong(rng, logits, right=None):
     return (logits.argmax(axis=1) + rng.permutation([0] * right + ([1, 2] * rows)[:rows - right])) % classes
 
 
-@accuracy.case(points=4, probe=Probe("each"))
+@accuracy.case(points=4, probe=probes.each())
 def eight_rows(rng):
     """Eight rows of three scores, and five times eight others; of one batch all rows are right."""
     batches = [rng.normal(size=(8, 3)) for _ in range(6)]
-    return [[some_wrong(rng, logits, right), logits] for right, logits in zip(rng.permutation([8] + 5 * [None]), batches)],
+    rights = rng.permutation([8] + 5 * [None])
+    return {"calls": [[some_wrong(rng, logits, right), logits] for right, logits in zip(rights, batches)]}
 
 
 @accuracy.case(points=2)

@@ -1,13 +1,14 @@
 """Cases and misconceptions of a5: validation, L2 regularization and universality."""
 
+from pathlib import Path
+
 import keras
 import numpy as np
 import tensorflow as tf
 
 from autograder import Question, load_lesson, probes
-from autograder.inside.protocol import Probe
 
-lesson = load_lesson(__file__)
+lesson, own = load_lesson(__file__), probes.own_probes(Path(__file__).parent)
 
 KERAS_PENALTIES = ("keras.regularizers.L*", "keras.regularizers.l*")
 
@@ -22,7 +23,7 @@ split = Question(lesson.split, forbid=("sklearn.model_selection.*", "keras.utils
 
 
 def split_properties(*observe):
-    return Probe("split_properties", {"observe": list(observe)})
+    return own.split_properties(observe=list(observe))
 
 
 COMPLETE = ("number of rows in each part", "are rows lost?", "are rows in both parts?")
@@ -146,9 +147,20 @@ def different_every_time(x, y, fraction, seed):
     return x[order[k:]], y[order[k:]], x[order[:k]], y[order[:k]]
 
 
+@split.variation({"order[k:], order[:k]": "order[k:], order"})
+def validates_on_everything():
+    """Your validation part holds every row, those of the training part, too: no row belongs to both."""
+
+
+@split.variation({"round(fraction * len(x))": "round(fraction)"}, {"round(fraction * len(x))": "round(fraction / len(x))"},
+                 {"round(fraction * len(x))": "len(x)"})
+def sizes_that_are_no_share():
+    """The size of your parts is no share of the rows: the validation part has `fraction` of all of them, rounded."""
+
+
 # ---------------------------------------------------------------------------------------------------- first_overfitting_epoch
 
-first_overfitting_epoch = Question(lesson.first_overfitting_epoch, probe=Probe("epoch_or_none"), forbid=("keras.callbacks.*",))
+first_overfitting_epoch = Question(lesson.first_overfitting_epoch, probe=own.epoch_or_none(), forbid=("keras.callbacks.*",))
 
 
 @first_overfitting_epoch.case(points=2, visible=True)
@@ -198,7 +210,7 @@ def too_few_epochs_left(rng):
     return np.linspace(1, 0.4, 7).tolist(), [0.9, 0.7, 0.5, best, best + 0.2, best + 0.1, best + 0.3], 4
 
 
-@first_overfitting_epoch.case(points=1, probe=Probe("epoch_of_each"))
+@first_overfitting_epoch.case(points=1, probe=own.epoch_of_each())
 def shorter_than_the_patience(rng):
     """Three epochs cannot use up a patience of 5; among longer lists that can, one of which is at its best at once."""
     def lists(turn, epochs):
@@ -337,6 +349,31 @@ def minus_one_for_none(train_loss, val_loss, patience):
     return -1 if epoch is None else epoch
 
 
+@first_overfitting_epoch.variation({":epoch + 1 + patience]": ":epoch + patience]"}, {"[epoch + 1:epoch": "[epoch + 2:epoch"})
+def looks_at_one_epoch_too_few():
+    """Of the epochs after a candidate you look at one too few: all `patience` of them count, from the next one on."""
+
+
+@first_overfitting_epoch.variation({"epoch + 1:epoch + 1 + patience": "epoch + 1:"})
+def has_to_stay_worse_for_ever():
+    """You look at the validation loss of all later epochs: the next `patience` of them decide."""
+
+
+@first_overfitting_epoch.variation({"min(following)": "max(following)"}, {"min(following)": "following[-1]"})
+def one_worse_epoch_is_enough():
+    """One epoch without improvement is enough for you: in none of the next `patience` epochs may the validation loss go below."""
+
+
+@first_overfitting_epoch.variation({"best and train": "best or train"})
+def either_sign_is_enough():
+    """Either of the two signs is enough for you: the validation loss stops falling while the training loss falls, both."""
+
+
+@first_overfitting_epoch.variation({"if val_loss[epoch] >= best:": "if False:"})
+def need_not_be_the_best_so_far():
+    """Your epoch need not be the best so far: one that is no better than an earlier one is no candidate."""
+
+
 # ---------------------------------------------------------------------------------------------------- l2_penalty
 
 l2_penalty = Question(lesson.l2_penalty, forbid=KERAS_PENALTIES)
@@ -364,13 +401,13 @@ def in_any_order(rng, networks):
     return {"networks": [networks[i] for i in rng.permutation(len(networks))]}
 
 
-@l2_penalty.case(points=1, probe=Probe("penalty_of_each"))
+@l2_penalty.case(points=1, probe=own.penalty_of_each())
 def no_weights(rng):
     """An empty list costs nothing. Some lists with weights are among them."""
     return in_any_order(rng, [[[], 0.3], [[], 0.3], [[normal(rng, 4, 3)], 0.3], [[normal(rng, 2, 6), normal(rng, 5)], 0.3]])
 
 
-@l2_penalty.case(points=1, probe=Probe("penalty_of_each"))
+@l2_penalty.case(points=1, probe=own.penalty_of_each())
 def a_price_of_zero(rng):
     """λ = 0 switches the penalty off, however large the weights; other prices do not."""
     weights = [normal(rng, 4, 3, scale=1000), normal(rng, 5)]
@@ -459,6 +496,17 @@ def leaves_tensorflow(weights, lam):
     return lam * sum(float(tf.reduce_sum(tf.square(w))) for w in weights)
 
 
+@l2_penalty.variation({"tf.square(w)": "w"})
+def forgets_to_square():
+    """Your penalty adds the weights as they are, so that they cancel: square each first."""
+
+
+@l2_penalty.variation({"lam * sum": "lam / sum"},
+                      {"lam * sum(tf.reduce_sum(tf.square(w)) for w in weights)": "lam"})
+def large_weights_cost_nothing():
+    """Larger weights do not cost more: the penalty is λ times the sum of their squares."""
+
+
 # ---------------------------------------------------------------------------------------------------- regularized_loss
 
 regularized_loss = Question(lesson.regularized_loss, uses=("l2_penalty",), forbid=KERAS_PENALTIES)
@@ -501,7 +549,7 @@ def a_price_of_zero(rng):  # noqa: F811
     return np.array(rng.uniform(1, 2), "float32"), layers_of(rng, 4, 3, 2), 0.0
 
 
-@regularized_loss.case(points=2, probe=Probe("penalised_gradients"))
+@regularized_loss.case(points=2, probe=own.penalised_gradients())
 def gradients_reach_loss_and_kernels(rng):
     """The gradients with respect to the loss and all kernels; the biases have none."""
     return np.array(rng.uniform(1, 2), "float32"), layers_of(rng, 4, 3, 5), float(rng.uniform(0.2, 0.4))
@@ -583,6 +631,11 @@ def charges_the_loss_too(loss, layers, lam):
 def adds_the_loss_per_layer(loss, layers, lam):
     """The loss is added once for each layer: add it once."""
     return len(layers) * loss + lesson.l2_penalty([kernel for kernel, _ in layers], lam)
+
+
+@regularized_loss.variation({" + l2_penalty([kernel for kernel, _ in layers], lam)": ""})
+def forgets_the_penalty():
+    """Your loss has no penalty in it: add that of the kernels."""
 
 
 # ---------------------------------------------------------------------------------------------------- decay_step
@@ -751,9 +804,19 @@ def divides_whole_numbers(lam, n):
     return lam // (2 * n)
 
 
+@book_lambda.variation({"lam / (2 * n)": "lam"})
+def the_same_lambda():
+    """Your λ is the book's: its cost divides the penalty by something that Keras's does not."""
+
+
+@book_lambda.variation({"lam / (2 * n)": "2 * n / lam"})
+def fraction_upside_down():
+    """Your fraction is upside down: a larger λ of the book is a larger λ of Keras."""
+
+
 # ---------------------------------------------------------------------------------------------------- L2
 
-L2 = Question(lesson.L2, probe=Probe("penalty_of"), uses=("l2_penalty",), forbid=KERAS_PENALTIES)
+L2 = Question(lesson.L2, probe=own.penalty_of(), uses=("l2_penalty",), forbid=KERAS_PENALTIES)
 
 
 @L2.case(points=2, visible=True)
@@ -762,7 +825,7 @@ def four_weights(rng):
     return {"lam": 0.5, "w": np.array([[1, 2], [3, -1]], "float32")}
 
 
-@L2.case(points=1, visible=True, probe=Probe("registration"))
+@L2.case(points=1, visible=True, probe=own.registration())
 def known_to_keras(rng):
     """Keras finds the class by its registered name."""
     return {"lam": 0.5}
@@ -774,7 +837,7 @@ def a_kernel_of_a_convolution(rng):  # noqa: F811
     return {"lam": float(rng.uniform(0.2, 0.7)), "w": normal(rng, 3, 2, 4, 5)}
 
 
-@L2.case(points=2, visible=True, probe=Probe("penalty_after_config"))
+@L2.case(points=2, visible=True, probe=own.penalty_after_config())
 def made_again(rng):
     """A copy made from `get_config` asks the same price."""
     return {"lam": 0.5, "w": np.array([[1, 2], [3, -1]], "float32")}
@@ -784,19 +847,19 @@ def dense(rng, inputs, units):
     return {"lam": float(rng.uniform(0.2, 0.7)), "kernel": normal(rng, inputs, units), "bias": normal(rng, units)}
 
 
-@L2.case(points=3, probe=Probe("penalty_in_layer"))
+@L2.case(points=3, probe=own.penalty_in_layer())
 def in_a_layer(rng):
     """As the `kernel_regularizer` of a dense layer: the layer's loss, and the gradient of its kernel."""
     return dense(rng, 5, 3)
 
 
-@L2.case(points=1, probe=Probe("penalty_in_layer", {"graph": True}))
+@L2.case(points=1, probe=own.penalty_in_layer(graph=True))
 def in_a_compiled_layer(rng):
     """The same under `tf.function`, as in `fit`."""
     return dense(rng, 4, 7)
 
 
-@L2.case(points=2, probe=Probe("penalty_after_loading"))
+@L2.case(points=2, probe=own.penalty_after_loading())
 def saved_and_loaded(rng):
     """A model with the regularizer is saved and loaded, and still asks the same price."""
     return dense(rng, 3, 6)
@@ -907,7 +970,7 @@ def several(rng, make):
     return np.array([rng.choice([-1, 1]) * np.exp(rng.uniform(-3, 3)) * make() for _ in range(4)])
 
 
-bump_network = Question(lesson.bump_network, probe=Probe("approximation_error"), rtol=0.15, atol=0.15)
+bump_network = Question(lesson.bump_network, probe=own.approximation_error(), rtol=0.15, atol=0.15)
 
 
 @bump_network.case(points=2, visible=True, rtol=0.05, atol=0.05)
@@ -916,31 +979,31 @@ def a_straight_line(rng):
     return [1.0, 2.0], 4
 
 
-@bump_network.case(points=3, probe=Probe("approximation_error_of_each"))
+@bump_network.case(points=3, probe=own.approximation_error_of_each())
 def a_curve(rng):
     """Smooth curves, each with nine bumps."""
     return several(rng, lambda: rng.uniform(1.8, 2.2) + PLACES + rng.uniform(0.4, 0.5) * PLACES ** 2), 9
 
 
-@bump_network.case(points=3, probe=Probe("approximation_error_of_each"))
+@bump_network.case(points=3, probe=own.approximation_error_of_each())
 def a_wave(rng):
     """Waves, each with 24 bumps."""
     return several(rng, lambda: wave(rng.uniform(1.4, 1.6), 0.3, rng.uniform(0.7, 0.9), 1.3, rng.uniform(0.1, 0.2))), 24
 
 
-@bump_network.case(points=3, probe=Probe("approximation_error_of_each"))
+@bump_network.case(points=3, probe=own.approximation_error_of_each())
 def many_bumps(rng):
     """Fifty bumps: steps have to be narrower, too."""
     return several(rng, lambda: rng.uniform(1.8, 2.2) + np.abs(2 * ((1.5 * PLACES + rng.uniform(0.1, 0.2)) % 1) - 1)), 50
 
 
-@bump_network.case(points=2, probe=Probe("approximation_error_of_each"))
+@bump_network.case(points=2, probe=own.approximation_error_of_each())
 def one_bump(rng):
     """A single bump: right in the middle at least."""
     return several(rng, lambda: rng.uniform(0.8, 1.2) + PLACES), 1
 
 
-@bump_network.case(points=1, probe=Probe("approximation_error_of_each"))
+@bump_network.case(points=1, probe=own.approximation_error_of_each())
 def large_values(rng):
     """Values around a thousand, and below zero by as much: the output is not squashed."""
     waves = [wave(0.0, -100.0, rng.uniform(900, 1100), 1.0, phase) for phase in rng.uniform(0, 1, size=4)]
@@ -1027,3 +1090,23 @@ def one_height_for_all(f, n):
     h = np.full(n, f(0.5))
     w1, b1, w2, b2 = lesson.bump_network(lambda x: h[0], n)
     return w1, b1, w2, b2
+
+
+@bump_network.variation({"50.0 * n": "50.0"}, {"50.0 * n": "n"}, {"50.0 * n": "50.0 / n"})
+def steps_that_smear():
+    """Your steps are too shallow for so many bumps: their steepness has to grow with n, and to be large."""
+
+
+@bump_network.variation({"(i + 0.5) / n": "0.5 / n"}, {"(i + 0.5) / n": "i + 0.5"})
+def heights_of_other_places():
+    """The heights of your bumps are not those of f in the middle of each: the middle of bump i is at (i + ½)/n."""
+
+
+@bump_network.variation({"k + 1]": "k + 2]"}, {"k + 1]": "k - 1]"})
+def bumps_of_another_width():
+    """Your bumps do not end where the next begins: each is 1/n wide."""
+
+
+@bump_network.variation({"np.zeros(1)": "np.ones(1)"})
+def lifts_the_whole_output():
+    """Your whole output is lifted: the bumps give the heights, so the output's bias is 0."""

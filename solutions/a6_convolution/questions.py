@@ -1,15 +1,15 @@
 """Cases and misconceptions of the convolution assignment."""
 
 import math
+from pathlib import Path
 
 import keras
 import numpy as np
 import tensorflow as tf
 
 from autograder import Question, load_lesson, probes
-from autograder.inside.protocol import Probe
 
-lesson = load_lesson(__file__)
+lesson, own = load_lesson(__file__), probes.own_probes(Path(__file__).parent)
 
 # What cuts windows out of images in any library, and the TensorFlow operations it comes down to.
 PATCHES = (
@@ -53,35 +53,36 @@ def four_windows(rng):
     return 7, 4, 2, "same"
 
 
-@output_size.case(points=2, probe=Probe("each"))
+@output_size.case(points=2, probe=probes.each())
 def pixel_by_pixel(rng):
     """Stride 1, inside the image, for several sizes."""
-    return [[int(size), int(kernel), 1, "valid"] for size, kernel in zip(rng.integers(20, 40, 4), rng.integers(2, 9, 4))],
+    sizes = zip(rng.integers(20, 40, 4), rng.integers(2, 9, 4))
+    return {"calls": [[int(size), int(kernel), 1, "valid"] for size, kernel in sizes]}
 
 
-@output_size.case(points=2, probe=Probe("each"))
+@output_size.case(points=2, probe=probes.each())
 def pixels_left_over(rng):
     """Strides 2 and 3, inside the image, where the last window ends before the image does."""
     rows = []
     for stride in (2, 3, 2, 3):
         kernel, places = int(rng.integers(3, 8)), int(rng.integers(4, 13))
         rows.append([(places - 1) * stride + kernel + stride - 1, kernel, stride, "valid"])
-    return rows,
+    return {"calls": rows}
 
 
-@output_size.case(points=2, probe=Probe("each"))
+@output_size.case(points=2, probe=probes.each())
 def every_pixel_covered(rng):
     """Padding "same" with strides 1 to 3, on sizes that are no multiple of the stride."""
-    return [[stride * int(rng.integers(4, 13)) + rest, int(rng.integers(4, 8)), stride, "same"]
-            for stride, rest in ((1, 0), (2, 1), (3, 1), (3, 2))],
+    return {"calls": [[stride * int(rng.integers(4, 13)) + rest, int(rng.integers(4, 8)), stride, "same"]
+                      for stride, rest in ((1, 0), (2, 1), (3, 1), (3, 2))]}
 
 
-@output_size.case(points=2, probe=Probe("each"))
+@output_size.case(points=2, probe=probes.each())
 def extremes(rng):
     """A window as large as the image, windows of one pixel, and a stride larger than the image."""
     n, m = rng.integers(5, 60, size=2).tolist()
-    return [[n, n, 1, "valid"], [m, m, 3, "valid"], [n, 1, 1, "valid"], [n, 1, n + 3, "valid"], [m, 3, m + 3, "same"],
-            [m, 1, 1, "same"], [1, 1, 1, "same"]],
+    return {"calls": [[n, n, 1, "valid"], [m, m, 3, "valid"], [n, 1, 1, "valid"], [n, 1, n + 3, "valid"],
+                      [m, 3, m + 3, "same"], [m, 1, 1, "same"], [1, 1, 1, "same"]]}
 
 
 @output_size.misconception
@@ -142,6 +143,22 @@ def divides_first(size, kernel, stride, padding):
 def leaves_a_fraction(size, kernel, stride, padding):
     """Some of your sizes are fractions; windows are whole, so the division has to be rounded down or up."""
     return size / stride if padding == "same" else (size - kernel) / stride + 1
+
+
+@output_size.variation({'padding == "same"': 'padding != "same"'})
+def exchanges_the_paddings():
+    """You take "same" for "valid" and the other way round: with "same", zeros at the ends make room for more windows."""
+
+
+@output_size.variation({"(size - kernel)": "(size + kernel)"}, {"(size - kernel)": "size"},
+                       {"(size - kernel)": "(kernel - size)"})
+def takes_another_last_start():
+    """The last start you count with is not the right one: without padding a window starts where all of it still fits."""
+
+
+@output_size.variation({"(size - kernel) // stride + 1": "size - kernel + 1"})
+def no_stride_inside_the_image():
+    """Without padding your number does not depend on the stride: windows start `stride` apart with either padding."""
 
 
 # ---------------------------------------------------------------------------------------------------- conv2d
@@ -330,6 +347,27 @@ def lets_the_bias_differ_from_place_to_place(x, kernel, bias, stride=1, padding=
     return plain + along[:, tf.newaxis]
 
 
+@conv2d.variation({"[down // 2, down - down // 2]": "[down, down - down // 2]"},
+                  {"[right // 2, right - right // 2]": "[right, right - right // 2]"},
+                  {"+ kh - height, 0)": "+ kh, 0)"}, {"+ kw - width, 0)": "+ kw, 0)"}, {"+ kw - width, 0)": "+ kw + width, 0)"},
+                  {"(columns - 1) * stride + kw - width": "columns * stride + kw - width"},
+                  {"(columns - 1) * stride + kw - width": "(columns + 1) * stride + kw - width"})
+def pads_one_side_by_another_amount():
+    """With padding "same" you add another number of zeros along the rows or the columns than the windows need: just so many that
+    the last window ends with them."""
+
+
+@conv2d.variation({"x[:, i:i +": "x[:, :i +"}, {"j:j + (columns": ":j + (columns"}, {"i:i + (rows": "i:(rows"},
+                  {"j:j + (columns": "j:(columns"})
+def slices_that_do_not_move():
+    """For some entries of the kernel you look at the wrong pixels: where its pixels begin and end both move with an entry."""
+
+
+@conv2d.variation({"total + tf.tensordot(seen, kernel[i, j], 1)": "total + 0 * tf.tensordot(seen, kernel[i, j], 1)"})
+def bias_alone():
+    """Your result is the bias everywhere: what the kernel sees is added to it."""
+
+
 # ---------------------------------------------------------------------------------------------------- max_pool
 
 max_pool = Question(lesson.max_pool, forbid=POOLINGS, uses=("output_size",))
@@ -483,9 +521,20 @@ def leaves_tensorflow(x, size, stride):
     return np.asarray(lesson.max_pool(tf.constant(np.asarray(x)), size, stride))
 
 
+@max_pool.variation({"for i in range(size)": "for i in range(size - 1)"}, {"for i in range(size)": "for i in range(size + 1)"},
+                    {"for j in range(size)": "for j in range(size - 1)"}, {"for j in range(size)": "for j in range(size + 1)"})
+def looks_a_row_too_far_or_short():
+    """Your windows are one row or one column too small or too large: they are `size` high and `size` wide."""
+
+
+@max_pool.variation({"tf.stack(seen), axis=0": "tf.stack(seen), axis=-1"}, {"tf.stack(seen), axis=0": "tf.stack(seen)"})
+def largest_over_another_axis():
+    """Your maximum runs over another axis than the places in a window: images, places and channels stay apart."""
+
+
 # ---------------------------------------------------------------------------------------------------- parameters
 
-conv_parameters = Question(lesson.conv_parameters, probe=Probe("with_a_pair", {"use": "call"}))
+conv_parameters = Question(lesson.conv_parameters, probe=own.with_a_pair(use="call"))
 
 
 @conv_parameters.case(points=1, visible=True)
@@ -626,9 +675,42 @@ def shares_the_weights(h, w, c, units):
     return c * units + units
 
 
+@conv_parameters.variation({"cout + cout": "cout - cout"})
+def subtracts_the_biases():
+    """Your biases are subtracted: they are parameters like the weights, so add them."""
+
+
+@conv_parameters.variation({"kh * kw * cin * cout": "kh * kw * cin"}, {"kh * kw * cin * cout": "cin * cout"},
+                           {"kh * kw * cin * cout": "kw * cin * cout"}, {"kh * kw * cin * cout": "cout"})
+def forgets_a_factor():
+    """A factor is missing in your number of weights: every filter has one for each place of its window and each input channel."""
+
+
+@conv_parameters.variation({"* cin * cout": "* cin / cout"}, {"* cin * cout": "/ cin * cout"}, {"kh * kw": "kh / kw"})
+def divides_by_a_factor():
+    """You divide where you should multiply: the number of weights grows with each of the four sizes."""
+
+
+@dense_parameters.variation({"units + units": "units - units"})
+def subtracts_the_biases():  # noqa: F811
+    """Your biases are subtracted: they are parameters like the weights, so add them."""
+
+
+@dense_parameters.variation({"h * w * c * units": "h * w * c"}, {"h * w * c * units": "h * c * units"},
+                            {"h * w * c * units": "w * c * units"},
+                            {"h * w * c * units": "units"})
+def forgets_a_factor():  # noqa: F811
+    """A factor is missing in your number of weights: every unit has one for each entry of the flattened image."""
+
+
+@dense_parameters.variation({"* c * units": "* c / units"}, {"* c * units": "/ c * units"}, {"h * w": "h / w"})
+def divides_by_a_factor():  # noqa: F811
+    """You divide where you should multiply: the number of weights grows with each of the four sizes."""
+
+
 # ---------------------------------------------------------------------------------------------------- Convolution
 
-Convolution = Question(lesson.Convolution, probe=Probe("with_a_pair", {"use": "layer"}), forbid=CONVOLUTIONS,
+Convolution = Question(lesson.Convolution, probe=own.with_a_pair(use="layer"), forbid=CONVOLUTIONS,
                        uses=("output_size", "conv2d"))
 
 
@@ -660,31 +742,31 @@ def linear_with_stride_three(rng):
     return layer_inputs(rng, (2, 7, 12, 3), (2, 4, 3, 5), stride=3)
 
 
-@Convolution.case(points=4, probe=Probe("with_a_pair", {"use": "layer_gradients"}), rtol=1e-3, atol=1e-4)
+@Convolution.case(points=4, probe=own.with_a_pair(use="layer_gradients"), rtol=1e-3, atol=1e-4)
 def gradients_reach_the_weights(rng):
     """Gradients with respect to images, kernel and bias, through tanh at stride 2 with padding "same"."""
     return layer_inputs(rng, (2, 6, 5, 3), (4, 2, 3, 7), stride=2, padding="same", activation="tanh")
 
 
-@Convolution.case(points=2, probe=Probe("keeps_its_weights"))
+@Convolution.case(points=2, probe=own.keeps_its_weights())
 def its_own_weights(rng):
     """Two weights that Keras knows, made once; the kernel has its shape, and the filters start out different."""
     return {"config": {"filters": 3, "kernel_size": [2, 4], "padding": "same"}, "call": [images(rng, 9, 5, 6, 4)]}
 
 
-@Convolution.case(points=2, probe=Probe("with_a_pair", {"use": "layer_in_model"}))
+@Convolution.case(points=2, probe=own.with_a_pair(use="layer_in_model"))
 def inside_a_model(rng):
     """In a functional model of unknown batch size, compiled by tf.function."""
     return layer_inputs(rng, (3, 6, 8, 2), (1, 3, 2, 4), stride=2, padding="same", activation="sigmoid")
 
 
-@Convolution.case(points=2, visible=True, probe=Probe("with_a_pair", {"use": "layer_config"}))
+@Convolution.case(points=2, visible=True, probe=own.with_a_pair(use="layer_config"))
 def rebuilt_from_its_configuration(rng):
     """A copy made from `get_config` behaves the same with the same weights."""
     return layer_inputs(rng, (1, 3, 4, 1), (2, 3, 1, 2), stride=2, padding="same", activation="relu")
 
 
-@Convolution.case(points=1, probe=Probe("with_a_pair", {"use": "layer_saved"}))
+@Convolution.case(points=1, probe=own.with_a_pair(use="layer_saved"))
 def saved_and_loaded(rng):
     """A model that contains the layer is saved, loaded and used."""
     return layer_inputs(rng, (2, 8, 5, 3), (2, 1, 3, 4), stride=2, padding="same", activation="tanh")
@@ -840,7 +922,7 @@ class forgets_some_of_its_configuration(lesson.Convolution):
 
 # ---------------------------------------------------------------------------------------------------- build_cnn
 
-build_cnn = Question(lesson.build_cnn, probe=Probe("network"))
+build_cnn = Question(lesson.build_cnn, probe=own.network())
 
 
 def network_inputs(rng, input_shape, task, outputs, parts=("output",)):

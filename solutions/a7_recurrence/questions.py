@@ -1,12 +1,13 @@
 """Cases and misconceptions of the recurrence assignment."""
 
+from pathlib import Path
+
 import numpy as np
 import tensorflow as tf
 
 from autograder import Question, load_lesson, probes
-from autograder.inside.protocol import Probe
 
-lesson = load_lesson(__file__)
+lesson, own = load_lesson(__file__), probes.own_probes(Path(__file__).parent)
 
 # Keras's and TensorFlow's own recurrent networks. The last names are types of operations.
 RECURRENT_LAYERS = (
@@ -40,7 +41,7 @@ def a_word(rng):
     return "dab", "abcde"
 
 
-@encode.case(points=1, visible=True, probe=Probe("refuses"))
+@encode.case(points=1, visible=True, probe=own.refuses())
 def unknown_letter(rng):
     """Texts with and without a letter that the vocabulary does not hold: `ValueError` where it must be, and only there."""
     return {"texts": [["abba", "ab"], ["abc", "ab"], ["a b", "ab"]]}
@@ -65,13 +66,13 @@ def some_empty(rng, *sizes):
     return [rng.integers(0, 4, size=int(size)).astype(np.int32) for size in rng.permutation([*sizes, 0, 0, 0])]
 
 
-@encode.case(points=1, probe=Probe("ids_of_each"))
+@encode.case(points=1, probe=own.ids_of_each())
 def empty_text(rng):
     """An empty text has no ids: shape (0,). Some others are among them."""
     return {"calls": [["".join("abcd"[number] for number in ids), "abcd"] for ids in some_empty(rng, 5, 7)]}
 
 
-@encode.case(points=1, probe=Probe("refuses"))
+@encode.case(points=1, probe=own.refuses())
 def unknown_signs(rng):
     """A line break, a space or a capital that the vocabulary does not hold, at the start, inside and at the end; and texts
     whose characters it holds."""
@@ -147,7 +148,7 @@ def raises_another_error(text, vocabulary):
     return [positions[character] for character in text]
 
 
-decode = Question(lesson.decode, probe=Probe("spelled"))
+decode = Question(lesson.decode, probe=own.spelled())
 
 
 @decode.case(points=1, visible=True)
@@ -168,7 +169,7 @@ def spaces_and_line_breaks(rng):
     return np.array([0, 1, *rng.permutation([4, 1, 1, 5, 0, 7, 3]), 0, 1], np.int32), LETTERS
 
 
-@decode.case(points=1, probe=Probe("spelled_each"))
+@decode.case(points=1, probe=own.spelled_each())
 def no_ids(rng):
     """No ids at all: an empty string. Some other ids are among them."""
     return {"calls": [[ids, "abcd"] for ids in some_empty(rng, 3, 6)]}
@@ -424,6 +425,21 @@ def steps_in_numpy(x, h, w_x, w_h, b):
     return np.asarray(lesson.rnn_step(x, h, w_x, w_h, b))
 
 
+@rnn_step.variation({"tf.matmul(h, w_h)": "tf.matmul(h, w_h, transpose_b=True)"})
+def transposes_w_h():
+    """Your w_h is transposed: the state is multiplied by it as it is, from the right."""
+
+
+@rnn_step.variation({"tf.matmul(x, w_x) + ": ""})
+def ignores_the_input():
+    """Your new state does not depend on the input: x times w_x belongs into the sum."""
+
+
+@rnn_step.variation({"+ tf.matmul(h, w_h)": "- tf.matmul(h, w_h)"}, {"+ b)": "- b)"})
+def subtracts_a_part():
+    """A part of your sum has the wrong sign: what comes of the input, what comes of the state and the bias are all added."""
+
+
 # ---------------------------------------------------------------------------------------------------- sequences
 
 rnn = Question(lesson.rnn, forbid=RECURRENT_LAYERS + LOOPS, uses=("rnn_step",))
@@ -437,7 +453,7 @@ def a_pulse_and_its_echo(rng):
     return [pulse, [[0.0], [0.0], [0.0], [1.0]]], [[-1.0], [1.0]], [[1.0]], [[0.5]], [0.0]
 
 
-@rnn.case(points=4, probe=Probe("second_time"))
+@rnn.case(points=4, probe=own.second_time())
 def a_batch_with_start_states(rng):
     """A batch of sequences, each with a start state of its own; they are read twice, and the second time is the same."""
     return recurrent_inputs(rng, 2, 5, 4, 3)
@@ -556,9 +572,14 @@ def loops_in_numpy(x, h0, w_x, w_h, b):
     return np.asarray(lesson.rnn(x, h0, w_x, w_h, b))
 
 
+@rnn.variation({"rnn_step(x[:, t], h0,": "rnn_step(h0, x[:, t],"})
+def exchanges_input_and_state():
+    """Your steps take the state for the input and the input for the state: their order is x, h."""
+
+
 # ---------------------------------------------------------------------------------------------------- windows
 
-next_character_batches = Question(lesson.next_character_batches, probe=Probe("windows"), forbid=(
+next_character_batches = Question(lesson.next_character_batches, probe=own.windows(), forbid=(
     "keras.utils.timeseries_dataset_from_array", "keras.preprocessing.timeseries_dataset_from_array"))
 
 
@@ -586,7 +607,7 @@ def one_character_more(rng):
     return rng.integers(0, 50, size=29).astype(np.int32), 7, 2
 
 
-@next_character_batches.case(points=1, probe=Probe("windows_of_each"))
+@next_character_batches.case(points=1, probe=own.windows_of_each())
 def shorter_than_a_window(rng):
     """As many characters as a window has: too few, so the list is empty. One more is enough."""
     return {"calls": [[rng.integers(0, 50, size=int(size)).astype(np.int32), 9, 2] for size in rng.permutation([9, 9, 10, 8])]}
@@ -692,9 +713,23 @@ def makes_that_many_batches(ids, length, batch_size):
     return [(x[k:k + size], y[k:k + size]) for k in range(0, len(x), size)]
 
 
+@next_character_batches.variation({"inputs[k:k + batch_size]": "inputs[k:k - batch_size]"},
+                                  {"inputs[k:k + batch_size]": "inputs[k:k]"},
+                                  {"targets[k:k + batch_size]": "targets[k:k]"},
+                                  {"targets[k:k + batch_size]": "targets[k:k - batch_size]"})
+def empty_batches():
+    """A part of your batches is empty: a slice from k ends at k + batch_size, for inputs and targets alike."""
+
+
+@next_character_batches.variation({"max(len(ids) - 1, 0)": "min(len(ids) - 1, 0)"},
+                                  {"range(0, windows, batch_size)": "range(windows, 0, batch_size)"})
+def no_batches():
+    """You return no batches at all: look at how many windows you count, and where your range starts and ends."""
+
+
 # ---------------------------------------------------------------------------------------------------- the cell
 
-LSTMCell = Question(lesson.LSTMCell, probe=Probe("step"), forbid=RECURRENT_LAYERS)
+LSTMCell = Question(lesson.LSTMCell, probe=own.step(), forbid=RECURRENT_LAYERS)
 
 
 def cell_inputs(rng, batch, depth, units, *time, **options):
@@ -719,7 +754,7 @@ def one_step_by_hand(rng):
             "call": call, "options": {}}
 
 
-@LSTMCell.case(points=2, visible=True, probe=Probe("new_cell"))
+@LSTMCell.case(points=2, visible=True, probe=own.new_cell())
 def two_new_units(rng):
     """A new cell of two units inside `keras.layers.RNN`: the shapes of its weights, `state_size`, and the bias
     0, 0, 1, 1, 0, 0, 0, 0."""
@@ -732,46 +767,46 @@ def a_step_of_a_batch(rng):
     return cell_inputs(rng, 5, 4, 3)
 
 
-@LSTMCell.case(points=4, probe=Probe("step", {"gradients": True}), rtol=1e-3, atol=1e-4)
+@LSTMCell.case(points=4, probe=own.step(gradients=True), rtol=1e-3, atol=1e-4)
 def gradients_of_the_step(rng):
     """Gradients with respect to the input, both states and all weights."""
     return cell_inputs(rng, 4, 3, 5)
 
 
-@LSTMCell.case(points=1, probe=Probe("new_cell"))
+@LSTMCell.case(points=1, probe=own.new_cell())
 def more_new_units(rng):
     """A new cell of another size."""
     units, depth = int(rng.integers(41, 90)), int(rng.integers(5, 41))
     return {"config": {"units": units}, "call": [np.zeros((3, 4, depth), "float32")]}
 
 
-@LSTMCell.case(points=3, probe=Probe("sequence"))
+@LSTMCell.case(points=3, probe=own.sequence())
 def inside_a_loop(rng):
     """Inside `keras.layers.RNN`, from given start states: all outputs and the last states."""
     return cell_inputs(rng, 2, 4, 3, 6)
 
 
-@LSTMCell.case(points=2, probe=Probe("sequence"))
+@LSTMCell.case(points=2, probe=own.sequence())
 def with_padding(rng):
     """Sequences of different lengths with a mask: a step that is masked changes nothing."""
     mask = np.arange(5)[None, :] < np.array([3, 5, 1])[:, None]
     return cell_inputs(rng, 3, 2, 4, 5, mask=mask)
 
 
-@LSTMCell.case(points=2, probe=Probe("sequence", {"gradients": True}), rtol=1e-3, atol=1e-4)
+@LSTMCell.case(points=2, probe=own.sequence(gradients=True), rtol=1e-3, atol=1e-4)
 def gradients_along_the_sequence(rng):
     """Gradients through all steps of a sequence, with respect to inputs, start states and weights."""
     return cell_inputs(rng, 2, 3, 4, 5)
 
 
-@LSTMCell.case(points=1, probe=Probe("in_model"))
+@LSTMCell.case(points=1, probe=own.in_model())
 def any_batch_size(rng):
     """In a functional model of unknown batch size, compiled by tf.function."""
     inputs = cell_inputs(rng, 4, 3, 2, 5)
     return inputs | {"call": inputs["call"][:1]}
 
 
-@LSTMCell.case(points=1, probe=Probe("in_model", {"saved": True}))
+@LSTMCell.case(points=1, probe=own.in_model(saved=True))
 def saved_and_loaded(rng):
     """A model with the cell is saved, loaded and used."""
     inputs = cell_inputs(rng, 2, 5, 3, 4)
@@ -1005,6 +1040,22 @@ class names_one_state_only(lesson.LSTMCell):
     def __init__(self, units, **kwargs):
         super().__init__(units, **kwargs)
         self.state_size = units
+
+
+@LSTMCell.variation({"tf.sigmoid(i) *": "i *"}, {"tf.sigmoid(o) *": "o *"})
+def leaves_a_gate_linear():
+    """One of your gates has no activation: the three gates are sigmoids of their sums, between 0 and 1."""
+
+
+@LSTMCell.variation({"tf.sigmoid(i) * tf.tanh(g)": "tf.tanh(g)"}, {"tf.sigmoid(o) * tf.tanh(c)": "tf.tanh(c)"})
+def leaves_out_a_gate():
+    """One of your gates is missing: the input gate multiplies the candidate, the output gate what is shown of the memory."""
+
+
+@LSTMCell.variation({"tf.sigmoid(f)": "keras.ops.hard_sigmoid(f)", "tf.sigmoid(i)": "keras.ops.hard_sigmoid(i)",
+                     "tf.sigmoid(o)": "keras.ops.hard_sigmoid(o)"})
+def has_hard_gates():
+    """Your gates are hard sigmoids, straight lines that are cut off: they are 1 / (1 + e^(−z))."""
 
 
 # ---------------------------------------------------------------------------------------------------- the loop
@@ -1249,7 +1300,7 @@ def runs_in_numpy(x, h0, c0, kernel, recurrent_kernel, bias):
 # ---------------------------------------------------------------------------------------------------- drawing
 
 # Shares of 400 draws miss their probability by 0.12 once in a million times; mistakes miss it by more.
-sample_next = Question(lesson.sample_next, probe=Probe("draws"), rtol=0.0, atol=0.12)
+sample_next = Question(lesson.sample_next, probe=own.draws(), rtol=0.0, atol=0.12)
 
 
 @sample_next.case(points=1, visible=True, probe=probes.call())
@@ -1258,7 +1309,7 @@ def no_temperature(rng):
     return [1.0, -2.0, 0.5, 7.5, 2.5], 0.0, 7
 
 
-@sample_next.case(points=1, visible=True, probe=Probe("repeats"))
+@sample_next.case(points=1, visible=True, probe=own.repeats())
 def twice_the_same(rng):
     """Twelve seeds, each used twice, with other random numbers drawn in between: the same id both times."""
     return np.zeros(40, "float32"), 1.0
@@ -1302,13 +1353,13 @@ def shuffled_rows(rng, logits, rows):
     return np.concatenate([table, np.roll(table[:1], 1, axis=1)])
 
 
-@sample_next.case(points=1, probe=Probe("draws_of_each", {"times": 5}))
+@sample_next.case(points=1, probe=own.draws_of_each(times=5))
 def logits_far_from_zero(rng):
     """Logits of around 900, where e overflows, one of them far above the others."""
     return 900 + shuffled_rows(rng, [45.0, 5.0, 0.0, -35.0], 6), 1.0
 
 
-@sample_next.case(points=1, probe=Probe("draws_of_each", {"times": 5}))
+@sample_next.case(points=1, probe=own.draws_of_each(times=5))
 def nearly_frozen(rng):
     """Temperature 0.001: as good as always the largest, and everything stays finite."""
     return shuffled_rows(rng, [3.0, 2.0, 1.0, 0.0, -1.0, -2.0, -3.0, -4.0], 6), 0.001

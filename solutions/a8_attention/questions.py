@@ -1,12 +1,13 @@
 """Cases and misconceptions of the attention assignment."""
 
+from pathlib import Path
+
 import numpy as np
 import tensorflow as tf
 
 from autograder import Question, load_lesson, probes
-from autograder.inside.protocol import Probe
 
-lesson = load_lesson(__file__)
+lesson, own = load_lesson(__file__), probes.own_probes(Path(__file__).parent)
 
 ATTENTION_LAYERS = ("keras.layers.Attention", "keras.layers.AdditiveAttention", "keras.layers.MultiHeadAttention",
                     "keras.layers.GroupQueryAttention", "keras.ops.dot_product_attention")
@@ -136,6 +137,21 @@ def puts_positions_in_columns(length, depth):
     return np.array(lesson.positional_encoding(length, depth)).T
 
 
+@positional_encoding.variation({"np.sin(angles)": "np.cos(angles)"}, {"np.cos(angles)": "np.sin(angles)"})
+def one_function_for_all():
+    """All your columns are sines, or all are cosines: they alternate, starting with a sine."""
+
+
+@positional_encoding.variation({"columns % 2 == 0": "columns // 2 == 0"}, {"columns % 2 == 0": "columns == 0"})
+def other_columns_are_sines():
+    """The columns that are sines are not the right ones: every even column is one, every odd column a cosine."""
+
+
+@positional_encoding.variation({"/ 10000": "/ 1000"}, {"/ 10000": "/ 100000"})
+def another_base():
+    """Your wavelengths grow by another base: it is 10000."""
+
+
 # ---------------------------------------------------------------------------------------------------- masks
 
 causal_mask = Question(lesson.causal_mask)
@@ -147,13 +163,13 @@ def three_by_three(rng):
     return 3,
 
 
-@causal_mask.case(points=4, probe=Probe("mask_of_each"))
+@causal_mask.case(points=4, probe=own.mask_of_each())
 def longer_sequence(rng):
     """A longer sequence, and another."""
     return {"lengths": rng.integers(9, 60, size=2).tolist()}
 
 
-@causal_mask.case(points=1, probe=Probe("mask_of_each"))
+@causal_mask.case(points=1, probe=own.mask_of_each())
 def single_position(rng):
     """A sequence of one position, which may attend to itself; beside it two that are longer."""
     return {"lengths": rng.permutation([1, *rng.integers(2, 26, size=2)]).tolist()}
@@ -254,6 +270,22 @@ def returns_padding_penalties(lengths, max_length):
     """You return numbers to add to the scores, 0 and a huge negative one; the mask should hold True or 1 where
     attention is allowed."""
     return np.where(lesson.padding_mask(lengths, max_length), 0.0, -1e9)
+
+
+@causal_mask.variation({"tf.range(length)": "tf.range(length - 1)"}, {"tf.range(length)": "tf.range(length + 1)"})
+def another_length():
+    """Your mask is one position too short or too long: it has a row and a column for each position."""
+
+
+@padding_mask.variation({"tf.range(max_length)": "tf.range(max_length - 1)"},
+                        {"tf.range(max_length)": "tf.range(max_length + 1)"})
+def another_width():
+    """Your mask is one column too narrow or too wide: there are `max_length` positions."""
+
+
+@padding_mask.variation({" < lengths": " > lengths"})
+def marks_what_is_beyond():
+    """Your mask is True beyond the end of each sequence, and False on its words: it is True where there is a word."""
 
 
 # ---------------------------------------------------------------------------------------------------- attention
@@ -473,6 +505,16 @@ def returns_weights_first(q, k, v, mask=None):
     return weights, output
 
 
+@scaled_dot_product_attention.variation({"tf.nn.softmax(scores, axis=-1)": "tf.nn.softmax(scores, axis=0)"})
+def softmax_over_the_first_axis():
+    """Your softmax runs over the first axis, whatever that is: every query's weights over its keys add up to 1."""
+
+
+@scaled_dot_product_attention.variation({"tf.nn.softmax(scores, axis=-1)": "scores"})
+def scores_for_weights():
+    """Your weights are the scores themselves: a softmax makes weights of them, which add up to 1."""
+
+
 # ---------------------------------------------------------------------------------------------------- heads
 
 split_heads = Question(lesson.split_heads)
@@ -490,7 +532,7 @@ def three_heads(rng):
     return normal(rng, 2, 5, 12), 3
 
 
-@split_heads.case(points=2, probe=Probe("with_an_unknown_batch"))
+@split_heads.case(points=2, probe=own.with_an_unknown_batch())
 def heads_of_depth_one(rng):
     """As many heads as columns: every head is one number wide; inside a model, where the size of the batch is unknown."""
     return normal(rng, 4, 3, 5), 5
@@ -558,7 +600,7 @@ def four_heads(rng):
     return normal(rng, 2, 4, 5, 3),
 
 
-@merge_heads.case(points=2, probe=Probe("with_an_unknown_batch"))
+@merge_heads.case(points=2, probe=own.with_an_unknown_batch())
 def columns_of_one_number(rng):
     """Heads that are one number wide; inside a model, where the size of the batch is unknown."""
     return normal(rng, 3, 4, 2, 1),
@@ -646,7 +688,7 @@ def two_heads_by_hand(rng):
     return {"config": {"d_model": 4, "num_heads": 2}, "weights": weights, "call": [query, value], "options": {}}
 
 
-@MultiHeadAttention.case(points=2, visible=True, probe=Probe("refuses"))
+@MultiHeadAttention.case(points=2, visible=True, probe=own.refuses())
 def heads_must_fit(rng):
     """Numbers of heads that do and do not divide the depth: the layer raises a ValueError where it must, and only there."""
     return {"configs": [{"d_model": 6, "num_heads": heads} for heads in (1, 2, 3, 4, 5, 6)]}
@@ -720,62 +762,30 @@ def saved_and_loaded(rng):
     return layer_inputs(rng, 10, 5, [normal(rng, 2, 3, 10), normal(rng, 2, 4, 10)])
 
 
-@MultiHeadAttention.misconception
-class scales_by_the_whole_depth(lesson.MultiHeadAttention):
+@MultiHeadAttention.variation({
+    "scaled_dot_product_attention(q, k, v, mask)": "scaled_dot_product_attention(q / self.num_heads ** 0.5, k, v, mask)"})
+def scales_by_the_whole_depth():
     """Your scores are divided by √d_model; each head compares vectors of its own, smaller depth."""
 
-    def call(self, query, value, key=None, mask=None, return_attention=False):
-        key = value if key is None else key
-        q = lesson.split_heads(self.query_dense(query), self.num_heads) / self.num_heads ** 0.5
-        k = lesson.split_heads(self.key_dense(key), self.num_heads)
-        v = lesson.split_heads(self.value_dense(value), self.num_heads)
-        if mask is not None:
-            mask = tf.expand_dims(mask, -3)
-        output, weights = lesson.scaled_dot_product_attention(q, k, v, mask)
-        output = self.output_dense(lesson.merge_heads(output))
-        return (output, weights) if return_attention else output
 
-
-@MultiHeadAttention.misconception
-class leaves_head_scores_unscaled(lesson.MultiHeadAttention):
+@MultiHeadAttention.variation({
+    "scaled_dot_product_attention(q, k, v, mask)":
+    "scaled_dot_product_attention(q * (self.d_model / self.num_heads) ** 0.5, k, v, mask)"})
+def leaves_head_scores_unscaled():
     """Your scores are not scaled at all; divide them by the root of a head's depth."""
 
-    def call(self, query, value, key=None, mask=None, return_attention=False):
-        key = value if key is None else key
-        q = lesson.split_heads(self.query_dense(query), self.num_heads) * (self.d_model / self.num_heads) ** 0.5
-        k = lesson.split_heads(self.key_dense(key), self.num_heads)
-        v = lesson.split_heads(self.value_dense(value), self.num_heads)
-        if mask is not None:
-            mask = tf.expand_dims(mask, -3)
-        output, weights = lesson.scaled_dot_product_attention(q, k, v, mask)
-        output = self.output_dense(lesson.merge_heads(output))
-        return (output, weights) if return_attention else output
 
-
-@MultiHeadAttention.misconception
-class takes_values_from_the_key(lesson.MultiHeadAttention):
+@MultiHeadAttention.variation({"self.value_dense(value)": "self.value_dense(key)"})
+def takes_values_from_the_key():
     """Your values are made from the key input; key decides where to look, value what is seen there."""
 
-    def call(self, query, value, key=None, mask=None, return_attention=False):
-        key = value if key is None else key
-        return super().call(query, key, key, mask, return_attention)
 
-
-@MultiHeadAttention.misconception
-class projects_values_with_the_key_map(lesson.MultiHeadAttention):
+@MultiHeadAttention.variation({
+    "v = split_heads(self.value_dense(value), self.num_heads)":
+    "self.value_dense(value)  # built, and its result unused\n"
+    "        v = split_heads(self.key_dense(value), self.num_heads)"})
+def projects_values_with_the_key_map():
     """Your values have gone through key_dense; values have a map of their own, value_dense."""
-
-    def call(self, query, value, key=None, mask=None, return_attention=False):
-        key = value if key is None else key
-        self.value_dense(value)  # built, and its result unused
-        q = lesson.split_heads(self.query_dense(query), self.num_heads)
-        k = lesson.split_heads(self.key_dense(key), self.num_heads)
-        v = lesson.split_heads(self.key_dense(value), self.num_heads)
-        if mask is not None:
-            mask = tf.expand_dims(mask, -3)
-        output, weights = lesson.scaled_dot_product_attention(q, k, v, mask)
-        output = self.output_dense(lesson.merge_heads(output))
-        return (output, weights) if return_attention else output
 
 
 @MultiHeadAttention.misconception
@@ -807,30 +817,18 @@ def never_uses_the_output_map():
     """Your output_dense is made and never called, so that it has no weights; it comes after merging, to let heads mingle."""
 
 
-@MultiHeadAttention.misconception
-class lets_all_heads_look_alike(lesson.MultiHeadAttention):
+@MultiHeadAttention.variation({
+    "output, weights = scaled_dot_product_attention(q, k, v, mask)":
+    "_, weights = scaled_dot_product_attention(q, k, v, mask)\n"
+    "        weights = tf.zeros_like(weights) + tf.reduce_mean(weights, axis=1, keepdims=True)\n"
+    "        output = tf.matmul(weights, v)"})
+def lets_all_heads_look_alike():
     """Your heads share one map of weights, the mean of theirs; every head mixes its values with its own weights."""
 
-    def call(self, query, value, key=None, mask=None, return_attention=False):
-        key = value if key is None else key
-        q = lesson.split_heads(self.query_dense(query), self.num_heads)
-        k = lesson.split_heads(self.key_dense(key), self.num_heads)
-        v = lesson.split_heads(self.value_dense(value), self.num_heads)
-        if mask is not None:
-            mask = tf.expand_dims(mask, -3)
-        _, weights = lesson.scaled_dot_product_attention(q, k, v, mask)
-        weights = tf.zeros_like(weights) + tf.reduce_mean(weights, axis=1, keepdims=True)
-        output = self.output_dense(lesson.merge_heads(tf.matmul(weights, v)))
-        return (output, weights) if return_attention else output
 
-
-@MultiHeadAttention.misconception
-class returns_the_mean_of_the_weights(lesson.MultiHeadAttention):
+@MultiHeadAttention.variation({"(output, weights) if": "(output, tf.reduce_mean(weights, axis=1)) if"})
+def returns_the_mean_of_the_weights():
     """Your output is right, but the weights you return are averaged over heads; return one map per head, (B, H, S, T)."""
-
-    def call(self, query, value, key=None, mask=None, return_attention=False):
-        output, weights = super().call(query, value, key, mask, True)
-        return (output, tf.reduce_mean(weights, axis=1)) if return_attention else output
 
 
 @MultiHeadAttention.misconception
@@ -864,35 +862,17 @@ class cuts_heads_by_reshape(lesson.MultiHeadAttention):
         return (output, weights) if return_attention else output
 
 
-@MultiHeadAttention.misconception
-class gives_the_mask_no_heads_axis(lesson.MultiHeadAttention):
+@MultiHeadAttention.variation({"mask = tf.expand_dims(mask, -3)": "pass"})
+def gives_the_mask_no_heads_axis():
     """Your layer fails on masks with a batch axis, whose batch meets the heads axis; insert an axis for the heads."""
 
-    def call(self, query, value, key=None, mask=None, return_attention=False):
-        key = value if key is None else key
-        q = lesson.split_heads(self.query_dense(query), self.num_heads)
-        k = lesson.split_heads(self.key_dense(key), self.num_heads)
-        v = lesson.split_heads(self.value_dense(value), self.num_heads)
-        output, weights = lesson.scaled_dot_product_attention(q, k, v, mask)
-        output = self.output_dense(lesson.merge_heads(output))
-        return (output, weights) if return_attention else output
 
-
-@MultiHeadAttention.misconception
-class masks_the_first_head_only(lesson.MultiHeadAttention):
+@MultiHeadAttention.variation({
+    "mask = tf.expand_dims(mask, -3)":
+    "first = tf.reshape(tf.range(self.num_heads), (-1, 1, 1)) == 0  # (H, 1, 1)\n"
+    "            mask = tf.where(first, tf.cast(tf.expand_dims(mask, -3), tf.bool), True)"})
+def masks_the_first_head_only():
     """Only your first head obeys the mask; it holds for all of them."""
-
-    def call(self, query, value, key=None, mask=None, return_attention=False):
-        key = value if key is None else key
-        q = lesson.split_heads(self.query_dense(query), self.num_heads)
-        k = lesson.split_heads(self.key_dense(key), self.num_heads)
-        v = lesson.split_heads(self.value_dense(value), self.num_heads)
-        if mask is not None:
-            first = tf.reshape(tf.range(self.num_heads), (-1, 1, 1)) == 0  # (H, 1, 1)
-            mask = tf.where(first, tf.cast(tf.expand_dims(mask, -3), tf.bool), True)
-        output, weights = lesson.scaled_dot_product_attention(q, k, v, mask)
-        output = self.output_dense(lesson.merge_heads(output))
-        return (output, weights) if return_attention else output
 
 
 @MultiHeadAttention.misconception
@@ -930,12 +910,9 @@ class expects_equal_lengths(lesson.MultiHeadAttention):
         return (output, weights) if return_attention else output
 
 
-@MultiHeadAttention.misconception
-class returns_weights_always(lesson.MultiHeadAttention):
+@MultiHeadAttention.variation({"(output, weights) if return_attention else output": "output, weights"})
+def returns_weights_always():
     """Your layer returns the weights without being asked; they come along only when return_attention is true."""
-
-    def call(self, query, value, key=None, mask=None, return_attention=False):
-        return super().call(query, value, key, mask, True)
 
 
 @MultiHeadAttention.misconception

@@ -1,13 +1,14 @@
 """Cases and misconceptions of the transformer assignment."""
 
+from pathlib import Path
+
 import keras
 import numpy as np
 import tensorflow as tf
 
 from autograder import Question, load_lesson, probes
-from autograder.inside.protocol import Probe
 
-lesson = load_lesson(__file__)
+lesson, own = load_lesson(__file__), probes.own_probes(Path(__file__).parent)
 
 NORMALISATIONS = ("keras.layers.*Normalization", "keras.ops.*normalization", "keras.ops.normalize", "tf.nn.batch_normalization",
                   "tf.compat.v1.nn.fused_batch_norm", "tf.raw_ops.FusedBatchNorm*")
@@ -213,6 +214,47 @@ def subtracts_large_squares(x, gamma, beta, epsilon=1e-6):
     return gamma * (x - mean) / tf.sqrt(variance + epsilon) + beta
 
 
+@layer_norm.variation({"mean = tf.reduce_mean(x, axis=-1,": "mean = tf.reduce_mean(x, axis=0,"},
+                      {"mean = tf.reduce_mean(x, axis=-1,": "mean = tf.reduce_mean(x, axis=-2,"},
+                      {"mean = tf.reduce_mean(x, axis=-1,": "mean = tf.reduce_mean(x,"})
+def mean_over_other_axes():
+    """Your mean runs over other axes than your variance: both are taken over the features, the last axis, of each position."""
+
+
+@layer_norm.variation({"tf.square(x - mean), axis=-1": "tf.square(x - mean), axis=0"},
+                      {"tf.square(x - mean), axis=-1": "tf.square(x - mean), axis=-2"},
+                      {"tf.square(x - mean), axis=-1": "tf.square(x - mean)"})
+def variance_over_other_axes():
+    """Your variance runs over other axes than your mean: both are taken over the features, the last axis, of each position."""
+
+
+@layer_norm.variation({"mean = tf.reduce_mean(x, axis=-1, keepdims=True)": "mean = tf.reduce_mean(x, axis=-1)"},
+                      {"tf.square(x - mean), axis=-1, keepdims=True)": "tf.square(x - mean), axis=-1)"})
+def loses_the_last_axis():
+    """A mean or a variance has lost the last axis, and lines up with another one: keep that axis, of length 1."""
+
+
+@layer_norm.variation({"tf.reduce_mean(tf.square": "tf.reduce_sum(tf.square"})
+def sums_the_squares():
+    """Your variance grows with the number of features: it is the mean of the squared deviations, not their sum."""
+
+
+@layer_norm.variation({"tf.square(x - mean)": "tf.square(x)"}, {"tf.square(x - mean)": "tf.square(x + mean)"})
+def squares_without_the_mean():
+    """Your variance is not that of the deviations: subtract the mean before you square."""
+
+
+@layer_norm.variation({" / tf.sqrt(variance + epsilon)": ""},
+                      {" / tf.sqrt(variance + epsilon)": " * tf.sqrt(variance + epsilon)"})
+def does_not_divide_by_the_spread():
+    """Your rows are not of the same spread: divide the deviations by the root of variance and epsilon."""
+
+
+@layer_norm.variation({"gamma * (x - mean)": "(x - mean)"}, {"gamma * (x - mean)": "gamma"})
+def no_scaled_deviations():
+    """What is divided in yours is not gamma times the deviation from the mean: one of the two is missing."""
+
+
 # ---------------------------------------------------------------------------------------------------- feed-forward
 
 feed_forward = Question(lesson.feed_forward)
@@ -327,6 +369,11 @@ def takes_another_activation(x, w1, b1, w2, b2, activation=tf.sigmoid):
     return activation(x @ w1 + b1) @ w2 + b2
 
 
+@feed_forward.variation({"x @ w1 + b1": "x @ w1 - b1"}, {"@ w2 + b2": "@ w2 - b2"})
+def subtracts_a_bias():
+    """One of your biases is subtracted: both are added."""
+
+
 # ---------------------------------------------------------------------------------------------------- the block
 
 # Values are compared loosely: a block that keeps Keras's own epsilon of 1e-3 loses the case about epsilon and no other.
@@ -376,7 +423,7 @@ def one_pass_by_hand(rng):
     return {"config": {"d_model": 4, "num_heads": 1, "d_ff": 2}, "weights": weights_by_hand(), "call": [x], "options": {}}
 
 
-@TransformerBlock.case(points=1, visible=True, probe=Probe("influence"))
+@TransformerBlock.case(points=1, visible=True, probe=own.influence())
 def the_future_changes_nothing(rng):
     """A causal block: one position of the input is replaced at a time. Outputs may change from there on, and not before."""
     config = {"d_model": 6, "num_heads": 2, "d_ff": 8, "causal": True}
@@ -456,210 +503,110 @@ def saved_and_loaded(rng):
     return block_inputs(rng, (2, 3, 10), 5, 4, causal=True)
 
 
-@TransformerBlock.misconception
-class normalises_before(lesson.TransformerBlock):
+@TransformerBlock.variation({
+    "self.norm1(x + self.attention(x, x, mask=mask))": "x + self.attention(y := self.norm1(x), y, mask=mask)",
+    "self.norm2(x + self.dense2(self.dense1(x)))": "x + self.dense2(self.dense1(self.norm2(x)))"})
+def normalises_before():
     """Your block normalises what goes into attention and feed-forward (pre-norm); here it is the sums that are normalised."""
 
-    def call(self, x, mask=None):
-        allowed = lesson.causal_mask(x.shape[1]) | (not self.causal)
-        mask = allowed if mask is None else allowed & tf.cast(mask, tf.bool)
-        y = self.norm1(x)
-        x = x + self.attention(y, y, mask=mask)
-        return x + self.dense2(self.dense1(self.norm2(x)))
 
-
-@TransformerBlock.misconception
-class has_no_residual(lesson.TransformerBlock):
+@TransformerBlock.variation({"x + self.attention": "self.attention", "x + self.dense2": "self.dense2"})
+def has_no_residual():
     """Your block forgets its input: what attention and feed-forward find is added to what went into them."""
 
-    def call(self, x, mask=None):
-        allowed = lesson.causal_mask(x.shape[1]) | (not self.causal)
-        mask = allowed if mask is None else allowed & tf.cast(mask, tf.bool)
-        x = self.norm1(self.attention(x, x, mask=mask))
-        return self.norm2(self.dense2(self.dense1(x)))
 
-
-@TransformerBlock.misconception
-class has_no_residual_around_attention(lesson.TransformerBlock):
+@TransformerBlock.variation({"x + self.attention": "self.attention"})
+def has_no_residual_around_attention():
     """Your attention's result replaces the input; it is added to it."""
 
-    def call(self, x, mask=None):
-        allowed = lesson.causal_mask(x.shape[1]) | (not self.causal)
-        mask = allowed if mask is None else allowed & tf.cast(mask, tf.bool)
-        x = self.norm1(self.attention(x, x, mask=mask))
-        return self.norm2(x + self.dense2(self.dense1(x)))
 
-
-@TransformerBlock.misconception
-class has_no_residual_around_the_network(lesson.TransformerBlock):
+@TransformerBlock.variation({"x + self.dense2": "self.dense2"})
+def has_no_residual_around_the_network():
     """Your feed-forward network's result replaces what went into it; it is added to it."""
 
-    def call(self, x, mask=None):
-        allowed = lesson.causal_mask(x.shape[1]) | (not self.causal)
-        mask = allowed if mask is None else allowed & tf.cast(mask, tf.bool)
-        x = self.norm1(x + self.attention(x, x, mask=mask))
-        return self.norm2(self.dense2(self.dense1(x)))
 
-
-@TransformerBlock.misconception
-class normalises_before_adding(lesson.TransformerBlock):
+@TransformerBlock.variation({"self.norm1(x + ": "x + self.norm1(", "self.norm2(x + ": "x + self.norm2("})
+def normalises_before_adding():
     """Your block normalises what attention and feed-forward return and adds afterwards; add first, then normalise the sum."""
 
-    def call(self, x, mask=None):
-        allowed = lesson.causal_mask(x.shape[1]) | (not self.causal)
-        mask = allowed if mask is None else allowed & tf.cast(mask, tf.bool)
-        x = x + self.norm1(self.attention(x, x, mask=mask))
-        return x + self.norm2(self.dense2(self.dense1(x)))
 
-
-@TransformerBlock.misconception
-class normalises_with_one_layer(lesson.TransformerBlock):
+@TransformerBlock.variation({"return self.norm2(": "return self.norm1("})
+def normalises_with_one_layer():
     """Your block uses norm1 twice; the second sum has a norm of its own, with its own gamma and beta."""
 
-    def call(self, x, mask=None):
-        allowed = lesson.causal_mask(x.shape[1]) | (not self.causal)
-        mask = allowed if mask is None else allowed & tf.cast(mask, tf.bool)
-        x = self.norm1(x + self.attention(x, x, mask=mask))
-        return self.norm1(x + self.dense2(self.dense1(x)))
 
-
-@TransformerBlock.misconception
-class swaps_its_norms(lesson.TransformerBlock):
+@TransformerBlock.variation({"x = self.norm1(": "x = self.norm2(", "return self.norm2(": "return self.norm1("})
+def swaps_its_norms():
     """Your norms have changed places: norm1 follows the attention's sum, norm2 the feed-forward network's."""
 
-    def call(self, x, mask=None):
-        allowed = lesson.causal_mask(x.shape[1]) | (not self.causal)
-        mask = allowed if mask is None else allowed & tf.cast(mask, tf.bool)
-        x = self.norm2(x + self.attention(x, x, mask=mask))
-        return self.norm1(x + self.dense2(self.dense1(x)))
 
-
-@TransformerBlock.misconception
-class normalises_only_at_the_end(lesson.TransformerBlock):
+@TransformerBlock.variation({"self.norm1(x + self.attention(x, x, mask=mask))": "x + self.attention(x, x, mask=mask)"})
+def normalises_only_at_the_end():
     """Your block normalises once; there is a norm after the attention's sum as well."""
 
-    def call(self, x, mask=None):
-        allowed = lesson.causal_mask(x.shape[1]) | (not self.causal)
-        mask = allowed if mask is None else allowed & tf.cast(mask, tf.bool)
-        x = x + self.attention(x, x, mask=mask)
-        return self.norm2(x + self.dense2(self.dense1(x)))
 
-
-@TransformerBlock.misconception
-class normalises_only_in_the_middle(lesson.TransformerBlock):
+@TransformerBlock.variation({"self.norm2(x + self.dense2(self.dense1(x)))": "x + self.dense2(self.dense1(x))"})
+def normalises_only_in_the_middle():
     """Your output is not normalised: norm2 follows the second addition."""
 
-    def call(self, x, mask=None):
-        allowed = lesson.causal_mask(x.shape[1]) | (not self.causal)
-        mask = allowed if mask is None else allowed & tf.cast(mask, tf.bool)
-        x = self.norm1(x + self.attention(x, x, mask=mask))
-        return x + self.dense2(self.dense1(x))
 
-
-@TransformerBlock.misconception
-class adds_the_blocks_input_twice(lesson.TransformerBlock):
+@TransformerBlock.variation({"x = self.norm1(": "y = self.norm1(", "self.dense1(x)": "self.dense1(y)"})
+def adds_the_blocks_input_twice():
     """Your second sum adds the block's input again; what went into the feed-forward network is added to what comes out of it."""
 
-    def call(self, x, mask=None):
-        allowed = lesson.causal_mask(x.shape[1]) | (not self.causal)
-        mask = allowed if mask is None else allowed & tf.cast(mask, tf.bool)
-        y = self.norm1(x + self.attention(x, x, mask=mask))
-        return self.norm2(x + self.dense2(self.dense1(y)))
 
-
-@TransformerBlock.misconception
-class leaves_out_the_activation(lesson.TransformerBlock):
+@TransformerBlock.variation({'d_ff, activation="relu"': "d_ff"})
+def leaves_out_the_activation():
     """Your dense1 has no activation; ReLU belongs between the two dense maps."""
 
-    def __init__(self, d_model, num_heads, d_ff, causal=False, **kwargs):
-        super().__init__(d_model, num_heads, d_ff, causal, **kwargs)
-        self.dense1 = keras.layers.Dense(d_ff)
 
-
-@TransformerBlock.misconception
-class activates_both_dense_maps(lesson.TransformerBlock):
+@TransformerBlock.variation({"keras.layers.Dense(d_model)": 'keras.layers.Dense(d_model, activation="relu")'})
+def activates_both_dense_maps():
     """Your dense2 is activated, so that nothing negative is ever added; ReLU belongs to dense1 alone."""
 
-    def __init__(self, d_model, num_heads, d_ff, causal=False, **kwargs):
-        super().__init__(d_model, num_heads, d_ff, causal, **kwargs)
-        self.dense2 = keras.layers.Dense(d_model, activation="relu")
 
-
-@TransformerBlock.misconception
-class activates_otherwise(lesson.TransformerBlock):
+@TransformerBlock.variation({'activation="relu"': 'activation="gelu"'})
+def activates_otherwise():
     """Your dense1 is activated by GELU; here it is by ReLU."""
 
-    def __init__(self, d_model, num_heads, d_ff, causal=False, **kwargs):
-        super().__init__(d_model, num_heads, d_ff, causal, **kwargs)
-        self.dense1 = keras.layers.Dense(d_ff, activation="gelu")
 
-
-@TransformerBlock.misconception
-class normalises_the_batch(lesson.TransformerBlock):
+@TransformerBlock.variation({
+    "norm1 = keras.layers.LayerNormalization": "norm1 = keras.layers.BatchNormalization",
+    "norm2 = keras.layers.LayerNormalization": "norm2 = keras.layers.BatchNormalization"})
+def normalises_the_batch():
     """Your norms are those of batches, which average over the examples of training; each position has a norm of its own here."""
 
-    def __init__(self, d_model, num_heads, d_ff, causal=False, **kwargs):
-        super().__init__(d_model, num_heads, d_ff, causal, **kwargs)
-        self.norm1 = keras.layers.BatchNormalization(epsilon=1e-6)
-        self.norm2 = keras.layers.BatchNormalization(epsilon=1e-6)
 
-
-@TransformerBlock.misconception
-class attends_with_one_head(lesson.TransformerBlock):
+@TransformerBlock.variation({"= MultiHeadAttention(d_model, num_heads)": "= MultiHeadAttention(d_model, 1)"})
+def attends_with_one_head():
     """Your attention has one head whatever num_heads is; hand the number on to it."""
 
-    def __init__(self, d_model, num_heads, d_ff, causal=False, **kwargs):
-        super().__init__(d_model, num_heads, d_ff, causal, **kwargs)
-        self.attention = lesson.MultiHeadAttention(d_model, 1)
 
-
-@TransformerBlock.misconception
-class keeps_keras_epsilon(lesson.TransformerBlock):
+@TransformerBlock.variation({
+    "norm1 = keras.layers.LayerNormalization(epsilon=1e-6)": "norm1 = keras.layers.LayerNormalization()",
+    "norm2 = keras.layers.LayerNormalization(epsilon=1e-6)": "norm2 = keras.layers.LayerNormalization()"})
+def keeps_keras_epsilon():
     """Your norms keep the epsilon that Keras sets by default, which is 1e-3; ask for 1e-6."""
 
-    def __init__(self, d_model, num_heads, d_ff, causal=False, **kwargs):
-        super().__init__(d_model, num_heads, d_ff, causal, **kwargs)
-        self.norm1 = keras.layers.LayerNormalization()
-        self.norm2 = keras.layers.LayerNormalization()
 
-
-@TransformerBlock.misconception
-class is_never_causal(lesson.TransformerBlock):
+@TransformerBlock.variation({"if self.causal:": "if False:"})
+def is_never_causal():
     """Your causal block lets positions see later ones; with causal=True its attention needs the causal mask."""
 
-    def call(self, x, mask=None):
-        x = self.norm1(x + self.attention(x, x, mask=mask))
-        return self.norm2(x + self.dense2(self.dense1(x)))
 
-
-@TransformerBlock.misconception
-class is_always_causal(lesson.TransformerBlock):
+@TransformerBlock.variation({"if self.causal:": "if True:"})
+def is_always_causal():
     """Your block hides later positions even when causal is False; look at the argument."""
 
-    def call(self, x, mask=None):
-        allowed = lesson.causal_mask(x.shape[1])
-        mask = allowed if mask is None else allowed & tf.cast(mask, tf.bool)
-        x = self.norm1(x + self.attention(x, x, mask=mask))
-        return self.norm2(x + self.dense2(self.dense1(x)))
 
-
-@TransformerBlock.misconception
-class looks_at_the_future_only(lesson.TransformerBlock):
+@TransformerBlock.variation({"causal_mask(tf.shape(x)[1])": "tf.transpose(causal_mask(tf.shape(x)[1]))"})
+def looks_at_the_future_only():
     """Your causal block shows each position itself and the later ones: the mask is the wrong way round."""
 
-    def call(self, x, mask=None):
-        allowed = tf.transpose(lesson.causal_mask(x.shape[1])) | (not self.causal)
-        mask = allowed if mask is None else allowed & tf.cast(mask, tf.bool)
-        x = self.norm1(x + self.attention(x, x, mask=mask))
-        return self.norm2(x + self.dense2(self.dense1(x)))
 
-
-@TransformerBlock.misconception
-class drops_the_mask_when_causal(lesson.TransformerBlock):
+@TransformerBlock.variation({"past if mask is None else tf.logical_and(past, tf.cast(mask, tf.bool))": "past"})
+def drops_the_mask_when_causal():
     """Your causal block forgets the mask it is given; a position may be looked at only where both allow it."""
-
-    def call(self, x, mask=None):
-        return super().call(x, None if self.causal else mask)
 
 
 @TransformerBlock.misconception
@@ -670,26 +617,14 @@ class drops_the_mask(lesson.TransformerBlock):
         return super().call(x)
 
 
-@TransformerBlock.misconception
-class drops_causality_when_masked(lesson.TransformerBlock):
+@TransformerBlock.variation({"if self.causal:": "if self.causal and mask is None:"})
+def drops_causality_when_masked():
     """Your causal block forgets to be causal when it is given a mask; a position may be looked at only where both allow it."""
 
-    def call(self, x, mask=None):
-        allowed = (lesson.causal_mask(x.shape[1]) | (not self.causal)) if mask is None else mask
-        x = self.norm1(x + self.attention(x, x, mask=allowed))
-        return self.norm2(x + self.dense2(self.dense1(x)))
 
-
-@TransformerBlock.misconception
-class allows_where_either_allows(lesson.TransformerBlock):
+@TransformerBlock.variation({"tf.logical_and": "tf.logical_or"})
+def allows_where_either_allows():
     """Your causal block with a mask lets a position be looked at where one of the two allows it; both have to."""
-
-    def call(self, x, mask=None):
-        if self.causal:
-            past = lesson.causal_mask(x.shape[1])
-            mask = past if mask is None else past | tf.cast(mask, tf.bool)
-        x = self.norm1(x + self.attention(x, x, mask=mask))
-        return self.norm2(x + self.dense2(self.dense1(x)))
 
 
 @TransformerBlock.misconception
@@ -869,33 +804,33 @@ def order_inputs(rng, characters, max_length, ids, swap):
     return {**model_inputs(characters, 1, max_length, sequences[which]), "rows": [int(np.argmax(which == i)) for i in range(3)]}
 
 
-@LanguageModel.case(points=1, visible=True, probe=Probe("logits"))
+@LanguageModel.case(points=1, visible=True, probe=own.logits())
 def logits_for_every_position(rng):
     """A model of 7 characters and up to 5 positions: the shapes of what it returns, and whether these are scores, which may be
     negative and sum to anything."""
     return model_inputs(7, 1, 5, [rng.integers(0, 7, size=(2, 5)), rng.integers(0, 7, size=(3, 4))])
 
 
-@LanguageModel.case(points=1, visible=True, probe=Probe("influence"))
+@LanguageModel.case(points=1, visible=True, probe=own.influence())
 def the_future_is_hidden(rng):
     """One character is replaced at a time: the logits change from there on, and not before."""
     inputs = model_inputs(7, 1, 5, None)
     return {"config": inputs["config"], "x": np.array([[0, 1, 2, 3]]), "other": np.array([[4, 5, 6, 0]])}
 
 
-@LanguageModel.case(points=1, visible=True, probe=Probe("order"))
+@LanguageModel.case(points=1, visible=True, probe=own.order())
 def it_knows_who_came_first(rng):
     """Of the characters 0 1 2 3 the first and the third change places, then 0 is repeated: the logits notice both."""
     return order_inputs(rng, 6, 5, np.array([0, 1, 2, 3]), (0, 2))
 
 
-@LanguageModel.case(points=1, visible=True, probe=Probe("blocks"))
+@LanguageModel.case(points=1, visible=True, probe=own.blocks())
 def one_block_and_two(rng):
     """How many blocks' worth of trainable weights are there when 1 and 2 are asked for, and does every weight matrix learn?"""
     return model_inputs(4, 1, 5, np.array([[0, 1, 2, 3, 0], [3, 3, 1, 0, 2]]))
 
 
-@LanguageModel.case(points=4, probe=Probe("influence"))
+@LanguageModel.case(points=4, probe=own.influence())
 def the_future_is_hidden_in_a_stack(rng):
     """The same for two blocks and another length; some characters are replaced by themselves, which changes nothing."""
     length = int(rng.integers(6, 9))
@@ -905,19 +840,19 @@ def the_future_is_hidden_in_a_stack(rng):
     return {"config": inputs["config"], "x": ids, "other": (ids + steps) % 11}
 
 
-@LanguageModel.case(points=3, probe=Probe("logits"))
+@LanguageModel.case(points=3, probe=own.logits())
 def any_length_up_to_the_longest(rng):
     """Sequences of one character, of a middle length and of the greatest length."""
     return model_inputs(5, 1, 9, [repeated_rows(rng, 6, 1, 5), rng.integers(0, 5, size=(1, 7)), repeated_rows(rng, 8, 9, 5)])
 
 
-@LanguageModel.case(points=5, probe=Probe("order"))
+@LanguageModel.case(points=5, probe=own.order())
 def order_matters(rng):
     """Two earlier characters change places, and one character is repeated: the logits notice both."""
     return order_inputs(rng, 9, 7, rng.permutation(9)[:6], tuple(rng.choice(5, size=2, replace=False).tolist()))
 
 
-@LanguageModel.case(points=4, probe=Probe("blocks"))
+@LanguageModel.case(points=4, probe=own.blocks())
 def as_many_blocks_as_asked_for(rng):
     """Models with 1 and 2 blocks: how many blocks' worth of trainable weights they have, whether every weight matrix gets a
     gradient, and whether every character has a row of an embedding."""
@@ -926,98 +861,60 @@ def as_many_blocks_as_asked_for(rng):
     return model_inputs(31, 1, 6, ids, d_model=4 * heads, num_heads=heads, d_ff=int(rng.integers(20, 30)))
 
 
-@LanguageModel.case(points=2, probe=Probe("compiled"))
+@LanguageModel.case(points=2, probe=own.compiled())
 def any_batch_size(rng):
     """In a compiled function whose batch size is unknown, as in `fit`."""
     return model_inputs(13, 1, 6, repeated_rows(rng, 7, 5, 13))
 
 
-@LanguageModel.case(points=2, probe=Probe("saved"))
+@LanguageModel.case(points=2, probe=own.saved())
 def saved_and_loaded_again(rng):
     """The model is saved to a file, loaded and used."""
     return model_inputs(10, 1, 7, repeated_rows(rng, 6, 7, 10))
 
 
-@LanguageModel.misconception
-class has_no_positions(lesson.LanguageModel):
+@LanguageModel.variation({" + self.positions[:ids.shape[1]]": ""})
+def has_no_positions():
     """Your model does not know where a character stands: add positions to the embedding."""
 
-    def call(self, ids):
-        x = self.embedding(ids) * self.scale
-        for block in self.blocks:
-            x = block(x)
-        return self.to_logits(x)
 
-
-@LanguageModel.misconception
-class adds_positions_after_the_blocks(lesson.LanguageModel):
+@LanguageModel.variation({
+    " + self.positions[:ids.shape[1]]": "",
+    "self.to_logits(x)": "self.to_logits(x + self.positions[:ids.shape[1]])"})
+def adds_positions_after_the_blocks():
     """Your positions come too late for attention to use them: add them before the first block."""
 
-    def call(self, ids):
-        x = self.embedding(ids) * self.scale
-        for block in self.blocks:
-            x = block(x)
-        return self.to_logits(x + self.positions[:ids.shape[1]])
 
-
-@LanguageModel.misconception
-class sees_the_future(lesson.LanguageModel):
+@LanguageModel.variation({", causal=True": ""})
+def sees_the_future():
     """Your model sees the characters it should guess: its blocks have to be causal, and a causal block has to hide what comes
     later."""
 
-    def __init__(self, vocabulary_size, d_model, num_heads, d_ff, blocks, max_length, **kwargs):
-        super().__init__(vocabulary_size, d_model, num_heads, d_ff, blocks, max_length, **kwargs)
-        self.blocks = [lesson.TransformerBlock(d_model, num_heads, d_ff) for _ in range(blocks)]
 
-
-@LanguageModel.misconception
-class sees_the_future_only(lesson.LanguageModel):
+@LanguageModel.variation({", causal=True": "", "block(x)": "block(x, mask=tf.transpose(causal_mask(ids.shape[1])))"})
+def sees_the_future_only():
     """Your model sees each character and the later ones, not the earlier: the mask of its blocks is the wrong way round."""
 
-    def __init__(self, vocabulary_size, d_model, num_heads, d_ff, blocks, max_length, **kwargs):
-        super().__init__(vocabulary_size, d_model, num_heads, d_ff, blocks, max_length, **kwargs)
-        self.blocks = [lesson.TransformerBlock(d_model, num_heads, d_ff) for _ in range(blocks)]
 
-    def call(self, ids):
-        x = self.embedding(ids) * self.scale + self.positions[:ids.shape[1]]
-        for block in self.blocks:
-            x = block(x, mask=tf.transpose(lesson.causal_mask(ids.shape[1])))
-        return self.to_logits(x)
-
-
-@LanguageModel.misconception
-class has_one_block_that_sees_the_future(lesson.LanguageModel):
+@LanguageModel.variation({"causal=True) for _ in": "causal=i == 0) for i in"})
+def has_one_block_that_sees_the_future():
     """Your first block is not causal, or not all of them are: one that is not lets the future in."""
 
-    def __init__(self, vocabulary_size, d_model, num_heads, d_ff, blocks, max_length, **kwargs):
-        super().__init__(vocabulary_size, d_model, num_heads, d_ff, blocks, max_length, **kwargs)
-        self.blocks = [lesson.TransformerBlock(d_model, num_heads, d_ff, causal=i == 0) for i in range(blocks)]
 
-
-@LanguageModel.misconception
-class freezes_its_embedding(lesson.LanguageModel):
+@LanguageModel.variation({"Embedding(vocabulary_size, d_model)": "Embedding(vocabulary_size, d_model, trainable=False)"})
+def freezes_its_embedding():
     """Your embedding does not learn, or lacks a row for some character: it is trainable, and has as many rows as there are
     characters."""
 
-    def __init__(self, vocabulary_size, d_model, num_heads, d_ff, blocks, max_length, **kwargs):
-        super().__init__(vocabulary_size, d_model, num_heads, d_ff, blocks, max_length, **kwargs)
-        self.embedding = keras.layers.Embedding(vocabulary_size, d_model, trainable=False)
 
-
-@LanguageModel.misconception
-class returns_probabilities(lesson.LanguageModel):
+@LanguageModel.variation({"self.to_logits(x)": "tf.nn.softmax(self.to_logits(x))"})
+def returns_probabilities():
     """Your outputs sum to 1: leave the softmax to the loss and return the scores."""
 
-    def call(self, ids):
-        return tf.nn.softmax(super().call(ids))
 
-
-@LanguageModel.misconception
-class clips_its_scores(lesson.LanguageModel):
+@LanguageModel.variation({"self.to_logits(x)": "tf.nn.relu(self.to_logits(x))"})
+def clips_its_scores():
     """Your scores are never negative: the last dense map has no activation."""
-
-    def call(self, ids):
-        return tf.nn.relu(super().call(ids))
 
 
 @LanguageModel.misconception
@@ -1036,55 +933,30 @@ class uses_one_block_again_and_again(lesson.LanguageModel):
         return self.to_logits(x)
 
 
-@LanguageModel.misconception
-class has_a_block_too_many(lesson.LanguageModel):
+@LanguageModel.variation({"range(blocks)": "range(blocks + 1)"})
+def has_a_block_too_many():
     """Your model has one block more than is asked for."""
 
-    def __init__(self, vocabulary_size, d_model, num_heads, d_ff, blocks, max_length, **kwargs):
-        super().__init__(vocabulary_size, d_model, num_heads, d_ff, blocks, max_length, **kwargs)
-        self.blocks = [lesson.TransformerBlock(d_model, num_heads, d_ff, causal=True) for _ in range(blocks + 1)]
 
-
-@LanguageModel.misconception
-class feeds_each_block_the_embedding(lesson.LanguageModel):
+@LanguageModel.variation({"x = self.embedding(ids)": "start = self.embedding(ids)", "block(x)": "block(start)"})
+def feeds_each_block_the_embedding():
     """Your blocks all start from the embedding, so that only the last one's result counts; hand each one the result of the one
     before."""
 
-    def call(self, ids):
-        start = self.embedding(ids) * self.scale + self.positions[:ids.shape[1]]
-        for block in self.blocks:
-            x = block(start)
-        return self.to_logits(x)
 
-
-@LanguageModel.misconception
-class answers_for_the_last_position_only(lesson.LanguageModel):
+@LanguageModel.variation({"self.to_logits(x)": "self.to_logits(x)[:, -1]"})
+def answers_for_the_last_position_only():
     """Your model scores what follows the last character only; it makes a guess at every position."""
 
-    def call(self, ids):
-        return super().call(ids)[:, -1]
 
-
-@LanguageModel.misconception
-class stops_before_the_scores(lesson.LanguageModel):
+@LanguageModel.variation({"self.to_logits(x)": "x"})
+def stops_before_the_scores():
     """Your model returns the vectors of its last block; a dense map turns each into a score for every character."""
 
-    def call(self, ids):
-        x = self.embedding(ids) * self.scale + self.positions[:ids.shape[1]]
-        for block in self.blocks:
-            x = block(x)
-        return x
 
-
-@LanguageModel.misconception
-class takes_the_greatest_length_only(lesson.LanguageModel):
+@LanguageModel.variation({"self.positions[:ids.shape[1]]": "self.positions"})
+def takes_the_greatest_length_only():
     """Your model fails on sequences shorter than max_length: add as many rows of the positions as there are characters."""
-
-    def call(self, ids):
-        x = self.embedding(ids) * self.scale + self.positions
-        for block in self.blocks:
-            x = block(x)
-        return self.to_logits(x)
 
 
 @LanguageModel.misconception

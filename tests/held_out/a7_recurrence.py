@@ -28,7 +28,7 @@ def embed(ids, table):
 def rnn_step(x, h, w_x, w_h, b):
     return tf.tanh(tf.matmul(x, w_x) + h * tf.linalg.diag_part(w_h) + b)
 
-# %% rnn_step: -
+# %% rnn_step: transposes_w_h
 def rnn_step(x, h, w_x, w_h, b):
     return tf.tanh(tf.matmul(x, w_x) + tf.matmul(h, w_h, transpose_b=True) + b)
 
