@@ -224,7 +224,8 @@ def valley(minimize: Callable) -> Moving:
         turn = np.linspace(0, 2 * np.pi, 73)
         points = [(math.sqrt(2 * level) * math.cos(t), math.sqrt(2 * level) / 5 * math.sin(t)) for t in turn]
         for part in _inside(points, above):
-            above.curve(*zip(*part), colour=MUTED, width=1)
+            xs, ys = zip(*part)
+            above.curve(xs, ys, colour=MUTED, width=1)
     above.axes("x", "y", (0, 5, 10), (-2, 0, 2), title="from above")
     falls.axes("step", "height f", (0, 10, 20, 30), (0.01, 1, 100))
     it.circle(*above(0, 0), radius=4, colour=GREEN)
@@ -450,7 +451,8 @@ def looks(words: Sequence[str], weights, start: int = 0, wide: int = 74, name: s
         return 10 + wide * (i % per_row + 0.5), 70 * (i // per_row) + 62
 
     for i, word in enumerate(words):
-        it.text(*place(i), word, size=size)
+        x, y = place(i)
+        it.text(x, y, word, size=size)
 
     def draw(at):
         for i, weight in enumerate(weights[at]):
@@ -467,7 +469,8 @@ def looks(words: Sequence[str], weights, start: int = 0, wide: int = 74, name: s
 
     it.follow(draw)
     for i, word in enumerate(words):
-        it.button(*place(i), wide, 60, i, word)
+        x, y = place(i)
+        it.button(x, y, wide, 60, i, word)
     return it
 
 

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import ModuleType
+from typing import Any, Protocol
 
 import nbformat
 
@@ -82,7 +83,8 @@ def grade_all(submissions: list[tuple[str, Path]], job: Job, jobs: int = 1,
     for item in enumerate(submissions):
         waiting.put(item)
     verdicts: dict[int, Verdict] = {}
-    spill, known = Spill(), {}
+    spill = Spill()
+    known: dict[Any, Any] = {}  # parts of verdicts
     stop = threading.Event()
 
     ended: queue.SimpleQueue = queue.SimpleQueue()
@@ -127,6 +129,14 @@ def grader(job: Job, kind: str, isolation: str, several: bool) -> tuple[Job, Cac
     return job, Cache(job.cache, job.key, job.files, job.limits, isolation), Sharing() if job.share and several else None
 
 
+class Kept(Protocol):
+    """What knows verdicts of submissions: a `Cache`, or what stands for it."""
+
+    def load(self, submission: Submission) -> Verdict | None: ...
+
+    def save(self, submission: Submission, verdict: Verdict) -> None: ...
+
+
 def grade_one(student: str, folder: Path, job: Job, sandbox: Sandbox, cache: Cache, sharing: Sharing | None = None) -> Verdict:
     """Grade one student's directory; whatever happens, there is a verdict."""
     found = read_one(student, folder, job)
@@ -144,7 +154,7 @@ def read_one(student: str, folder: Path, job: Job) -> Submission | Verdict:
         return broken(student, job.key, f"reading the notebook failed ({type(error).__name__}: {error})")
 
 
-def grade_read(submission: Submission, job: Job, sandbox: Sandbox, cache: Cache, sharing: Sharing | None = None) -> Verdict:
+def grade_read(submission: Submission, job: Job, sandbox: Sandbox, cache: Kept, sharing: Sharing | None = None) -> Verdict:
     """Grade a submission; whatever happens, there is a verdict."""
     for attempt in (1, 2):  # what fails on our side is tried once more, in a fresh worker
         try:
@@ -159,7 +169,7 @@ def grade_read(submission: Submission, job: Job, sandbox: Sandbox, cache: Cache,
     return replace(verdict, content=content(submission))
 
 
-def grade_submission(submission: Submission, job: Job, sandbox: Sandbox, cache: Cache, sharing: Sharing | None = None,
+def grade_submission(submission: Submission, job: Job, sandbox: Sandbox, cache: Kept, sharing: Sharing | None = None,
                      keep: bool = True) -> Verdict:
     """Grade a submission, as far as the cache does not know it; `keep` puts what is found into the cache."""
     known = recall(submission, job, cache)
@@ -171,7 +181,7 @@ def grade_submission(submission: Submission, job: Job, sandbox: Sandbox, cache: 
     return verdict
 
 
-def recall(submission: Submission, job: Job, cache: Cache) -> Verdict | dict[str, QuestionVerdict]:
+def recall(submission: Submission, job: Job, cache: Kept) -> Verdict | dict[str, QuestionVerdict]:
     """The verdict on a submission where the cache knows it; else the verdicts of those questions that it knows."""
     key, found = job.key, cache.load(submission)
     known = unchanged(key.questions, found)

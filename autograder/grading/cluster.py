@@ -183,7 +183,8 @@ def grade_on(place: Place, submissions: list[tuple[str, Path]], job: Job, done: 
     told = {student: job.feedback.of(job.key.assignment, student) for student, _ in submissions}
     graders = {kind: grader(job, kind, isolation, False)[:2] for kind in set(told.values())}
     verdicts: dict[int, Verdict] = {}
-    spill, common, stop = Spill(), {}, threading.Event()
+    spill, stop = Spill(), threading.Event()
+    common: dict[Any, Any] = {}  # parts of verdicts
     problems: list[BaseException] = []
     ended: queue.SimpleQueue = queue.SimpleQueue()
 
@@ -200,16 +201,17 @@ def grade_on(place: Place, submissions: list[tuple[str, Path]], job: Job, done: 
             begin(student)
             work, cache = graders[told[student]]
             found = read_one(student, folder, work)
-            known = found if isinstance(found, Verdict) else recall(found, work, cache)
-            if isinstance(known, Verdict):
-                finish(number, known if known is found else replace(known, content=content(found)))
+            if isinstance(found, Verdict):
+                finish(number, found)
+            elif isinstance(known := recall(found, work, cache), Verdict):
+                finish(number, replace(known, content=content(found)))
             else:
                 yield _Task(number, found, told[student], known)
 
-    def arrived(task: _Task, reply: Reply) -> None:
-        if reply.keep:
-            graders[task.kind][1].save(task.submission, reply.verdict)
-        finish(task.number, reply.verdict)
+    def arrived(task: _Task, verdict: Verdict, keep: bool) -> None:
+        if keep:
+            graders[task.kind][1].save(task.submission, verdict)
+        finish(task.number, verdict)
 
     def run() -> None:
         try:
@@ -234,7 +236,7 @@ def grade_on(place: Place, submissions: list[tuple[str, Path]], job: Job, done: 
     return [verdicts[number] for number in sorted(verdicts)]
 
 
-def _spread(tasks: Iterator[_Task], cluster: _Cluster, job: Job, arrived: Callable[[_Task, Reply], None],
+def _spread(tasks: Iterator[_Task], cluster: _Cluster, job: Job, arrived: Callable[[_Task, Verdict, bool], None],
             stop: threading.Event) -> None:
     """Grade tasks, as many at a time as the workers take."""
     flying: dict[str, deque[_Task]] = {}
@@ -251,7 +253,7 @@ def _spread(tasks: Iterator[_Task], cluster: _Cluster, job: Job, arrived: Callab
         suspect = None if stop.is_set() else next((task for task in again if task.deaths >= DEATHS), None)
         kept_free = suspect and min(may_try(suspect), key=lambda address: len(flying[address]), default=None)
         for address, taken in flying.items():
-            if address == kept_free:
+            if suspect and address == kept_free:
                 if not taken:
                     again.remove(suspect)
                     give(address, suspect)
@@ -271,16 +273,16 @@ def _spread(tasks: Iterator[_Task], cluster: _Cluster, job: Job, arrived: Callab
             if task.deaths < DEATHS and address in may_try(task):
                 again.remove(task)
                 return task
-        task = next(tasks, None)
-        more = task is not None
-        return task
+        new = next(tasks, None)
+        more = new is not None
+        return new
 
     def died(task: _Task, why: str) -> None:
         """A worker did not survive a task, or could not grade it."""
         task.deaths += 1
         if task.deaths > DEATHS:
             verdict = broken(task.submission.student, job.key, f"could not be graded: {why}")
-            arrived(task, Reply(replace(verdict, notes=task.submission.notes)))
+            arrived(task, replace(verdict, notes=task.submission.notes), False)
         else:
             again.append(task)
 
@@ -290,7 +292,8 @@ def _spread(tasks: Iterator[_Task], cluster: _Cluster, job: Job, arrived: Callab
         for address in set(flying) - set(cluster.workers()):
             lost = flying.pop(address)
             for place, task in enumerate(lost):
-                task.future.cancel()
+                if task.future is not None:
+                    task.future.cancel()
                 task.future = None
                 if place:
                     again.appendleft(task)
@@ -309,13 +312,13 @@ def _spread(tasks: Iterator[_Task], cluster: _Cluster, job: Job, arrived: Callab
             reply = cluster.reply(task, future)
             flying[address].remove(task)
             future.release()
-            if reply is None:
+            if reply is None or reply.verdict is None:
                 again.appendleft(task)
             elif any(question.status == Status.UNGRADED for question in reply.verdict.questions) and task.deaths < DEATHS:
                 task.avoid.add(address)
                 died(task, "")
             else:
-                arrived(task, reply)
+                arrived(task, reply.verdict, reply.keep)
         else:  # cancelled with its worker or its scheduler, or Dask itself has given it up
             flying[address].remove(task)
             task.future = None

@@ -112,7 +112,8 @@ def mended(found: Iterable[dict[str, Any]]) -> dict[str, tuple[int, int, int]]:
         found: hand-ins, oldest first.
     """
     before: dict[str, dict[str, Any]] = {}
-    wrong, right, who = Counter[str](), Counter[str](), {}
+    wrong, right = Counter[str](), Counter[str]()
+    who: dict[str, set[str]] = {}
     for one in found:
         if earlier := before.get(one["student"]):
             kind = earlier["feedback"]

@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import itertools
 import time
-from collections import Counter
+from collections import defaultdict
 from dataclasses import replace
 from types import ModuleType
 
@@ -51,7 +51,7 @@ def grade(submission: Submission, key: Key, sandbox: Sandbox, known: dict[str, Q
     outcomes: dict[str, dict[str, Outcome]] = {}
     closures: dict[str, Closure] = {}
     causes: dict[str, str] = {}
-    seconds: Counter[str] = Counter()
+    seconds: defaultdict[str, float] = defaultdict(float)
     with _Run(submission, sandbox, observers) as run:
         try:
             source = run.inspect(key, sharing is not None)

@@ -197,7 +197,7 @@ def grade_frame(frame: bytes) -> bytes:
     """Grade a packed request: the one task that a cluster is given."""
     request = unpack(frame, Request)
     plugin = get_worker().plugins.get(NAME)
-    if plugin is None or plugin.work.digest != request.work:
+    if not isinstance(plugin, Grader) or plugin.work.digest != request.work:
         return pack(Reply(None))
     return pack(plugin.grade(request))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from typing import Any
 
 from autograder.grading.key import Key, QuestionKey
 
@@ -100,7 +101,7 @@ class Verdict:
         return sum(known) if len(known) == len(scores) else None
 
 
-def shared(verdict: Verdict, known: dict[object, object]) -> Verdict:
+def shared(verdict: Verdict, known: dict[Any, Any]) -> Verdict:
     """The same verdict, of parts that are in `known` already as far as others came to the same: a class has few that differ."""
     questions = tuple(replace(question, cases=tuple(known.setdefault(case, case) for case in question.cases))
                       for question in verdict.questions)

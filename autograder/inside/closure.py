@@ -88,7 +88,7 @@ def _imports(tree: ast.Module) -> Iterator[tuple[str, str]]:
 def _bound(tree: ast.Module) -> Iterator[str]:
     """The names that a cell gives a meaning outside of its functions; a loop's and the like among them."""
     yield from (name for name, _ in _imports(tree))
-    waiting = list(tree.body)
+    waiting: list[ast.AST] = list(tree.body)
     while waiting:
         node = waiting.pop()
         if isinstance(node, DEFINITIONS):
