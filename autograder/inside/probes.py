@@ -356,7 +356,7 @@ def each(answer, inputs, *, inputs_as: str = "tensor", returns: tuple[str, ...] 
     Args:
         inputs_as, returns: as those of `call`.
     """
-    found = [call.run(answer, arguments, inputs_as=inputs_as, returns=returns) for arguments in inputs["calls"]]
+    found = [_named(answer(*_arguments(arguments, inputs_as)), returns) for arguments in inputs["calls"]]
     observation: Observation = {}
     for name in found[0]:
         values = [one[name] for one in found]
