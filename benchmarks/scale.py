@@ -126,7 +126,7 @@ def show(figures: dict) -> None:
 def draw(figures: dict) -> None:
     from matplotlib import pyplot  # after the measurements, whose machine it would load
 
-    figure, (left, right) = pyplot.subplots(1, 2, figsize=(10, 4))
+    figure, (left, right) = pyplot.subplots(1, 2, figsize=(10, 4), layout="tight")
     for step in STEPS:
         found = sorted((one["students"], one) for one in figures.values() if one["step"] == step)
         for axes, what in ((left, "seconds"), (right, "megabytes")):
@@ -135,7 +135,6 @@ def draw(figures: dict) -> None:
     left.set(xlabel="submissions", ylabel="seconds")
     right.set(xlabel="submissions", ylabel="peak of the main process, MB")
     left.legend()
-    figure.tight_layout()
     figure.savefig(PLACE / "scale.png", dpi=100)
 
 

@@ -63,9 +63,9 @@ def graded(monkeypatch, warm):
     seen = []
     real = batch.grade
 
-    def grade(submission, key, sandbox, known=None, observers=None):
+    def grade(submission, key, sandbox, known=None, observers=None, sharing=None):
         seen.append((submission.student, [question.name for question in key.questions if question.name not in (known or {})]))
-        return real(submission, key, sandbox, known)
+        return real(submission, key, sandbox, known, observers, sharing)
 
     monkeypatch.setattr(batch, "grade", grade)
     return seen

@@ -171,9 +171,9 @@ def spread(built_tiny, monkeypatch):
         there, found = Workers(key, **how), {}
         tasks = (cluster._Task(number, Submission(f"s{number}", (RunCell("double", ""),), ()), "named", {}) for number in range(20))
 
-        def arrived(task, reply):
+        def arrived(task, verdict, keep):
             assert task.submission.student not in found
-            found[task.submission.student] = reply.verdict
+            found[task.submission.student] = verdict
 
         cluster._spread(tasks, there, work, arrived, threading.Event())
         return there, found
