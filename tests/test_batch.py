@@ -171,6 +171,7 @@ def test_what_could_not_be_graded_is_not_kept(course, graded, monkeypatch):
 GRADE = [sys.executable, "-m", "autograder", "grade", NAME]
 
 
+@pytest.mark.corpus
 def test_a_run_that_is_killed_goes_on_where_it_was(course):
     """`kill -9` in the middle: the second run grades the rest and says the same as a run that was never stopped."""
     students = [f"student-{number:02}" for number in range(12)]

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import psutil
 import pytest
-from conftest import ROOT, TINY_QUESTIONS, needs_bubblewrap, write_tiny
+from conftest import PROCESS, ROOT, TINY_QUESTIONS, needs_bubblewrap, write_tiny
 
 from autograder.authoring import samples
 from autograder.authoring.build import build
@@ -39,7 +39,7 @@ def key(built_tiny):
     return load(built_tiny.key(NAME))
 
 
-@pytest.fixture(scope="module", params=[pytest.param("bubblewrap", marks=needs_bubblewrap), "process"])
+@pytest.fixture(scope="module", params=[pytest.param("bubblewrap", marks=needs_bubblewrap), PROCESS])
 def sandbox(built_tiny, request):
     with Sandbox(built_tiny.released_files(NAME), LIMITS, request.param, (built_tiny.root,)) as sandbox:
         yield sandbox
@@ -270,6 +270,7 @@ def test_a_python_installed_below_tmp_is_there_in_every_submission(tmp_path):
     assert error in ("OSError", "PermissionError")  # read-only, as everywhere
 
 
+@pytest.mark.corpus
 def test_a_batch_grades_everyone_in_order_whatever_the_jobs(built_tiny, key, tmp_path):
     made = samples.sample_class(built_tiny, NAME)
     samples.write_class(made, tmp_path, NAME)

@@ -7,7 +7,7 @@ import time
 
 import nbformat
 import pytest
-from conftest import needs_bubblewrap
+from conftest import PROCESS, needs_bubblewrap
 
 from autograder.authoring import samples
 from autograder.authoring.lesson import read_lesson, solved_notebook
@@ -25,7 +25,7 @@ NAME = "a0_doubling"
 LIMITS = Limits(cell_seconds=20, case_seconds=5, submission_seconds=60)
 
 
-@pytest.fixture(scope="module", params=["process", pytest.param("bubblewrap", marks=needs_bubblewrap)])
+@pytest.fixture(scope="module", params=[PROCESS, pytest.param("bubblewrap", marks=needs_bubblewrap)])
 def sandbox(request):
     with Sandbox(limits=LIMITS, isolation=request.param) as made:
         yield made
