@@ -338,9 +338,12 @@ def test_who_is_killed_costs_nothing_that_was_finished(course, by_hand, whom):
     elif whom == "interrupt":
         assert run.returncode == 130 and 5 <= len(kept) < 30 and f"stopped: {30 - len(kept)} of 30" in complained, complained
     again = grading(course, *(["--jobs", "2"] if whom == "scheduler" else ["--cluster", place]))
-    assert again.wait(timeout=600) == 0, again.communicate()
+    _, complained = again.communicate(timeout=600)
+    assert again.returncode == 0, complained
     assert {file: file.stat().st_mtime_ns for file in kept} == kept and len(list(course.cache(NAME).glob("*.json"))) == 30
     found = graded_results(course)
     assert {submission["score"] for submission in found} == {100}
-    assert grading(course, "--jobs", "2", "--fresh").wait(timeout=600) == 0
+    alone = grading(course, "--jobs", "2", "--fresh")
+    _, complained = alone.communicate(timeout=600)
+    assert alone.returncode == 0, complained
     assert graded_results(course) == found
