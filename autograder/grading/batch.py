@@ -13,7 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import ModuleType
-from typing import Any, Protocol
+from typing import Any
 
 import nbformat
 
@@ -27,7 +27,7 @@ from autograder.grading.observe import load_observers, without_observers
 from autograder.grading.sharing import Sharing
 from autograder.grading.spill import Spill
 from autograder.grading.submission import Submission, Unreadable, find_notebook, read_submission
-from autograder.grading.verdict import QuestionVerdict, Status, Verdict, broken, by_hand, shared, unreadable
+from autograder.grading.verdict import QuestionVerdict, Status, Verdict, broken, by_hand, compact, unreadable
 from autograder.sandbox.isolation import choose
 from autograder.sandbox.sandbox import Limits, Sandbox
 
@@ -78,7 +78,11 @@ def grade_all(submissions: list[tuple[str, Path]], job: Job, jobs: int = 1,
     isolation = choose(job.isolation)
     tidy()  # of an unchanged class no worker is started, which would
     told = {student: job.feedback.of(job.key.assignment, student) for student, _ in submissions}
-    graders = {kind: grader(job, kind, isolation, len(submissions) > 1) for kind in set(told.values())}
+    several = job.share and len(submissions) > 1
+    graders = {}  # by what students are told
+    for kind in set(told.values()):
+        own = job_for(job, kind)
+        graders[kind] = own, Cache(own.cache, own.key, own.files, own.limits, isolation), Sharing() if several else None
     waiting: queue.SimpleQueue = queue.SimpleQueue()
     for item in enumerate(submissions):
         waiting.put(item)
@@ -104,7 +108,7 @@ def grade_all(submissions: list[tuple[str, Path]], job: Job, jobs: int = 1,
                     return
                 begin(student)
                 work, cache, sharing = graders[told[student]]
-                verdict = shared(grade_one(student, folder, work, sandbox, cache, sharing), known)
+                verdict = compact(grade_one(student, folder, work, sandbox, cache, sharing), known)
                 verdicts[number] = replace(verdict, outputs=spill.keep(verdict.outputs), feedback=told[student])
                 del verdict  # and with it the outputs, while the next one is read
                 done(verdicts[number])
@@ -122,25 +126,23 @@ def grade_all(submissions: list[tuple[str, Path]], job: Job, jobs: int = 1,
     return [verdicts[number] for number in sorted(verdicts)]
 
 
-def grader(job: Job, kind: str, isolation: str, several: bool) -> tuple[Job, Cache, Sharing | None]:
-    """What the submissions of students are graded with who are told so much."""
-    if kind == Kind.PLAIN:
-        job = replace(job, key=plain(job.key), cache=job.cache and job.cache / Kind.PLAIN)
-    return job, Cache(job.cache, job.key, job.files, job.limits, isolation), Sharing() if job.share and several else None
-
-
-class Kept(Protocol):
-    """What knows verdicts of submissions: a `Cache`, or what stands for it."""
-
-    def load(self, submission: Submission) -> Verdict | None: ...
-
-    def save(self, submission: Submission, verdict: Verdict) -> None: ...
+def job_for(job: Job, kind: str) -> Job:
+    """The job with the key, and the cache, for students who are told so much: one of `feedback.Kind`."""
+    return replace(job, key=plain(job.key), cache=job.cache and job.cache / Kind.PLAIN) if kind == Kind.PLAIN else job
 
 
 def grade_one(student: str, folder: Path, job: Job, sandbox: Sandbox, cache: Cache, sharing: Sharing | None = None) -> Verdict:
     """Grade one student's directory; whatever happens, there is a verdict."""
     found = read_one(student, folder, job)
-    return found if isinstance(found, Verdict) else grade_read(found, job, sandbox, cache, sharing)
+    if isinstance(found, Verdict):
+        return found
+    known = recall(found, job, cache)
+    if isinstance(known, Verdict):
+        return replace(known, content=content(found))
+    verdict, keep = run_one(found, job, sandbox, known, sharing)
+    if keep:
+        cache.save(found, verdict)
+    return verdict
 
 
 def read_one(student: str, folder: Path, job: Job) -> Submission | Verdict:
@@ -154,34 +156,7 @@ def read_one(student: str, folder: Path, job: Job) -> Submission | Verdict:
         return broken(student, job.key, f"reading the notebook failed ({type(error).__name__}: {error})")
 
 
-def grade_read(submission: Submission, job: Job, sandbox: Sandbox, cache: Kept, sharing: Sharing | None = None) -> Verdict:
-    """Grade a submission; whatever happens, there is a verdict."""
-    for attempt in (1, 2):  # what fails on our side is tried once more, in a fresh worker
-        try:
-            verdict = grade_submission(submission, job, sandbox, cache, sharing, keep=attempt == 1)
-        except Exception as error:
-            problem = f"grading failed ({type(error).__name__}: {error})"
-            verdict = replace(broken(submission.student, job.key, problem), notes=submission.notes)
-        if all(question.status != Status.UNGRADED for question in verdict.questions):
-            break
-        if attempt == 1:
-            sandbox.kill()
-    return replace(verdict, content=content(submission))
-
-
-def grade_submission(submission: Submission, job: Job, sandbox: Sandbox, cache: Kept, sharing: Sharing | None = None,
-                     keep: bool = True) -> Verdict:
-    """Grade a submission, as far as the cache does not know it; `keep` puts what is found into the cache."""
-    known = recall(submission, job, cache)
-    if isinstance(known, Verdict):
-        return known
-    verdict = grade(submission, job.key, sandbox, known, job.observers, sharing)
-    if keep:
-        cache.save(submission, verdict)
-    return verdict
-
-
-def recall(submission: Submission, job: Job, cache: Kept) -> Verdict | dict[str, QuestionVerdict]:
+def recall(submission: Submission, job: Job, cache: Cache) -> Verdict | dict[str, QuestionVerdict]:
     """The verdict on a submission where the cache knows it; else the verdicts of those questions that it knows."""
     key, found = job.key, cache.load(submission)
     known = unchanged(key.questions, found)
@@ -191,3 +166,20 @@ def recall(submission: Submission, job: Job, cache: Kept) -> Verdict | dict[str,
         questions = tuple(known[question.name] for question in key.questions)
         return replace(found, max_score=key.max_score, questions=questions + by_hand(key))
     return known
+
+
+def run_one(submission: Submission, job: Job, sandbox: Sandbox, known: dict[str, QuestionVerdict],
+            sharing: Sharing | None) -> tuple[Verdict, bool]:
+    """Grade a submission, as far as it is not known; whatever happens, there is a verdict. And whether a cache may keep it."""
+    for attempt in (1, 2):  # what fails on our side is tried once more, in a fresh worker
+        try:
+            verdict = grade(submission, job.key, sandbox, known, job.observers, sharing)
+        except Exception as error:
+            problem = f"grading failed ({type(error).__name__}: {error})"
+            verdict = replace(broken(submission.student, job.key, problem), notes=submission.notes)
+        graded = all(question.status != Status.UNGRADED for question in verdict.questions)
+        if graded:
+            break
+        if attempt == 1:
+            sandbox.kill()
+    return replace(verdict, content=content(submission)), graded and attempt == 1

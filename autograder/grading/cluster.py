@@ -29,12 +29,12 @@ from distributed.security import Security
 
 from autograder.files import Scratch, tidy
 from autograder.grading import key as keys
-from autograder.grading.batch import Job, grader, read_one, recall
-from autograder.grading.cache import content
+from autograder.grading.batch import Job, job_for, read_one, recall
+from autograder.grading.cache import Cache, content
 from autograder.grading.remote import NAME, Grader, Reply, Request, Statement, Work, deciding, grade_frame, pack, state, unpack
 from autograder.grading.spill import Spill
 from autograder.grading.submission import Submission, printable
-from autograder.grading.verdict import QuestionVerdict, Status, Verdict, broken, shared
+from autograder.grading.verdict import QuestionVerdict, Status, Verdict, broken, compact
 from autograder.grading.versions import installed
 from autograder.inside.wire import WireError
 from autograder.sandbox.isolation import KINDS, IsolationError, choose
@@ -181,7 +181,10 @@ def grade_on(place: Place, submissions: list[tuple[str, Path]], job: Job, done: 
     isolation = choose("auto") if job.isolation == "auto" else job.isolation  # of every worker: one class, one kind of wall
     tidy()
     told = {student: job.feedback.of(job.key.assignment, student) for student, _ in submissions}
-    graders = {kind: grader(job, kind, isolation, False)[:2] for kind in set(told.values())}
+    graders = {}  # by what students are told
+    for kind in set(told.values()):
+        own = job_for(job, kind)
+        graders[kind] = own, Cache(own.cache, own.key, own.files, own.limits, isolation)
     verdicts: dict[int, Verdict] = {}
     spill, stop = Spill(), threading.Event()
     common: dict[Any, Any] = {}  # parts of verdicts
@@ -189,7 +192,7 @@ def grade_on(place: Place, submissions: list[tuple[str, Path]], job: Job, done: 
     ended: queue.SimpleQueue = queue.SimpleQueue()
 
     def finish(number: int, verdict: Verdict) -> None:
-        verdict = shared(verdict, common)
+        verdict = compact(verdict, common)
         verdicts[number] = replace(verdict, outputs=spill.keep(verdict.outputs), feedback=told[verdict.student])
         done(verdicts[number])
 

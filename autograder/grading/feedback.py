@@ -19,10 +19,9 @@ from typing import Any
 
 from autograder.files import atomic
 from autograder.grading.key import Key
-from autograder.grading.verdict import Status, Verdict
+from autograder.grading.verdict import WRONG, Status, Verdict
 
 HALF = "half"
-WRONG = (Status.PARTIAL, Status.FAILED, Status.CRASHED, Status.TIMEOUT)
 
 
 class Kind(StrEnum):

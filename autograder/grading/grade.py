@@ -21,7 +21,7 @@ from autograder.grading.judge import breaks_a_rule, judge
 from autograder.grading.key import CaseKey, Key, QuestionKey
 from autograder.grading.observe import observed
 from autograder.grading.ran import Ran
-from autograder.grading.sharing import Shared, Sharing, plain
+from autograder.grading.sharing import Shared, Sharing, holds_for_all
 from autograder.grading.submission import Submission
 from autograder.grading.verdict import QuestionVerdict, Status, Verdict, by_hand, ungraded
 from autograder.grading.versions import installed
@@ -128,7 +128,8 @@ def _alone(question: QuestionKey, closure: Closure, run: _Run, key: Key, beneath
     others = {other.name: ungraded(other) for other in key.questions if other.name not in asked}
     verdict = grade(submission, key, run.sandbox, others | beneath, run.observers)
     found = next(item for item in verdict.questions if item.name == question.name)
-    if verdict.error or verdict.notes or verdict.died or not verdict.certain or not plain(found, said.quotable(submission)):
+    sound = not (verdict.error or verdict.notes or verdict.died) and verdict.certain
+    if not sound or not holds_for_all(found, said.quotable(submission)):
         return None
     return Shared(found, {cell.id: verdict.outputs.get(cell.id, []) for cell in cells if not (cell.question or cell.added)})
 

@@ -21,11 +21,12 @@ from distributed import WorkerPlugin, get_worker
 
 from autograder.files import Scratch
 from autograder.grading import key as keys
-from autograder.grading.batch import Job, grade_read, grader
+from autograder.grading.batch import Job, job_for, run_one
 from autograder.grading.cache import DECIDE, code_and_releases, digest
 from autograder.grading.feedback import Kind
+from autograder.grading.sharing import Sharing
 from autograder.grading.submission import Submission
-from autograder.grading.verdict import QuestionVerdict, Status, Verdict
+from autograder.grading.verdict import QuestionVerdict, Verdict
 from autograder.grading.versions import WORDS, installed
 from autograder.inside.protocol import plain, typed
 from autograder.inside.wire import MAX_FRAME, WireError
@@ -155,7 +156,7 @@ class Grader(WorkerPlugin):
             return f"expected isolation {work.isolation}: {problem}."
         try:
             job = self._unpacked(Path(self.held.enter_context(Scratch())))
-            self.graders = {kind: grader(job, kind, work.isolation, True) for kind in Kind}
+            self.graders = {kind: (job_for(job, kind), Sharing() if job.share else None) for kind in Kind}
             self.sandbox = self.held.enter_context(Sandbox(job.inside, work.limits, work.isolation, job.hidden, job.key.forbid))
             self.sandbox.start()
         except Exception as error:
@@ -174,23 +175,8 @@ class Grader(WorkerPlugin):
                    work.isolation, tuple(map(Path, work.hidden)), None, work.share)
 
     def _grade(self, request: Request) -> Reply:
-        job, _, sharing = self.graders[Kind(request.kind)]
-        carried = Carried(request.known)
-        verdict = grade_read(request.submission, job, self.sandbox, carried, sharing)
-        return Reply(verdict, carried.keep)
-
-
-class Carried:
-    """In the cache's place on a worker: what the main process knows of one submission, and whether it may keep what is found."""
-
-    def __init__(self, known: dict[str, QuestionVerdict]):
-        self.known, self.keep = known, False
-
-    def load(self, submission: Submission) -> Verdict | None:
-        return Verdict(submission.student, "graded", 0, 0.0, None, tuple(self.known.values())) if self.known else None
-
-    def save(self, submission: Submission, verdict: Verdict) -> None:
-        self.keep = all(question.status != Status.UNGRADED for question in verdict.questions)
+        job, sharing = self.graders[Kind(request.kind)]
+        return Reply(*run_one(request.submission, job, self.sandbox, request.known, sharing))
 
 
 def grade_frame(frame: bytes) -> bytes:

@@ -55,7 +55,7 @@ class Sharing:
         self._shared[digest] = shared
 
 
-def plain(verdict: QuestionVerdict, lines: frozenset[str]) -> bool:
+def holds_for_all(verdict: QuestionVerdict, lines: frozenset[str]) -> bool:
     """Would everybody's own run have come to this verdict, in these words? It quotes no line: others may write it differently."""
     said = "\n".join((verdict.message, *(case.message for case in verdict.cases)))
     return verdict.status in (Status.PASSED, Status.PARTIAL, Status.FAILED) and not any(f"`{line}`" in said for line in lines)

@@ -23,6 +23,9 @@ class Status(StrEnum):
     MANUAL = "manual"
 
 
+WRONG = (Status.PARTIAL, Status.FAILED, Status.CRASHED, Status.TIMEOUT)  # attempted, and points were lost
+
+
 @dataclass(frozen=True)
 class CaseVerdict:
     """One case, won or lost whole. `message` states the fact, then the advice; it holds no hidden value.
@@ -101,7 +104,7 @@ class Verdict:
         return sum(known) if len(known) == len(scores) else None
 
 
-def shared(verdict: Verdict, known: dict[Any, Any]) -> Verdict:
+def compact(verdict: Verdict, known: dict[Any, Any]) -> Verdict:
     """The same verdict, of parts that are in `known` already as far as others came to the same: a class has few that differ."""
     questions = tuple(replace(question, cases=tuple(known.setdefault(case, case) for case in question.cases))
                       for question in verdict.questions)

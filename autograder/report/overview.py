@@ -14,6 +14,7 @@ import numpy as np
 
 from autograder.grading.feedback import mended
 from autograder.grading.key import Key, QuestionKey
+from autograder.grading.verdict import WRONG, Status
 from autograder.report import items
 
 BINS = 10  # of the distribution, and one more for full marks
@@ -22,8 +23,7 @@ WEAK = 0.2  # discrimination
 SKIPPED = 0.25  # share of the class that did not attempt a question
 MOST_CLUSTERS = 8  # of a question that are listed
 CROWD = 5  # students from whose mean, shown in class, nobody's points can be told
-WRONG = ("partial", "failed", "crashed", "timeout")
-STATUSES = ("passed", *WRONG, "missing")
+STATUSES = (Status.PASSED, *WRONG, Status.MISSING)
 
 
 def overview(results: dict[str, Any], key: Key, hand_ins: Iterable[dict[str, Any]] = ()) -> dict[str, Any]:
@@ -109,7 +109,7 @@ def number(value: float) -> float | None:
 
 def _about(question: QuestionKey, counted: list[dict], total: np.ndarray) -> dict[str, Any]:
     found = [_question(one, question.name) for one in counted]
-    statuses = {status: sum(one["status"] == status for one in found) for status in STATUSES}
+    statuses: dict[str, int] = {status: sum(one["status"] == status for one in found) for status in STATUSES}
     who = defaultdict(list)
     for place, one in enumerate(found):
         if one["misconception"]:
