@@ -28,7 +28,6 @@ from autograder.grading.batch import find_submissions, grade_all
 from autograder.grading.cache import question_digests
 from autograder.grading.key import Key, load
 from autograder.report import mistakes, mutants
-from autograder.report.lessons import contents, index_page
 from autograder.sandbox.isolation import choose
 
 LOOK_SECONDS = 0.1
@@ -54,6 +53,8 @@ def build(
 
 def write_index(course: Course) -> None:
     """The way in as a page, beside the lessons' README where there is one; of the lessons that have been built."""
+    from autograder.report.lessons import contents, index_page  # lazy: no other command needs Markdown
+
     readme = course.root / "assignments" / "README.md"
     if not readme.is_file():
         return
