@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import json
 import os
-import re
-import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
+
+from measured import own_process
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "tests"))
@@ -56,18 +55,6 @@ KINDS = {
 }
 
 
-def peak(command: list[str], folder: Path) -> tuple[int, int, float]:
-    """Exit status, megabytes and seconds of a program; what it starts is not counted."""
-    start, most = time.monotonic(), 0
-    process = subprocess.Popen(command, cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    # Not `ru_maxrss`, which starts at what this process had. The kernel keeps the mark: looking now and then is enough.
-    while process.poll() is None:
-        found = re.search(r"VmHWM:\s*(\d+) kB", Path(f"/proc/{process.pid}/status").read_text())
-        most = max(most, int(found[1]) // 1024) if found else most
-        time.sleep(0.02)
-    return process.returncode, most, time.monotonic() - start
-
-
 def measure(kind: str, students: int, course) -> tuple[int, int, float]:
     """Grade a class of one kind; exit status, megabytes, seconds."""
     with tempfile.TemporaryDirectory() as place:
@@ -78,8 +65,10 @@ def measure(kind: str, students: int, course) -> tuple[int, int, float]:
             other = Path(place, "submitted", f"s{number}", "a0_doubling", "doubling.ipynb")
             other.parent.mkdir(parents=True)
             os.link(first, other)
-        return peak([sys.executable, "-m", "autograder", "grade", "a0_doubling", "--submissions", str(Path(place, "submitted")),
-                     "--no-gradebook", "--fresh", "--jobs", str(JOBS)], course.root)
+        command = [sys.executable, "-m", "autograder", "grade", "a0_doubling", "--submissions", str(Path(place, "submitted")),
+                   "--no-gradebook", "--fresh", "--jobs", str(JOBS)]
+        found = own_process(command, course.root, Path(place, "said.txt"))
+        return found.status, found.megabytes, found.seconds
 
 
 def main(students: int) -> int:

@@ -9,15 +9,14 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import shutil
 import subprocess
 import sys
 import time
 from pathlib import Path
 
-import psutil
 from clone import ROOT, copy_course
+from measured import own_process
 from rich.console import Console
 from rich.table import Table
 
@@ -67,22 +66,11 @@ def hand_in(root: Path, students: int) -> tuple[Path, int]:
 
 
 def measured(command: list[str], cwd: Path) -> dict:
-    """Seconds of a command; of its own process, without those that it starts, processor seconds and the most memory, in MB."""
-    start, most, spent = time.monotonic(), 0, 0.0
-    with open(PLACE / "said.txt", "wb") as said:
-        process = subprocess.Popen(command, cwd=cwd, stdout=said, stderr=said)
-    own = psutil.Process(process.pid)
-    while process.poll() is None:
-        try:
-            found = re.search(r"VmHWM:\s*(\d+) kB", Path(f"/proc/{process.pid}/status").read_text())
-            times = own.cpu_times()
-        except (OSError, psutil.Error):
-            continue
-        most, spent = max(most, int(found[1]) // 1024 if found else 0), times.user + times.system
-        time.sleep(0.05)
-    if process.returncode:
-        raise SystemExit(f"{' '.join(command)}: exit status {process.returncode}\n{(PLACE / 'said.txt').read_text()[-2000:]}")
-    return {"seconds": time.monotonic() - start, "processor": spent, "megabytes": most}
+    """Seconds of a command, and processor seconds and megabytes of its own process."""
+    found = own_process(command, cwd, PLACE / "said.txt")
+    if found.status:
+        raise SystemExit(f"{' '.join(command)}: exit status {found.status}\n{(PLACE / 'said.txt').read_text()[-2000:]}")
+    return {"seconds": found.seconds, "processor": found.processor, "megabytes": found.megabytes}
 
 
 def measure(students: int, figures: dict) -> None:
