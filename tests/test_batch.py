@@ -242,22 +242,24 @@ def test_a_signal_within_an_exec_as_imports_have_them_ends_with_its_own_status(t
     assert (run.returncode, run.stdout, run.stderr) == (status, "", "")
 
 
-def test_an_isolation_that_is_not_there_is_refused_and_unknown_ones_named(course):
+def test_an_isolation_that_is_not_there_is_refused_and_unknown_ones_named(course, monkeypatch, request):
     a_class(course, ["ada"])
-    said = subprocess.run(GRADE + ["--isolation", "castle"], cwd=course.root, capture_output=True, text=True)
+    said = autograder("grade", NAME, "--isolation", "castle", cwd=course.root)
     assert said.returncode == 2 and "expected an isolation of auto, bubblewrap, landlock, process. Received: castle" in said.stderr
-    without = {**os.environ, "PATH": str(course.root)}  # no bwrap to be found
-    said = subprocess.run(GRADE + ["--isolation", "bubblewrap"], cwd=course.root, capture_output=True, text=True, env=without)
+    weaker = "landlock" if obstacle("landlock") is None else "process"
+    request.addfinalizer(obstacle.cache_clear)
+    monkeypatch.setenv("PATH", str(course.root))  # no bwrap to be found
+    obstacle.cache_clear()
+    said = autograder("grade", NAME, "--isolation", "bubblewrap", cwd=course.root)
     assert said.returncode == 2 and "bwrap is not installed" in said.stderr and "autograder doctor" in said.stderr
     key = load(course.key(NAME))
     save(dataclasses.replace(key, versions=key.versions | {"tensorflow": "1.0.0"}), course.key(NAME), private=True)
-    said = subprocess.run(GRADE, cwd=course.root, capture_output=True, text=True, env=without)
-    weaker = "landlock" if obstacle("landlock") is None else "process"
+    said = autograder("grade", NAME, cwd=course.root)
     assert said.returncode == 0 and f"isolation: {weaker}" in said.stderr
     found = json.loads((course.root / "build" / "results" / f"{NAME}.json").read_text())
     assert found["isolation"] == weaker and found["versions"] == {"key": key.versions | {"tensorflow": "1.0.0"}, "grader": key.versions}
     assert f"computed with TensorFlow 1.0.0. Run `autograder build {NAME}`" in said.stderr
-    said = subprocess.run([sys.executable, "-m", "autograder", "doctor"], cwd=course.root, capture_output=True, text=True, env=without)
+    said = autograder("doctor", cwd=course.root)
     assert said.returncode == 0 and "install the package" in " ".join(said.stdout.split()) and "process" in said.stdout
     assert f"TensorFlow {key.versions['tensorflow']}" in said.stdout and said.stderr.count("computed with TensorFlow 1.0.0") == 1
 

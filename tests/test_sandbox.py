@@ -184,7 +184,8 @@ def test_memory_that_is_shared_between_processes_counts_once_and_counts(tmp_path
 LOOK = """
 import ast
 import os
-found = [os.path.join(folder, name) for folder, folders, names in os.walk("/") for name in (*folders, *names)
+found = [os.path.join(folder, name) for top in os.listdir("/") if top != "proc"  # with a link for each area of memory
+         for folder, folders, names in os.walk(f"/{top}") for name in (*folders, *names)
          if "autograder" in folder.split("/") and "inside" not in folder.split("/")]
 print(sorted({path.split("autograder/", 1)[1] for path in found if "__pycache__" not in path}))
 for room in ("grading", "sandbox", "authoring", "delivery", "report", "student", "commands", "files"):
