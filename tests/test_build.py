@@ -65,8 +65,15 @@ def test_a_change_of_anything_that_is_read_or_written_is_noticed(tmp_path, monke
             assert not unchanged(course, NAME), (path, after)
         path.write_bytes(before)
         assert unchanged(course, NAME), path
-    (course.solution(NAME) / "probes.py").write_text("")
+    own, released = course.solution(NAME) / "probes.py", course.release(NAME)
+    own.write_text("")
     assert not unchanged(course, NAME)
+    build(course, NAME)
+    (released / "notes.py").write_text("# which no build has put there")
+    assert (released / own.name).is_file()
+    own.unlink()
+    build(course, NAME)
+    assert {path.name for path in released.glob("*.py")} == {"layers.py", "notes.py"} and unchanged(course, NAME)
 
 
 def test_only_assignments_that_have_changed_are_built_unless_asked_for(tmp_path, monkeypatch):

@@ -151,7 +151,7 @@ def write(started: Started, key: Key) -> None:
     _write_source(course, assignment, source_notebook(cells, questions))
     keys.save(key, course.key(assignment), private=True)
     with atomic(course.build_record(assignment), mode=0o600) as file:
-        file.write(digest_of(started.reads, _written(course, assignment)).encode())
+        file.write(_record(course, assignment, started.reads).encode())
 
 
 def introduce(course: Course, lesson: str) -> None:
@@ -165,17 +165,21 @@ def introduce(course: Course, lesson: str) -> None:
     if written := written_points(cells):
         raise DeclarationError(f"{folder}: {next(iter(written))} has points; expected a questions.py beside lesson.py")
     write_notebook(introduction_notebook(cells), course.notebook(lesson))
-    for file in student_files(course, lesson):
-        _copy(file, course.release(lesson) / file.name)
+    _ship(course, lesson)
 
 
 def unchanged(course: Course, assignment: str) -> bool:
     """Would a build read what the last one read, and is everything that it wrote still there, as it was written?"""
     try:
         known = course.build_record(assignment).read_text()
-        return known == digest_of(_reads(course, assignment), _written(course, assignment))
+        return known == _record(course, assignment, _reads(course, assignment))
     except (OSError, UnicodeDecodeError):
         return False  # something is missing: a build makes it, or says what it lacks
+
+
+def _record(course: Course, assignment: str, reads: str) -> str:
+    """What is remembered of a build: a digest of all that it read and wrote, and the names of what it put beside the notebook."""
+    return "\n".join([digest_of(reads, _written(course, assignment)), *(file.name for file in student_files(course, assignment))])
 
 
 def _reads(course: Course, assignment: str) -> str:
@@ -271,7 +275,17 @@ def _write_release(course: Course, assignment: str, notebook, examples: Key) -> 
     path = release / "examples.npz"
     if not _unchanged(path, examples):
         keys.save(examples, path, private=False)
-    for file in student_files(course, assignment):
+    _ship(course, assignment)
+
+
+def _ship(course: Course, lesson: str) -> None:
+    """Put beside a notebook what students get with it, and take away what the last build put there and this one does not."""
+    release, record, files = course.release(lesson), course.build_record(lesson), student_files(course, lesson)
+    before = record.read_text(errors="replace").splitlines()[1:] if record.is_file() else []
+    for path in course.released_files(lesson):
+        if path.name in before and path.name not in [file.name for file in files]:
+            path.unlink()
+    for file in files:
         _copy(file, release / file.name)
 
 
