@@ -61,8 +61,11 @@ def write_index(course: Course) -> None:
     lessons = [contents(name, course.notebook(name).relative_to(readme.parent).as_posix(), course.skeleton(name).cells,
                         [file.name for file in course.released_files(name)])
                for name in sorted([*course.introductions, *course.assignments]) if course.notebook(name).is_file()]
-    with atomic(readme.with_name("index.html")) as file:
-        file.write(index_page(course.name, readme.read_text(encoding="utf-8"), lessons, course.lessons).encode())
+    path = readme.with_name("index.html")
+    page = index_page(course.name, readme.read_text(encoding="utf-8"), lessons, course.lessons).encode()
+    if not path.is_file() or path.read_bytes() != page:
+        with atomic(path) as file:
+            file.write(page)
 
 
 def author(assignment: Annotated[str, typer.Argument(help="An id such as a4_cross_entropy.")]):
