@@ -1,5 +1,6 @@
 """What `autograder build` writes, refuses, and keeps to itself."""
 
+import ctypes
 import os
 import shutil
 import stat
@@ -94,6 +95,13 @@ def test_only_assignments_that_have_changed_are_built_unless_asked_for(tmp_path,
     assert len(computed) == 2 and course.notebook(NAME).is_file()
     build_all(course, ["a1_doubling"], run, fresh=True)
     assert computed[2:] == [("a1_doubling", 18)]
+
+
+def test_what_ends_its_process_gives_none_and_costs_no_other_task_its_result(monkeypatch):
+    monkeypatch.setattr(building, "ready", os.getpid)  # nothing here needs TensorFlow
+    with building.processes(2) as run:
+        assert list(run(ctypes.string_at, [b"first", 1, b"second", 1, b"third"])) == [b"first", None, b"second", None, b"third"]
+        assert list(run(ctypes.string_at, [b"later"])) == [b"later"]
 
 
 # What an author changes -> the answers of the tiny course that are computed again, by question and what is found.

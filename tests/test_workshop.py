@@ -13,6 +13,7 @@ from autograder.authoring.build import build
 from autograder.authoring.mutate import mutants, spread
 from autograder.authoring.preview import preview
 from autograder.authoring.question import load_questions
+from autograder.authoring.rewritten import source_of
 from autograder.commands import author
 from autograder.grading.key import load
 
@@ -148,7 +149,16 @@ def test_mutants_are_judged_as_answers_of_students(tmp_path, monkeypatch):
     return total""")
     course = write_tiny(tmp_path, lesson)
     key = build(course, NAME)
-    found = [fate for fate in mutation.fates(course, NAME, key) if fate.question == "double"]
+    ended = "total += tf.minimum(x, 900.0) → total -= tf.minimum(x, 900.0)"
+
+    def run(chunk, tasks):
+        for name, made in tasks:
+            yield None if ended in [mutant.change for mutant in made] else chunk((name, made))
+
+    found = [fate for fate in mutation.fates(course, NAME, key, run=run) if fate.question == "double"]
+    assert [fate.mutant.change for fate in found if fate.fate == "ends its process"] == [ended]
+    assert sorted(fate.mutant.change for fate in found) == sorted(mutant.change for mutant in mutants(source_of(load_questions(
+        course.solution(NAME))[0].answer)))
     fates = {fate.mutant.change: fate for fate in found}
     loop = "while times < 2: → while times "
     assert (fates[f"{loop}< 3:"].fate, fates[f"{loop}< 3:"].names) == ("named", ("triples",))
