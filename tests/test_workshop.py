@@ -1,5 +1,6 @@
 """What helps an author to see that a question is tight: `author`, variations, mutants, separation."""
 
+import dataclasses
 import re
 import urllib.request
 
@@ -191,6 +192,7 @@ def test_mistakes_are_seen_by_case_and_measured_in_tolerances(built_tiny):
     (double, _) = load(built_tiny.key(NAME)).questions
     squares, triples = separation.mistakes(double)
     assert triples.seen == {"small_numbers": "told", "random_numbers": "told"} and triples.told_by == ("small_numbers",)
+    assert triples.shown and not separation.mistakes(dataclasses.replace(double, cases=double.cases[1:]))[1].shown
     # 15 beside 10 is 5 away; a tolerance is 1e-5 + 1e-4 · 10 there, and relatively larger nowhere.
     assert triples.away == pytest.approx(max(x / (1e-5 + 2e-4 * x) for x in [5, *np.abs(double.cases[1].inputs[0])]), rel=1e-4)
     assert separation.nearest(separation.mistakes(double)) == min((squares, triples), key=lambda mistake: mistake.away)
