@@ -104,6 +104,16 @@ def test_what_ends_its_process_gives_none_and_costs_no_other_task_its_result(mon
         assert list(run(ctypes.string_at, [b"later"])) == [b"later"]
 
 
+def test_a_case_whose_answers_end_their_process_is_said(tmp_path, monkeypatch):
+    monkeypatch.setattr(building, "FEW", 0)
+
+    def run(work, tasks):
+        return [None if task[:2] == ("double", "random_numbers") else work(task) for task in tasks]
+
+    with pytest.raises(DeclarationError, match="double.random_numbers: the reference or a mistake ended the process that computed it"):
+        build(write_tiny(tmp_path), NAME, run)
+
+
 # What an author changes -> the answers of the tiny course that are computed again, by question and what is found.
 EDITS = {
     "nothing": ({}, {}, set()),
