@@ -22,18 +22,14 @@ os.environ["TF_NUM_INTRAOP_THREADS"] = os.environ["TF_NUM_INTEROP_THREADS"] = "1
 os.environ["MPLBACKEND"] = "Agg"
 os.environ.pop("AUTOGRADER_SECRET", None)
 
-import numpy as np
 import pytest
 from clone import copy_course
 
 from autograder.authoring.course import Course, find_course
 from autograder.grading import batch
-from autograder.grading.compare import difference
 from autograder.grading.key import SECRET_FILE
-from autograder.grading.observe import load_observers, observed, tried
-from autograder.inside import wire
-from autograder.inside.probes import AnswerError, exercise
-from autograder.inside.protocol import Outcome
+from autograder.grading.observe import load_observers, tried
+from autograder.inside.probes import AnswerError
 from autograder.sandbox.isolation import obstacle
 from autograder.sandbox.sandbox import Sandbox
 
@@ -300,33 +296,3 @@ def observe(answer, probe, inputs, seed, extra=None):
     if outcome.failure is not None:
         raise AnswerError(outcome.failure.message)
     return outcome.observation
-
-
-FORGERIES = (np.zeros_like, np.ones_like, lambda value: np.ones(value.shape, bool), lambda value: np.full(value.shape, np.nan),
-             lambda value: value[:0] if value.ndim else -value.astype(float), lambda value: value[:0] if value.ndim else value * 0 - 1,
-             lambda value: np.full((7,) * 3, 2**63, np.uint64), lambda value: "None", lambda value: "a string")
-
-
-def won_unseen(question, name, extra, observers, seed):
-    """The replies that win a hidden case and know nothing of its inputs: to another secret's, to the visible cases', constants.
-
-    Args:
-        name: the case's.
-        seed: makes its inputs.
-    """
-    def seen(case, seed):
-        inputs = wire.unpack(wire.pack(case.make(np.random.default_rng(seed))))
-        return inputs, wire.unpack(wire.pack(exercise(question.answer, case.probe, inputs, "x", extra)))
-
-    def wins(reply):
-        found = observed(Outcome(reply), case.probe, inputs, observers).observation
-        return found is not None and difference(expected, found, case.rtol, case.atol) is None
-
-    (case,) = [case for case in question.cases if case.name == name]
-    inputs, right = seen(case, seed)
-    expected = observed(Outcome(right), case.probe, inputs, observers).observation
-    assert wins(right)
-    replies = [{}, seen(case, seed + 1)[1], *(seen(other, seed)[1] for other in question.cases if other.visible)]
-    numbers = {key: np.zeros(()) if isinstance(value, str) else value for key, value in right.items()}
-    replies += [{key: forge(value) for key, value in numbers.items()} for forge in FORGERIES]
-    return [reply for reply in replies if wins(reply)]

@@ -1,4 +1,4 @@
-"""a1's reference answers against independent oracles, its misconceptions against one another, and the numbers in its prose."""
+"""a1's reference answers against independent oracles, right answers written differently, and the numbers in its prose."""
 
 import itertools
 import math
@@ -10,13 +10,11 @@ import numpy as np
 import pytest
 import scipy.special
 import tensorflow as tf
-from conftest import observe, won_unseen
+from conftest import observe
 
 from autograder import plots
-from autograder.authoring.lesson import read_lesson, strip_solution
 from autograder.authoring.question import load_questions
 from autograder.grading.compare import difference
-from autograder.grading.observe import load_observers
 from autograder.inside.probes import AnswerError, exercise, own_probes
 
 FOLDER = Path(__file__).resolve().parents[1] / "solutions" / "a1_neurons"
@@ -258,36 +256,6 @@ def same(a, b, case):
     return difference(a, b, case.rtol, case.atol) is None
 
 
-@pytest.mark.parametrize("rng", range(2))
-@pytest.mark.parametrize("name", QUESTIONS)
-def test_misconceptions_lose_and_differ(name, rng):
-    question = QUESTIONS[name]
-    answers = {"the reference": question.answer} | {item.name: item.answer for item in question.misconceptions}
-    seen = {who: [outcome(answer, case, rng) for case in question.cases] for who, answer in answers.items()}
-    assert len(seen) > 5
-    for (first, a), (second, b) in itertools.combinations(seen.items(), 2):
-        assert not all(same(x, y, case) for x, y, case in zip(a, b, question.cases)), f"{first} and {second} behave alike"
-
-
-@pytest.mark.parametrize("name", QUESTIONS)
-def test_visible_cases_tell_most_misconceptions(name):
-    question = QUESTIONS[name]
-    visible = [case for case in question.cases if case.visible]
-    unseen = {item.name for item in question.misconceptions
-              if all(same(outcome(item.answer, case), outcome(question.answer, case), case) for case in visible)}
-    assert unseen <= {"gradient_overflows", "value_overflows", "computes_both_branches", "clips",  # those need extreme inputs
-                      "equal_layers_once"}
-
-
-@pytest.mark.parametrize("name", QUESTIONS)
-def test_hidden_cases_have_axes_of_different_sizes(name):
-    for case in QUESTIONS[name].cases:
-        for value in case.make(np.random.default_rng(0)):
-            for item in value if isinstance(value, list) and value and isinstance(value[0], np.ndarray) else [value]:
-                shape = np.shape(item)
-                assert case.visible or len(set(shape)) == len(shape), f"{name}.{case.name} has the shape {shape}"
-
-
 @pytest.mark.parametrize("rng", range(20))
 def test_perceptron_cases_have_both_answers_and_sums_of_zero_where_they_say_so(rng):
     for case in QUESTIONS["perceptron"].cases:
@@ -298,14 +266,6 @@ def test_perceptron_cases_have_both_answers_and_sums_of_zero_where_they_say_so(r
         assert np.array_equal(sums, exact), f"{case.name} is not exact in float32"
         assert (np.count_nonzero(sums == 0) > 1) == (case.name in ("exactly_zero", "on_the_edge"))
         assert 0.15 < np.mean(sums > 0) < 0.85, (case.name, np.mean(sums > 0))
-
-
-@pytest.mark.parametrize("name", QUESTIONS)
-def test_a_stub_is_no_answer(name):
-    cell = next(cell for cell in read_lesson(FOLDER) if cell.question == name)
-    namespace = {}
-    exec(strip_solution(cell.source), namespace)
-    assert all(outcome(namespace[name], case) == "NotImplementedError" for case in QUESTIONS[name].cases)
 
 
 def test_a_stuck_part_is_put_back_and_traced_circuits_notice_it():
@@ -344,17 +304,6 @@ def test_numpy_has_no_slope_but_values():
     slope = next(case for case in QUESTIONS["sigmoid"].cases if case.name == "slope")
     with pytest.raises(AnswerError, match="gradients flow only through TensorFlow operations"):
         observe(lambda z: 1 / (1 + np.exp(-np.asarray(z))), slope.probe, slope.make(np.random.default_rng(0)), "x")
-
-
-# ---------------------------------------------------------------------------------------------------- forged replies
-
-
-HIDDEN = [(name, case.name) for name, question in QUESTIONS.items() for case in question.cases if not case.visible]
-
-
-@pytest.mark.parametrize("name, case", HIDDEN)
-def test_a_reply_that_does_not_know_the_inputs_wins_nothing(name, case):
-    assert won_unseen(QUESTIONS[name], case, EXTRA, load_observers(FOLDER), 1) == []
 
 
 # ------------------------------------------------------------------------------------- right answers, written differently
@@ -517,14 +466,3 @@ STYLES = {
     "loops": (dict(perceptron=perceptron_loops, nand=nand_loops, xor=xor_loops, sigmoid=sigmoid_loops,
                    feedforward=feedforward_loops, count_parameters=count_parameters_loops), ()),
 }
-
-
-@pytest.mark.parametrize("name", QUESTIONS)
-@pytest.mark.parametrize("style", STYLES)
-def test_correct_answers_written_differently_agree(style, name):
-    question = QUESTIONS[name]
-    for case in question.cases:
-        for rng in range(2):
-            expected, received = outcome(question.answer, case, rng), outcome(STYLES[style][0][name], case, rng)
-            assert not isinstance(received, str), f"{case.name} raised {received}"
-            assert difference(expected, received, case.rtol, case.atol) is None, case.name

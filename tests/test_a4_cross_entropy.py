@@ -1,9 +1,8 @@
-"""a4's reference answers against independent oracles, its misconceptions against one another, and the numbers in its prose."""
+"""a4's reference answers against independent oracles, right answers written differently, and the numbers in its prose."""
 
 import math
 from pathlib import Path
 
-import conftest
 import keras
 import numpy as np
 import pytest
@@ -11,7 +10,6 @@ import scipy.special
 import tensorflow as tf
 
 from autograder.authoring.question import load_questions
-from autograder.grading.compare import difference
 
 FOLDER = Path(__file__).resolve().parents[1] / "solutions" / "a4_cross_entropy"
 QUESTIONS = {q.name: q for q in load_questions(FOLDER)}
@@ -155,63 +153,6 @@ def test_other_numbers_in_the_prose():
     assert round(float(twice(tf.constant([3]), 1000 * tf.one_hot([3], 10))), 3) == 1.461
 
 
-# ---------------------------------------------------------------------------------------------------- cases and misconceptions
-
-
-def observe(answer, case, rng):
-    """What an answer does on a case: named arrays, or the exception it raises."""
-    inputs = case.make(np.random.default_rng(rng))
-    try:
-        with np.errstate(all="ignore"):
-            return conftest.observe(answer, case.probe, inputs, "x")
-    except Exception as error:
-        return type(error).__name__
-
-
-def alike(first, second, case):
-    if isinstance(first, str) or isinstance(second, str):
-        return isinstance(first, str) and first == second
-    return difference(first, second, case.rtol, case.atol) is None
-
-
-def behaviour(question, rng):
-    answers = {"the reference": question.answer} | {item.name: item.answer for item in question.misconceptions}
-    return {name: [observe(answer, case, rng) for case in question.cases] for name, answer in answers.items()}
-
-
-@pytest.mark.parametrize("rng", [0, 1, 2])
-@pytest.mark.parametrize("name", QUESTIONS)
-def test_misconceptions_lose_and_differ(name, rng):
-    question = QUESTIONS[name]
-    seen = list(behaviour(question, rng).items())
-    assert len(seen) > 5
-    for i, (first, a) in enumerate(seen):
-        for second, b in seen[i + 1:]:
-            assert not all(alike(x, y, case) for x, y, case in zip(a, b, question.cases)), f"{first} and {second} behave alike"
-
-
-@pytest.mark.parametrize("name", QUESTIONS)
-def test_visible_cases_tell_most_misconceptions(name):
-    question = QUESTIONS[name]
-    seen = behaviour(question, 0)
-    right = seen.pop("the reference")
-    visible = [i for i, case in enumerate(question.cases) if case.visible]
-    shown = {mistake for mistake, outcome in seen.items()
-             if any(not alike(outcome[i], right[i], question.cases[i]) for i in visible)}
-    assert set(seen) - shown <= {  # those need extreme inputs, which are hidden
-        "never_shifts", "shifts_by_the_largest_of_all", "shifts_by_the_mean", "clips_the_scores",
-        "logarithm_of_softmax", "logarithm_of_an_overflow", "adds_an_epsilon", "adds_a_tiny_epsilon",
-        "logarithm_of_the_sigmoid", "overflows", "clips_the_probability", "asks_for_a_positive_score"}
-
-
-@pytest.mark.parametrize("name", QUESTIONS)
-def test_hidden_cases_have_no_square_batch(name):
-    for case in QUESTIONS[name].cases:
-        inputs = case.make(np.random.default_rng(0))
-        for shape in (np.shape(value) for call in (inputs["calls"] if case.probe.name == "each" else [inputs]) for value in call):
-            assert case.visible or len(set(shape)) == len(shape), f"{name}.{case.name} has the shape {shape}"
-
-
 # ------------------------------------------------------------------------------------- right answers, written differently
 
 
@@ -336,13 +277,3 @@ WRITTEN_DIFFERENTLY = [
     ("accuracy", accuracy_numpy), ("accuracy", accuracy_keras), ("accuracy", accuracy_graph)]
 STYLES = {style: ({name: answer for name, answer in WRITTEN_DIFFERENTLY if getattr(answer, "python_function", answer).__name__.endswith(style)}, ())
           for style in ("numpy", "keras", "graph")}
-
-
-@pytest.mark.parametrize("name, answer", WRITTEN_DIFFERENTLY)
-def test_correct_answers_written_differently_agree(name, answer):
-    question = QUESTIONS[name]
-    for case in question.cases:
-        for rng in range(3):
-            expected, received = observe(question.answer, case, rng), observe(answer, case, rng)
-            assert not isinstance(received, str), f"{case.name} raised {received}"
-            assert difference(expected, received, case.rtol, case.atol) is None, case.name

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from conftest import ASSIGNMENTS
 
-from autograder.authoring import samples
+from autograder.authoring import audit, samples
 from autograder.authoring.lesson import question_order, read_lesson, solved_notebook
 from autograder.authoring.question import load_questions
 from autograder.grading.batch import Job, find_submissions, grade_one
@@ -193,6 +193,11 @@ def test_a_yes_or_no_question_is_answered_as_one(course, assignment, graded):
     assert verdict["misconception"] == "goes_round_the_gates"
     shown = next(case["message"] for case in verdict["cases"] if case["name"] == "broken_gates")
     assert shown.endswith("Is every answer 0 with `nand` stuck at 0? No; it should be yes.")
+
+
+@pytest.mark.parametrize("assignment", ASSIGNMENTS)
+def test_no_hidden_case_can_be_won_unseen(course, assignment):
+    assert audit.forged(course, assignment, load(course.key(assignment))) == []
 
 
 def rewritten(course, assignment, answers, helpers=()):

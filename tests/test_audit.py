@@ -29,6 +29,7 @@ def test_a_sound_assignment_passes(built_tiny):
     mistakes = len(audit.notebooks(built_tiny, NAME)) - 2
     assert done.returncode == 0, done.stderr
     assert mistakes >= 2 and f"✓ {NAME}: reference 100, blank 0, {mistakes} mistakes lose points and are named" in done.stdout
+    assert f"visible cases show {mistakes} of {mistakes} mistakes before handing in\n" in done.stdout
 
 
 def test_what_is_unfair_is_said_by_notebook(built_tiny, tmp_path):

@@ -1,5 +1,6 @@
 """What `autograder build` writes, refuses, and keeps to itself."""
 
+import ctypes
 import os
 import shutil
 import stat
@@ -65,8 +66,15 @@ def test_a_change_of_anything_that_is_read_or_written_is_noticed(tmp_path, monke
             assert not unchanged(course, NAME), (path, after)
         path.write_bytes(before)
         assert unchanged(course, NAME), path
-    (course.solution(NAME) / "probes.py").write_text("")
+    own, released = course.solution(NAME) / "probes.py", course.release(NAME)
+    own.write_text("")
     assert not unchanged(course, NAME)
+    build(course, NAME)
+    (released / "notes.py").write_text("# which no build has put there")
+    assert (released / own.name).is_file()
+    own.unlink()
+    build(course, NAME)
+    assert {path.name for path in released.glob("*.py")} == {"layers.py", "notes.py"} and unchanged(course, NAME)
 
 
 def test_only_assignments_that_have_changed_are_built_unless_asked_for(tmp_path, monkeypatch):
@@ -87,6 +95,23 @@ def test_only_assignments_that_have_changed_are_built_unless_asked_for(tmp_path,
     assert len(computed) == 2 and course.notebook(NAME).is_file()
     build_all(course, ["a1_doubling"], run, fresh=True)
     assert computed[2:] == [("a1_doubling", 18)]
+
+
+def test_what_ends_its_process_gives_none_and_costs_no_other_task_its_result(monkeypatch):
+    monkeypatch.setattr(building, "ready", os.getpid)  # nothing here needs TensorFlow
+    with building.processes(2) as run:
+        assert list(run(ctypes.string_at, [b"first", 1, b"second", 1, b"third"])) == [b"first", None, b"second", None, b"third"]
+        assert list(run(ctypes.string_at, [b"later"])) == [b"later"]
+
+
+def test_a_case_whose_answers_end_their_process_is_said(tmp_path, monkeypatch):
+    monkeypatch.setattr(building, "FEW", 0)
+
+    def run(work, tasks):
+        return [None if task[:2] == ("double", "random_numbers") else work(task) for task in tasks]
+
+    with pytest.raises(DeclarationError, match="double.random_numbers: the reference or a mistake ended the process that computed it"):
+        build(write_tiny(tmp_path), NAME, run)
 
 
 # What an author changes -> the answers of the tiny course that are computed again, by question and what is found.

@@ -333,3 +333,26 @@ def test_a_failure_is_plain_data_even_when_its_message_raises():
             raise ValueError
 
     assert probes.failure(Nasty()) == Failure("Nasty")
+
+
+def test_what_an_answer_keeps_between_calls_shows_in_the_second():
+    kept = []
+
+    def counts(x):
+        kept.append(x)
+        return len(kept) * x
+
+    assert run(counts, probes.call(), ([1.0, 3.0],))["output"].tolist() == [1, 3]
+    assert run(counts, probes.call(times=2), ([1.0, 3.0],))["output"].tolist() == [3, 9]
+
+
+def test_refusals_are_value_errors_and_nothing_else():
+    def root(x):
+        if isinstance(x, str):
+            raise TypeError("no number")
+        if x < 0:
+            raise ValueError("negative")
+
+    assert run(root, probes.refuses(), {"calls": [[4.0], {"x": -4.0}, [-1.0], {"x": 0.0}]})["refusals"].tolist() == [False, True, True, False]
+    with pytest.raises(TypeError):
+        run(root, probes.refuses(), {"calls": [["four"]]})

@@ -1,5 +1,6 @@
 """What helps an author to see that a question is tight: `author`, variations, mutants, separation."""
 
+import dataclasses
 import re
 import urllib.request
 
@@ -13,6 +14,7 @@ from autograder.authoring.build import build
 from autograder.authoring.mutate import mutants, spread
 from autograder.authoring.preview import preview
 from autograder.authoring.question import load_questions
+from autograder.authoring.rewritten import source_of
 from autograder.commands import author
 from autograder.grading.key import load
 
@@ -148,7 +150,16 @@ def test_mutants_are_judged_as_answers_of_students(tmp_path, monkeypatch):
     return total""")
     course = write_tiny(tmp_path, lesson)
     key = build(course, NAME)
-    found = [fate for fate in mutation.fates(course, NAME, key) if fate.question == "double"]
+    ended = "total += tf.minimum(x, 900.0) → total -= tf.minimum(x, 900.0)"
+
+    def run(chunk, tasks):
+        for name, made in tasks:
+            yield None if ended in [mutant.change for mutant in made] else chunk((name, made))
+
+    found = [fate for fate in mutation.fates(course, NAME, key, run=run) if fate.question == "double"]
+    assert [fate.mutant.change for fate in found if fate.fate == "ends its process"] == [ended]
+    assert sorted(fate.mutant.change for fate in found) == sorted(mutant.change for mutant in mutants(source_of(load_questions(
+        course.solution(NAME))[0].answer)))
     fates = {fate.mutant.change: fate for fate in found}
     loop = "while times < 2: → while times "
     assert (fates[f"{loop}< 3:"].fate, fates[f"{loop}< 3:"].names) == ("named", ("triples",))
@@ -181,6 +192,7 @@ def test_mistakes_are_seen_by_case_and_measured_in_tolerances(built_tiny):
     (double, _) = load(built_tiny.key(NAME)).questions
     squares, triples = separation.mistakes(double)
     assert triples.seen == {"small_numbers": "told", "random_numbers": "told"} and triples.told_by == ("small_numbers",)
+    assert triples.shown and not separation.mistakes(dataclasses.replace(double, cases=double.cases[1:]))[1].shown
     # 15 beside 10 is 5 away; a tolerance is 1e-5 + 1e-4 · 10 there, and relatively larger nowhere.
     assert triples.away == pytest.approx(max(x / (1e-5 + 2e-4 * x) for x in [5, *np.abs(double.cases[1].inputs[0])]), rel=1e-4)
     assert separation.nearest(separation.mistakes(double)) == min((squares, triples), key=lambda mistake: mistake.away)

@@ -44,7 +44,7 @@ def ids_of_each(answer, inputs):
 
 
 @probe
-def refuses(answer, inputs):
+def ids_or_refusals(answer, inputs):
     """Call a function with texts: the ids of each, or its ValueError's message in code numbers."""
     seen = {}
     for i, (text, vocabulary) in enumerate(inputs["texts"]):
@@ -135,13 +135,6 @@ def _try(cell, x, states):
         raise AnswerError("returned new states that are no list from call; expected a list of two, h and c.")
     if len(given[1]) != 2:
         raise AnswerError("returned {count} new states from call; expected a list of two, h and c.", count=len(given[1]))
-
-
-@probe
-def second_time(answer, inputs):
-    """Call a function twice with the same arguments, and observe what it returns the second time."""
-    answer(*map(tensors, inputs))
-    return {"output": array(answer(*map(tensors, inputs)))}
 
 
 @probe

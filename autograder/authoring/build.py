@@ -18,6 +18,7 @@ import logging
 import multiprocessing
 import shutil
 from collections.abc import Callable, Iterator
+from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 from typing import Any
 
@@ -126,7 +127,9 @@ def together(started: Started, say: Callable[[str], None] = lambda text: None) -
     course, assignment, questions = started.course, started.assignment, started.questions
     computed, axes = {}, {}
     for asked in started.asked:
-        new = next(started.results) if asked.missing else {}
+        if (new := next(started.results) if asked.missing else {}) is None:
+            raise DeclarationError(f"{asked.question.name}.{asked.case.name}: the reference or a mistake ended the process that "
+                                   "computed it")
         found = {name: new[name] if name in new else asked.known[name] for name in asked.digests}
         answers.keep(course, assignment, asked, found)
         computed[asked.question.name, asked.case.name] = answers.case_key(asked, found)
@@ -151,7 +154,7 @@ def write(started: Started, key: Key) -> None:
     _write_source(course, assignment, source_notebook(cells, questions))
     keys.save(key, course.key(assignment), private=True)
     with atomic(course.build_record(assignment), mode=0o600) as file:
-        file.write(digest_of(started.reads, _written(course, assignment)).encode())
+        file.write(_record(course, assignment, started.reads).encode())
 
 
 def introduce(course: Course, lesson: str) -> None:
@@ -165,17 +168,21 @@ def introduce(course: Course, lesson: str) -> None:
     if written := written_points(cells):
         raise DeclarationError(f"{folder}: {next(iter(written))} has points; expected a questions.py beside lesson.py")
     write_notebook(introduction_notebook(cells), course.notebook(lesson))
-    for file in student_files(course, lesson):
-        _copy(file, course.release(lesson) / file.name)
+    _ship(course, lesson)
 
 
 def unchanged(course: Course, assignment: str) -> bool:
     """Would a build read what the last one read, and is everything that it wrote still there, as it was written?"""
     try:
         known = course.build_record(assignment).read_text()
-        return known == digest_of(_reads(course, assignment), _written(course, assignment))
+        return known == _record(course, assignment, _reads(course, assignment))
     except (OSError, UnicodeDecodeError):
         return False  # something is missing: a build makes it, or says what it lacks
+
+
+def _record(course: Course, assignment: str, reads: str) -> str:
+    """What is remembered of a build: a digest of all that it read and wrote, and the names of what it put beside the notebook."""
+    return "\n".join([digest_of(reads, _written(course, assignment)), *(file.name for file in student_files(course, assignment))])
 
 
 def _reads(course: Course, assignment: str) -> str:
@@ -197,14 +204,57 @@ def _effort(question: Question) -> tuple[bool, int]:
 
 @contextlib.contextmanager
 def processes(jobs: int):
-    """A `run` for `build` that computes in `jobs` processes, each of which imports TensorFlow once."""
-    # Spawned, not forked: TensorFlow does not survive a fork once it has run.
-    context = multiprocessing.get_context("spawn")
-    pool = concurrent.futures.ProcessPoolExecutor(jobs, context, initializer=ready)
+    """A `run` for `build` that computes in `jobs` processes, each of which imports TensorFlow once.
+
+    It begins at once, and gives results in the order of its tasks: None for a task that ends its process, as a double free or a
+    lack of memory does.
+    """
+    pool = _pool(jobs)
+
+    def submit(work: Callable, task) -> concurrent.futures.Future:
+        nonlocal pool
+        try:
+            return pool.submit(work, task)
+        except BrokenProcessPool:
+            pool = _pool(jobs)
+            return pool.submit(work, task)
+
+    def run(work: Callable, tasks) -> Iterator:
+        tasks = list(tasks)
+        return gathered(work, tasks, [submit(work, task) for task in tasks])
+
+    def gathered(work: Callable, tasks: list, futures: list[concurrent.futures.Future]) -> Iterator:
+        for number, task in enumerate(tasks):
+            try:
+                result = futures[number].result()
+            except BrokenProcessPool:  # with one task's process go those of others: the rest begins anew, and this one by itself
+                futures[number + 1:] = [submit(work, rest) if _lost(future) else future
+                                        for rest, future in zip(tasks[number + 1:], futures[number + 1:])]
+                result = _alone(work, task)
+            yield result
+
     try:
-        yield pool.map
+        yield run
     finally:
         pool.shutdown(cancel_futures=True)  # after an error nobody waits for what has not begun
+
+
+def _pool(jobs: int) -> concurrent.futures.ProcessPoolExecutor:
+    # Spawned, not forked: TensorFlow does not survive a fork once it has run.
+    return concurrent.futures.ProcessPoolExecutor(jobs, multiprocessing.get_context("spawn"), initializer=ready)
+
+
+def _lost(future: concurrent.futures.Future) -> bool:
+    return future.done() and isinstance(future.exception(), BrokenProcessPool)
+
+
+def _alone(work: Callable, task):
+    """A task's result from a process that has no other; None when the task ends that, too."""
+    with _pool(1) as pool:
+        try:
+            return pool.submit(work, task).result()
+        except BrokenProcessPool:
+            return None
 
 
 def ready() -> None:
@@ -271,7 +321,17 @@ def _write_release(course: Course, assignment: str, notebook, examples: Key) -> 
     path = release / "examples.npz"
     if not _unchanged(path, examples):
         keys.save(examples, path, private=False)
-    for file in student_files(course, assignment):
+    _ship(course, assignment)
+
+
+def _ship(course: Course, lesson: str) -> None:
+    """Put beside a notebook what students get with it, and take away what the last build put there and this one does not."""
+    release, record, files = course.release(lesson), course.build_record(lesson), student_files(course, lesson)
+    before = record.read_text(errors="replace").splitlines()[1:] if record.is_file() else []
+    for path in course.released_files(lesson):
+        if path.name in before and path.name not in [file.name for file in files]:
+            path.unlink()
+    for file in files:
         _copy(file, release / file.name)
 
 

@@ -62,7 +62,7 @@ class Course:
         return self.root / "build" / "keys" / f"{assignment}.npz"
 
     def build_record(self, assignment: str) -> Path:
-        """What the last build of `assignment` read and wrote, as a digest."""
+        """What the last build of `assignment` read and wrote, as a digest, and what it put beside the notebook, by name."""
         return self.root / "build" / "keys" / f"{assignment}.built"
 
     def answers(self, assignment: str) -> Path:

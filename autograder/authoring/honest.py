@@ -53,7 +53,7 @@ def farthest(course: Course, assignment: str, key: Key, run: Callable = map) -> 
     """
     folder = course.solution(assignment)
     work = functools.partial(_farthest, folder, source_digest(folder), key)
-    return [found for one in run(work, [question.name for question in key.questions]) for found in one]
+    return [found for one in run(work, [question.name for question in key.questions]) for found in one or []]
 
 
 def _farthest(folder: Path, digest: str, key: Key, name: str) -> list[tuple[float, str]]:

@@ -38,7 +38,7 @@ OTHER = (b"mutants 1", b"mutants 2", b"mutants 3")  # secrets with which cases a
 OTHERWISE: dict[str, Callable] = {  # what inputs may be, too, if the reference is finite then
     "30 times as large": lambda value: value * 30, "1000 times as large": lambda value: value * 1000, "all 0": np.zeros_like,
     "of the other sign": np.negative, "all equal": np.ones_like}
-EQUIVALENT, SURVIVED, RAISED, UNNAMED = "equivalent", "survived", "raises", "unnamed"
+EQUIVALENT, SURVIVED, RAISED, ENDED, UNNAMED = "equivalent", "survived", "raises", "ends its process", "unnamed"
 NAME, SLIP, TWO = "named", "a general slip", "two names"
 LISTED = "survivors.toml"
 
@@ -49,8 +49,8 @@ class Fate:
 
     Attributes:
         fate: "equivalent" (no input tells it from the reference), "survived" (it earns all points though one does), "raises"
-            (every case that it loses ends in an exception or too late), "unnamed", "named", "a general slip" (such as a reversed
-            sign, which the grader knows of any question) or "two names".
+            (every case that it loses ends in an exception or too late), "ends its process", "unnamed", "named", "a general slip"
+            (such as a reversed sign, which the grader knows of any question) or "two names".
         names: those of misconceptions.
         told: which inputs tell a survivor from the reference.
     """
@@ -67,15 +67,19 @@ def fates(course: Course, assignment: str, key: Key, limit: int | None = None, r
 
     Args:
         limit: mutants of a question at most.
-        run: works as the built-in `map` does.
+        run: works as the built-in `map` does, or gives None for what ends its process, as that of `build.processes`.
     """
     folder = course.solution(assignment)
     digest = source_digest(folder)
-    questions = declared(folder, digest)[0]
-    tasks = [(name, start, limit) for name, question in questions.items()
-             for start in range(0, len(spread(mutants(source_of(question.answer)), limit)), CHUNK)]
-    for found in run(functools.partial(_chunk, folder, digest, key), tasks):
-        yield from found
+    tried = {name: spread(mutants(source_of(question.answer)), limit) for name, question in declared(folder, digest)[0].items()}
+    chunk = functools.partial(_chunk, folder, digest, key)
+    chunks = [(name, made[start:start + CHUNK]) for name, made in tried.items() for start in range(0, len(made), CHUNK)]
+    again = []  # one by one, to find which it was
+    for (name, made), found in zip(chunks, run(chunk, chunks)):
+        again += [(name, [mutant]) for mutant in made] if found is None else []
+        yield from found or []
+    for (name, made), found in zip(again, run(chunk, again)):
+        yield from [Fate(name, mutant, ENDED) for mutant in made] if found is None else found
 
 
 def listed(folder: Path) -> dict[tuple[str, str], str]:
@@ -95,12 +99,11 @@ def listed(folder: Path) -> dict[tuple[str, str], str]:
                                f"Received: {type(error).__name__} {error}") from None
 
 
-def _chunk(folder: Path, digest: str, key: Key, task: tuple[str, int, int | None]) -> list[Fate]:
-    name, start, limit = task
-    question = declared(folder, digest)[0][name]
+def _chunk(folder: Path, digest: str, key: Key, task: tuple[str, list[Mutant]]) -> list[Fate]:
+    name, made = task
     (asked,) = [item for item in key.questions if item.name == name]
     trial = _Trial(folder, digest, asked)
-    return [trial.fate(mutant) for mutant in spread(mutants(source_of(question.answer)), limit)[start:start + CHUNK]]
+    return [trial.fate(mutant) for mutant in made]
 
 
 class _Late(BaseException):

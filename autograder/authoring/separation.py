@@ -20,6 +20,7 @@ class Mistake:
     Attributes:
         seen: by case, one of "" (as the reference), "raises", "shared" (other mistakes give the same) and "told" (none does).
         told_by: the visible cases on which a student's check can tell it from every other.
+        shown: some visible case is lost by it, so that a student learns of it before handing in.
         away: tolerances from the reference, in the entry and on the case where it is farthest; infinite for another shape, for no
             number or an exception.
     """
@@ -27,6 +28,7 @@ class Mistake:
     name: str
     seen: dict[str, str]
     told_by: tuple[str, ...]
+    shown: bool
     away: float
 
 
@@ -42,7 +44,8 @@ def mistakes(question: QuestionKey) -> list[Mistake]:
         seen = {case.name: min((_seen(case, name, number) for number in variants), key=SEEN.index) for case in question.cases}
         away = min(max(tolerances(case, case.misconceptions[name][number]) for case in question.cases) for number in variants)
         told_by = tuple(case.name for case in question.cases if case.visible and seen[case.name] == "told")
-        found.append(Mistake(name, seen, told_by, away))
+        shown = any(seen[case.name] for case in question.cases if case.visible)
+        found.append(Mistake(name, seen, told_by, shown, away))
     return found
 
 

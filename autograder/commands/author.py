@@ -61,8 +61,11 @@ def write_index(course: Course) -> None:
     lessons = [contents(name, course.notebook(name).relative_to(readme.parent).as_posix(), course.skeleton(name).cells,
                         [file.name for file in course.released_files(name)])
                for name in sorted([*course.introductions, *course.assignments]) if course.notebook(name).is_file()]
-    with atomic(readme.with_name("index.html")) as file:
-        file.write(index_page(course.name, readme.read_text(encoding="utf-8"), lessons, course.lessons).encode())
+    path = readme.with_name("index.html")
+    page = index_page(course.name, readme.read_text(encoding="utf-8"), lessons, course.lessons).encode()
+    if not path.is_file() or path.read_bytes() != page:
+        with atomic(path) as file:
+            file.write(page)
 
 
 def author(assignment: Annotated[str, typer.Argument(help="An id such as a4_cross_entropy.")]):
@@ -124,49 +127,52 @@ def audit(
     limit: Annotated[int | None, typer.Option(min=1, help="With --mutate: so many of each question at most.")] = None,
 ):
     """Grade the reference, a blank notebook and every known mistake: is each worth what it should be, and named rightly?"""
-    course, unfair = find_course(), 0
-    if mutate:
-        with building.processes(jobs) as run:
-            loose = [name for name in course.require(assignments or []) if not _mutated(course, name, limit, run)]
-        raise typer.Exit(int(bool(loose)))
-    for assignment in course.require(assignments or []):
-        answer_key, made = hidden_key(course, assignment), auditing.notebooks(course, assignment)
-        with Scratch() as folder, progress_bar() as progress:
-            samples.write_class(made, Path(folder), assignment)
-            task = progress.add_task(f"auditing {assignment}", total=len(made))
-            job = job_of(course, answer_key, course.limits, choose("auto"), None)
-            done = functools.partial(_advance, progress, task)
-            verdicts = grade_all(find_submissions(Path(folder), assignment)[0], job, jobs, done)
-        if len(verdicts) < len(made):
-            fail("stopped before all notebooks were graded", INTERRUPTED)
-        found = list(auditing.problems(made, verdicts, answer_key))
-        unfair += len(found)
-        points = sum(question.max_score for question in answer_key.questions)
-        out.print(f"[red]✗[/red] {assignment}: {len(found)} of {len(made)} notebooks do not get what they should" if found else
-                  f"[green]✓[/green] {assignment}: reference {points}, blank 0, {len(made) - 2} mistakes lose points and are "
-                  "named", soft_wrap=True)
-        near = separation.nearest(item for question in answer_key.questions for item in separation.mistakes(question))
-        try:
-            with building.processes(jobs) as run:
-                constant = auditing.forged(course, assignment, answer_key, run)
-                far, words = max(honest.farthest(course, assignment, answer_key, run), default=(0.0, "none fits"))
-            unfair += far > 1
-            closest = f"{mistakes.away(near.away)} tolerances away ({near.name})" if near else "none that is declared"
-            out.print(Text(f"  the nearest mistake is {closest}, a right answer written otherwise at most {far:.2g} ({words})"),
-                      soft_wrap=True)
-            names = f": {', '.join(name for name, _ in constant)}" if constant else ""
-            out.print(f"  replies that know nothing of a hidden case's inputs could earn {sum(points for _, points in constant)} "
-                      f"points{names}", soft_wrap=True)
-        except DeclarationError as error:
-            unfair += 1
-            out.print(Text(f"  {error}"), soft_wrap=True)
-        told = said.capacity(answer_key)
-        out.print(f"  a report can carry {max(told['cases'].values(), default=0):.1f} bits about a hidden case at most, "
-                  f"{told['seconds']:.1f} about a submission's time", soft_wrap=True)
-        for line in found:
-            out.print(Text(f"  {line}"), soft_wrap=True)
-    if unfair:
-        raise typer.Exit(1)
+    course = find_course()
+    audited = functools.partial(_mutated, limit=limit) if mutate else functools.partial(_audited, jobs=jobs)
+    with building.processes(jobs) as run:
+        loose = [name for name in course.require(assignments or []) if not audited(course, name, run=run)]
+    raise typer.Exit(int(bool(loose)))
+
+
+def _audited(course: Course, assignment: str, jobs: int, run) -> bool:
+    """Say what the grader makes of an assignment's answers and mistakes; False when something would be unfair."""
+    key, made = hidden_key(course, assignment), auditing.notebooks(course, assignment)
+    with Scratch() as folder, progress_bar() as progress:
+        samples.write_class(made, Path(folder), assignment)
+        task = progress.add_task(f"auditing {assignment}", total=len(made))
+        job = job_of(course, key, course.limits, choose("auto"), None)
+        done = functools.partial(_advance, progress, task)
+        verdicts = grade_all(find_submissions(Path(folder), assignment)[0], job, jobs, done)
+    if len(verdicts) < len(made):
+        fail("stopped before all notebooks were graded", INTERRUPTED)
+    found, fair = list(auditing.problems(made, verdicts, key)), True
+    points = sum(question.max_score for question in key.questions)
+    out.print(f"[red]✗[/red] {assignment}: {len(found)} of {len(made)} notebooks do not get what they should" if found else
+              f"[green]✓[/green] {assignment}: reference {points}, blank 0, {len(made) - 2} mistakes lose points and are named",
+              soft_wrap=True)
+    mistaken = {f"{question.name}.{item.name}": item for question in key.questions for item in separation.mistakes(question)}
+    near, unseen = separation.nearest(mistaken.values()), [name for name, item in mistaken.items() if not item.shown]
+    try:
+        constant = auditing.forged(course, assignment, key, run)
+        far, words = max(honest.farthest(course, assignment, key, run), default=(0.0, "none fits"))
+        fair = far <= 1
+        closest = f"{mistakes.away(near.away)} tolerances away ({near.name})" if near else "none that is declared"
+        out.print(Text(f"  the nearest mistake is {closest}, a right answer written otherwise at most {far:.2g} ({words})"),
+                  soft_wrap=True)
+        names = f": {', '.join(name for name, _ in constant)}" if constant else ""
+        out.print(f"  replies that know nothing of a hidden case's inputs could earn {sum(points for _, points in constant)} "
+                  f"points{names}", soft_wrap=True)
+    except DeclarationError as error:
+        fair = False
+        out.print(Text(f"  {error}"), soft_wrap=True)
+    out.print(Text(f"  visible cases show {len(mistaken) - len(unseen)} of {len(mistaken)} mistakes before handing in"
+                   f"{': all but ' * bool(unseen)}{', '.join(unseen)}"), soft_wrap=True)
+    told = said.capacity(key)
+    out.print(f"  a report can carry {max(told['cases'].values(), default=0):.1f} bits about a hidden case at most, "
+              f"{told['seconds']:.1f} about a submission's time", soft_wrap=True)
+    for line in found:
+        out.print(Text(f"  {line}"), soft_wrap=True)
+    return fair and not found
 
 
 def _mutated(course: Course, assignment: str, limit: int | None, run) -> bool:

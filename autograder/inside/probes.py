@@ -337,13 +337,16 @@ def _named(value, returns: tuple[str, ...] | None) -> Observation:
 
 
 @probe
-def call(answer, inputs, *, inputs_as: str = "tensor", returns: tuple[str, ...] | None = None) -> Observation:
+def call(answer, inputs, *, inputs_as: str = "tensor", returns: tuple[str, ...] | None = None, times: int = 1) -> Observation:
     """Call a function.
 
     Args:
         inputs_as: `"tensor"`, `"numpy"` (as the case made them) or `"python"` (lists and numbers).
         returns: names of the outputs when there are several; without it a sequence is one stacked array.
+        times: that it is called with the same arguments. The last is observed: what an answer keeps between calls shows.
     """
+    for _ in range(times - 1):
+        answer(*_arguments(inputs, inputs_as))
     return _named(answer(*_arguments(inputs, inputs_as)), returns)
 
 
@@ -362,6 +365,24 @@ def each(answer, inputs, *, inputs_as: str = "tensor", returns: tuple[str, ...] 
         values = [one[name] for one in found]
         observation[name] = next((value for value in values if isinstance(value, str)), None) or array(values)
     return observation
+
+
+@probe
+def refuses(answer, inputs) -> Observation:
+    """Call a function, or make a layer, with each of several arguments: which of them does it refuse with a `ValueError`?
+
+    Inputs: `{"calls": [[argument, …], …]}`, or dictionaries of named arguments in the place of the lists.
+    """
+    refused = []
+    for arguments in inputs["calls"]:
+        given, named = ([], tensors(arguments)) if isinstance(arguments, dict) else (_arguments(arguments, "tensor"), {})
+        try:
+            answer(*given, **named)
+        except ValueError:
+            refused.append(True)
+        else:
+            refused.append(False)
+    return {"refusals": np.array(refused)}
 
 
 @probe

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from rich.text import Text
 
-from autograder.authoring.mutation import EQUIVALENT, KILLED, NAMED, RAISED, SURVIVED, TWO, UNNAMED, Fate, Tally, stub
+from autograder.authoring.mutation import ENDED, EQUIVALENT, KILLED, NAMED, RAISED, SURVIVED, TWO, UNNAMED, Fate, Tally, stub
 
 
 def line(assignment: str, tally: Tally) -> Text:
@@ -15,7 +15,8 @@ def line(assignment: str, tally: Tally) -> Text:
     good = tally.killed >= KILLED and tally.named >= NAMED
     text = f"{assignment}: {sum(fates.values())} mutants, {fates.get(EQUIVALENT, 0)} equivalent; of {tally.wrong} wrong ones " \
         f"{tally.killed:.1%} lose points ({fates.get(SURVIVED, 0)} do not, {tally.listed} of them listed), " \
-        f"{fates.get(RAISED, 0)} by an exception or too late; of the others {tally.named:.0%} are named, " \
+        f"{fates.get(RAISED, 0) + fates.get(ENDED, 0)} by an exception, too late or with their process; of the others " \
+        f"{tally.named:.0%} are named, " \
         f"{tally.by_misconceptions:.0%} by a misconception"
     return Text.assemble(("✓ " if good else "✗ ", "green" if good else "red"), text)
 
@@ -33,6 +34,8 @@ def details(found: list[Fate], reasons: dict[tuple[str, str], str], whole: bool)
         where = f"  {fate.question}, line {fate.mutant.line}: {fate.mutant.change}"
         if fate.fate == SURVIVED and (fate.question, fate.mutant.change) not in reasons:
             yield Text(f"{where}\n    survives: a case is missing ({fate.told} tell it)", "red")
+        elif fate.fate == ENDED:
+            yield Text(f"{where}\n    ends the process that it runs in, as a student's would", "yellow")
         elif fate.fate == UNNAMED and whole:
             yield Text(f"{where}\n    has no name:\n" + "\n".join(f"      {line}" for line in stub(fate).splitlines()))
         elif fate.fate == TWO:

@@ -711,20 +711,21 @@ def no_slope_in_hidden_layers():
     """Your hidden layers get too much blame: on its way back δ is multiplied by σ′ of every layer it reaches."""
 
 
-@backprop.misconception
-def slope_of_the_layer_above(x, y, weights, biases):
-    """A hidden layer's δ is multiplied by σ′ of the layer above it: use the z of the layer that δ arrives at."""
-    zs, activations = [], [x]
-    for w, b in zip(weights, biases):
-        zs.append(activations[-1] @ w + b)
-        activations.append(tf.sigmoid(zs[-1]))
-    delta = (activations[-1] - y) / len(x) * lesson.sigmoid_prime(zs[-1])
-    dws, dbs = [], []
-    for layer in reversed(range(len(weights))):
-        dws.insert(0, tf.transpose(activations[layer]) @ delta)
-        dbs.insert(0, tf.reduce_sum(delta, axis=0))
-        delta = delta @ tf.transpose(weights[layer]) * lesson.sigmoid_prime(zs[layer])
-    return dws, dbs
+@backprop.variation({"sigmoid_prime(zs[layer - 1])": "sigmoid_prime(zs[layer])"},
+                    {"sigmoid_prime(zs[layer - 1])": "sigmoid_prime(zs[layer - 2])"})
+def slope_of_another_layer():
+    """A hidden layer's δ is multiplied by σ′ of another layer: use the z of the layer that δ arrives at."""
+
+
+@backprop.variation({"* sigmoid_prime(zs[-1])": "* sigmoid_prime(zs[-2])"}, {"* sigmoid_prime(zs[-1])": "* sigmoid_prime(zs[0])"},
+                    {"(activations[-1] - y)": "(activations[-2] - y)"}, {"(activations[-1] - y)": "(activations[0] - y)"})
+def starts_from_another_layer():
+    """Your δ at the output is made of another layer's z or a: the blame begins with the last layer's."""
+
+
+@backprop.variation({"delta @ tf.transpose(weights[layer])": "delta"})
+def goes_back_without_weights():
+    """Your δ comes back without passing through the weights: units behind a large weight are to blame for more."""
 
 
 @backprop.variation({"tf.transpose(weights[layer])": "weights[layer]"})
@@ -1061,6 +1062,24 @@ def lengths_of_the_weights(x, y, weights, biases, activation):
     return [tf.norm(w) for w in weights]
 
 
-@layer_gradient_norms.variation({"hidden(a @ w + b)": "hidden(a @ w)"})
-def no_biases_in_hidden_layers():
-    """The biases make no difference in your hidden layers: add them before the activation, as in the last layer."""
+@layer_gradient_norms.variation({"hidden(a @ w + b)": "hidden(a @ w)"}, {"weights[-1] + biases[-1]": "weights[-1]"},
+                                {"hidden(a @ w + b)": "hidden(a @ w)", "weights[-1] + biases[-1]": "weights[-1]"})
+def leaves_biases_out():
+    """Biases make no difference in your hidden layers, in your last one or in all: each adds its own before the activation."""
+
+
+@layer_gradient_norms.variation({"hidden(a @ w + b)": "hidden(a @ w - b)"},
+                                {"weights[-1] + biases[-1]": "weights[-1] - biases[-1]"})
+def subtracts_biases():
+    """Biases are subtracted in your hidden layers or in your last one: they are added."""
+
+
+@layer_gradient_norms.variation({"(y - a) ** 2": "(y - a)"}, {"(y - a) ** 2": "(y - a) ** 3"}, {"(y - a) ** 2": "tf.abs(y - a)"},
+                                {"(y - a) ** 2": "(y + a) ** 2"})
+def another_cost():
+    """Your gradients belong to another cost: this one has the squares of the differences between y and a."""
+
+
+@layer_gradient_norms.variation({"a = tf.sigmoid(": "a = tf.tanh("})
+def tanh_at_the_output():
+    """Your last layer is a tanh: it is a sigmoid, whatever the hidden layers have."""

@@ -1185,3 +1185,29 @@ def takes_the_logarithm_of_the_density(y, mean, scale, epsilon=0.0):
     """Your cost breaks down when y is many scales off: the density underflows to 0. Simplify the logarithm first."""
     density = tf.exp(-((y - mean) / scale) ** 2 / 2) / (scale * math.sqrt(2 * math.pi))
     return -tf.reduce_mean(tf.math.log(density + epsilon))
+
+
+@gaussian_nll.variation({"(y - mean) / scale) ** 2": "(y - mean) / scale)"},
+                        {"(y - mean) / scale) ** 2": "(y - mean) / scale) ** 3"})
+def does_not_square_the_error():
+    """An error below the mean costs you another amount than one above: errors are squared."""
+
+
+@gaussian_nll.variation({"(y - mean)": "(y + mean)"}, {"(y - mean)": "y"})
+def measures_from_elsewhere():
+    """Your cost is not lowest where y is the mean: an error is the difference of the two."""
+
+
+@gaussian_nll.variation({"(y - mean) / scale)": "(y - mean) * scale)"})
+def multiplies_by_the_scale():
+    """Your errors are multiplied by their scales: they are divided, so that one counts less where a large one was announced."""
+
+
+@gaussian_nll.variation({"/ 2 + tf.math.log(scale)": "/ 2 - tf.math.log(scale)"})
+def rewards_large_scales():
+    """Your cost falls without end as the scale grows: ln σ is added."""
+
+
+@gaussian_nll.variation({"+ tf.math.log(scale)": "+ scale"}, {"tf.math.log(scale)": "tf.math.log1p(scale)"})
+def adds_the_scale_otherwise():
+    """What the scale itself costs is neither σ nor ln(1 + σ) but ln σ."""

@@ -9,7 +9,7 @@ MAX_CHARACTERS = 2000  # of a message
 # ---------------------------------------------------------------------------------------------------- characters
 
 
-def refuses(seen, inputs):
+def ids_or_refusals(seen, inputs):
     """For which texts a ValueError was raised, whether it shows an unknown character, and how many ids the others have."""
     refused, shown, counts = [], [], []
     for i, (text, vocabulary) in enumerate(inputs["texts"]):

@@ -41,7 +41,7 @@ def a_word(rng):
     return "dab", "abcde"
 
 
-@encode.case(points=1, visible=True, probe=own.refuses())
+@encode.case(points=1, visible=True, probe=own.ids_or_refusals())
 def unknown_letter(rng):
     """Texts with and without a letter that the vocabulary does not hold: `ValueError` where it must be, and only there."""
     return {"texts": [["abba", "ab"], ["abc", "ab"], ["a b", "ab"]]}
@@ -72,7 +72,7 @@ def empty_text(rng):
     return {"calls": [["".join("abcd"[number] for number in ids), "abcd"] for ids in some_empty(rng, 5, 7)]}
 
 
-@encode.case(points=1, probe=own.refuses())
+@encode.case(points=1, probe=own.ids_or_refusals())
 def unknown_signs(rng):
     """A line break, a space or a capital that the vocabulary does not hold, at the start, inside and at the end; and texts
     whose characters it holds."""
@@ -362,7 +362,7 @@ def squashes_input_and_state_apart(x, h, w_x, w_h, b):
 @rnn_step.misconception
 def ignores_the_old_state(x, h, w_x, w_h, b):
     """Your new state does not depend on the old one; without h times w_h the network has no past."""
-    return tf.tanh(tf.matmul(x, w_x) + b) + 0 * h
+    return tf.tanh(tf.matmul(x, w_x) + tf.matmul(0 * h, w_h) + b)
 
 
 @rnn_step.misconception
@@ -453,7 +453,7 @@ def a_pulse_and_its_echo(rng):
     return [pulse, [[0.0], [0.0], [0.0], [1.0]]], [[-1.0], [1.0]], [[1.0]], [[0.5]], [0.0]
 
 
-@rnn.case(points=4, probe=own.second_time())
+@rnn.case(points=4, probe=probes.call(times=2))
 def a_batch_with_start_states(rng):
     """A batch of sequences, each with a start state of its own; they are read twice, and the second time is the same."""
     return recurrent_inputs(rng, 2, 5, 4, 3)
@@ -719,6 +719,19 @@ def makes_that_many_batches(ids, length, batch_size):
                                   {"targets[k:k + batch_size]": "targets[k:k - batch_size]"})
 def empty_batches():
     """A part of your batches is empty: a slice from k ends at k + batch_size, for inputs and targets alike."""
+
+
+@next_character_batches.variation({"inputs[k:k + batch_size]": "inputs[:k + batch_size]"},
+                                  {"inputs[k:k + batch_size]": "inputs[k:]"},
+                                  {"inputs[k:k + batch_size]": "inputs[k:batch_size]"},
+                                  {"inputs[k:k + batch_size]": "inputs[k:]", "targets[k:k + batch_size]": "targets[k:]"})
+def cuts_batches_at_one_end():
+    """Your batches are not cut out at both ends: a slice goes from k to k + batch_size, for inputs and targets alike."""
+
+
+@next_character_batches.variation({"range(0, windows": "range(1, windows"})
+def leaves_out_the_first_window():
+    """Your first window is in no batch; in Python the first one is number 0."""
 
 
 @next_character_batches.variation({"max(len(ids) - 1, 0)": "min(len(ids) - 1, 0)"},
@@ -1058,6 +1071,32 @@ def has_hard_gates():
     """Your gates are hard sigmoids, straight lines that are cut off: they are 1 / (1 + e^(−z))."""
 
 
+@LSTMCell.variation({"tf.sigmoid(f) * c": "tf.sigmoid(f)"}, {"tf.sigmoid(i) * tf.tanh(g)": "tf.sigmoid(i)"},
+                    {"tf.sigmoid(o) * tf.tanh(c)": "tf.sigmoid(o)"})
+def has_a_gate_that_gates_nothing():
+    """One of your gates stands alone: f multiplies the old memory, i the candidate, and o the tanh of the new memory."""
+
+
+@LSTMCell.variation({"tf.sigmoid(i) *": "tf.tanh(i) *"}, {"tf.sigmoid(o) *": "tf.tanh(o) *"})
+def has_a_tanh_for_a_gate():
+    """One of your gates is a tanh: the three gates are sigmoids of their sums, between 0 and 1."""
+
+
+@LSTMCell.variation({"tf.tanh(c)": "tf.sigmoid(c)"})
+def shows_a_sigmoid_of_the_memory():
+    """The memory that you show has gone through a sigmoid; it goes through tanh."""
+
+
+@LSTMCell.variation({"tf.matmul(inputs, self.kernel) + ": ""})
+def ignores_the_input():  # noqa: F811
+    """Your gates and your candidate do not depend on the input: the input times kernel belongs into the sum."""
+
+
+@LSTMCell.variation({"* c + tf.sigmoid(i)": "* c - tf.sigmoid(i)"}, {"+ self.bias": "- self.bias"})
+def subtracts_a_part():  # noqa: F811
+    """A part has the wrong sign: the three parts of a gate's sum are added, and so are the two parts of the new memory."""
+
+
 # ---------------------------------------------------------------------------------------------------- the loop
 
 BOTH = ("h of every step", "last c")
@@ -1088,9 +1127,9 @@ def two_steps_back(rng):
     return two_steps()
 
 
-@lstm.case(points=2)
+@lstm.case(points=2, probe=probes.call(returns=BOTH, times=2))
 def a_batch_with_memories(rng):
-    """A batch of sequences, each with start states of its own."""
+    """A batch of sequences, each with start states of its own; they are read twice, and the second time is the same."""
     return lstm_inputs(rng, 2, 5, 4, 3)
 
 
@@ -1394,10 +1433,14 @@ def ignores_the_temperature(logits, temperature, seed):
     return lesson.sample_next(logits, 1.0 if temperature > 0 else 0.0, seed)
 
 
-@sample_next.misconception
-def draws_evenly(logits, temperature, seed):
+@sample_next.variation({"p=shares": "p=np.full(len(shares), 1 / len(shares))"}, {", p=shares": ""})
+def draws_evenly():
     """Every id comes up equally often; it should come up with its probability, the softmax of logits and temperature."""
-    return lesson.sample_next(0 * np.asarray(logits), temperature, seed) if temperature > 0 else int(np.argmax(logits))
+
+
+@sample_next.variation({"(logits - logits.max())": "(logits.max() - logits)"})
+def prefers_the_smallest():
+    """The smallest logits come up most often: a difference has been taken the wrong way round."""
 
 
 @sample_next.misconception

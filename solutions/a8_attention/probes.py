@@ -1,7 +1,4 @@
-"""How `causal_mask` is called with several lengths, functions of tensors are called in a graph, and `MultiHeadAttention` with
-arguments to refuse; see also `observe.py`."""
-
-import numpy as np
+"""How `causal_mask` is called with several lengths, and functions of tensors in a graph."""
 
 from autograder.inside.probes import array, probe, tensors
 
@@ -29,19 +26,3 @@ def with_an_unknown_batch(answer, inputs):
             raise
         output = answer(x, *inputs[1:])
     return {"output": array(output)}
-
-
-@probe
-def refuses(answer, inputs):
-    """Construct a layer with each of several configurations: 1 where that raises a ValueError, 2 an AssertionError, 0 nothing."""
-    raised = []
-    for config in inputs["configs"]:
-        try:
-            answer(**config)
-        except ValueError:
-            raised.append(1)
-        except AssertionError:
-            raised.append(2)
-        else:
-            raised.append(0)
-    return {"raised": np.array(raised)}

@@ -688,10 +688,10 @@ def two_heads_by_hand(rng):
     return {"config": {"d_model": 4, "num_heads": 2}, "weights": weights, "call": [query, value], "options": {}}
 
 
-@MultiHeadAttention.case(points=2, visible=True, probe=own.refuses())
+@MultiHeadAttention.case(points=2, visible=True, probe=probes.refuses())
 def heads_must_fit(rng):
     """Numbers of heads that do and do not divide the depth: the layer raises a ValueError where it must, and only there."""
-    return {"configs": [{"d_model": 6, "num_heads": heads} for heads in (1, 2, 3, 4, 5, 6)]}
+    return {"calls": [{"d_model": 6, "num_heads": heads} for heads in (1, 2, 3, 4, 5, 6)]}
 
 
 @MultiHeadAttention.case(points=1, visible=True, probe=probes.layer(returns=BOTH))
