@@ -1,14 +1,14 @@
 """`autograder audit`: an assignment is fair when whole notebooks get what they should."""
 
+import contextlib
 import dataclasses
 import itertools
-import subprocess
-import sys
 
 import pytest
-from conftest import TINY_LESSON, TINY_QUESTIONS, write_tiny
+from conftest import TINY_LESSON, TINY_QUESTIONS, autograder, write_tiny
 
 from autograder.authoring import audit, samples
+from autograder.authoring import build as building
 from autograder.authoring.blame import DeclarationError
 from autograder.authoring.build import build
 from autograder.grading.batch import Job, find_submissions, grade_all
@@ -18,14 +18,21 @@ from autograder.sandbox.sandbox import Limits
 NAME = "a0_doubling"
 
 
+@pytest.fixture
+def alone(monkeypatch, warm):
+    """A command computes in this process, and grades with a worker that is there already."""
+    monkeypatch.setattr(building, "processes", lambda jobs: contextlib.nullcontext(map))
+
+
 def audited(course, key, made, folder):
     samples.write_class(made, folder, NAME)
     job = Job(key, course.skeleton(NAME), tuple(course.released_files(NAME)), Limits(), "auto", (course.root,))
     return list(audit.problems(made, grade_all(find_submissions(folder, NAME)[0], job), key))
 
 
-def test_a_sound_assignment_passes(built_tiny):
-    done = subprocess.run([sys.executable, "-m", "autograder", "audit", NAME], cwd=built_tiny.root, capture_output=True, text=True)
+@pytest.mark.xdist_group("grade")  # whose process has a worker
+def test_a_sound_assignment_passes(built_tiny, alone):
+    done = autograder("audit", NAME, cwd=built_tiny.root)
     mistakes = len(audit.notebooks(built_tiny, NAME)) - 2
     assert done.returncode == 0, done.stderr
     assert mistakes >= 2 and f"✓ {NAME}: reference 100, blank 0, {mistakes} mistakes lose points and are named" in done.stdout
@@ -126,14 +133,15 @@ def test_a_hidden_case_that_can_be_won_unseen_is_named(tmp_path, made, body, pro
     assert audit.forged(course, NAME, load(course.key(NAME))) == [("double/random_numbers", 40)] * wins
 
 
+@pytest.mark.xdist_group("grade")
 @pytest.mark.parametrize("made, body, error", [
     ("[1.0, 2.0 / (rng.random() > OWN)],", "return 2 * x", "ZeroDivisionError"),
     (LARGE, "assert tf.size(x) == 3 or x > OWN\n    return 2 * x", "AssertionError")], ids=["inputs", "reference"])
-def test_what_only_this_secret_allows_is_said_in_a_sentence(tmp_path, made, body, error):
+def test_what_only_this_secret_allows_is_said_in_a_sentence(tmp_path, made, body, error, alone):
     course = guessable(tmp_path, made, body)
     sentence = f"{NAME}: double/random_numbers: expected inputs and an answer with every secret. Received: {error}"
     with pytest.raises(DeclarationError, match=sentence):
         audit.forged(course, NAME, load(course.key(NAME)))
     if error == "AssertionError":
-        done = subprocess.run([sys.executable, "-m", "autograder", "audit", NAME], cwd=course.root, capture_output=True, text=True)
+        done = autograder("audit", NAME, cwd=course.root)
         assert done.returncode == 1 and "Traceback" not in done.stderr and sentence in done.stdout
