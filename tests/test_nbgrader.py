@@ -14,6 +14,7 @@ import warnings
 from datetime import UTC, datetime, timedelta
 
 import nbformat
+import nbgrader_command
 import psutil
 import pytest
 from conftest import ROOT, TINY_LESSON, TINY_QUESTIONS, autograder, first_to, needs_bubblewrap, write_tiny
@@ -50,10 +51,9 @@ pytestmark = [pytest.mark.long, pytest.mark.xdist_group("nbgrader")]  # one proc
 
 
 def nbgrader(course, *arguments, check=True):
-    done = subprocess.run([sys.executable, "-m", "nbgrader", *arguments], cwd=course.root, capture_output=True, text=True,
-                          env=ENVIRONMENT, timeout=600)
-    assert not check or done.returncode == 0, done.stdout[-1500:] + done.stderr[-3000:]
-    return done.stdout + done.stderr
+    status, said, complained = nbgrader_command.run(arguments, course.root, ENVIRONMENT)
+    assert not check or status == 0, said[-1500:] + complained[-3000:]
+    return said + complained
 
 
 def make_course(root):
