@@ -7,6 +7,7 @@ run that comes by removes it.
 from __future__ import annotations
 
 import contextlib
+import csv
 import functools
 import os
 import shutil
@@ -14,6 +15,7 @@ import stat
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
 try:
     import fcntl
@@ -160,3 +162,16 @@ def read_regular(path: Path, limit: int) -> bytes:
     if len(content) > limit:
         raise NotRegular(f"it has more than {limit / 2**20:g} MB")
     return content
+
+
+def read_table(path: Path) -> list[dict[str | None, Any]]:
+    """The rows of a CSV file in UTF-8, as `csv.DictReader` gives them, whichever of comma, semicolon and tab separates its columns.
+
+    Raises:
+        OSError, UnicodeDecodeError, csv.Error: it cannot be read.
+    """
+    with open(path, encoding="utf-8-sig", newline="") as file:
+        header = file.readline()
+        file.seek(0)
+        # A spreadsheet separates columns by what does not separate decimals where it stands.
+        return list(csv.DictReader(file, delimiter=max(",;\t", key=header.count)))
