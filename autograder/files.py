@@ -45,7 +45,7 @@ class atomic:
 
     def __enter__(self):
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        _remove_leftovers(self.path.parent.resolve(), f".*{PART}")
+        tidy_folder(self.path.parent)
         descriptor, self.name = tempfile.mkstemp(prefix=f".{self.path.name}.", suffix=PART, dir=self.path.parent)  # mode 0600
         _lock(descriptor)
         self.file = os.fdopen(descriptor, "wb")
@@ -98,6 +98,11 @@ class Scratch:
 def tidy() -> None:
     """Remove the temporary directories that killed runs left."""
     _remove_leftovers(Path(tempfile.gettempdir()), f"{SCRATCH}*")
+
+
+def tidy_folder(folder: Path) -> None:
+    """Remove what killed runs left half-written in a folder."""
+    _remove_leftovers(folder.resolve(), f".*{PART}")
 
 
 def remove_tree(folder: str | Path) -> None:
@@ -165,7 +170,7 @@ def read_regular(path: Path, limit: int) -> bytes:
 
 
 def read_table(path: Path) -> list[dict[str | None, Any]]:
-    """The rows of a CSV file in UTF-8, as `csv.DictReader` gives them, whichever of comma, semicolon and tab separates its columns.
+    """The rows of a CSV file in UTF-8, as `csv.DictReader` gives them; comma, semicolon or tab separates its columns.
 
     Raises:
         OSError, UnicodeDecodeError, csv.Error: it cannot be read.
