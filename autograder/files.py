@@ -7,6 +7,7 @@ run that comes by removes it.
 from __future__ import annotations
 
 import contextlib
+import csv
 import functools
 import os
 import shutil
@@ -14,6 +15,7 @@ import stat
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
 try:
     import fcntl
@@ -43,7 +45,7 @@ class atomic:
 
     def __enter__(self):
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        _remove_leftovers(self.path.parent.resolve(), f".*{PART}")
+        tidy_folder(self.path.parent)
         descriptor, self.name = tempfile.mkstemp(prefix=f".{self.path.name}.", suffix=PART, dir=self.path.parent)  # mode 0600
         _lock(descriptor)
         self.file = os.fdopen(descriptor, "wb")
@@ -96,6 +98,11 @@ class Scratch:
 def tidy() -> None:
     """Remove the temporary directories that killed runs left."""
     _remove_leftovers(Path(tempfile.gettempdir()), f"{SCRATCH}*")
+
+
+def tidy_folder(folder: Path) -> None:
+    """Remove what killed runs left half-written in a folder."""
+    _remove_leftovers(folder.resolve(), f".*{PART}")
 
 
 def remove_tree(folder: str | Path) -> None:
@@ -160,3 +167,16 @@ def read_regular(path: Path, limit: int) -> bytes:
     if len(content) > limit:
         raise NotRegular(f"it has more than {limit / 2**20:g} MB")
     return content
+
+
+def read_table(path: Path) -> list[dict[str | None, Any]]:
+    """The rows of a CSV file in UTF-8, as `csv.DictReader` gives them; comma, semicolon or tab separates its columns.
+
+    Raises:
+        OSError, UnicodeDecodeError, csv.Error: it cannot be read.
+    """
+    with open(path, encoding="utf-8-sig", newline="") as file:
+        header = file.readline()
+        file.seek(0)
+        # A spreadsheet separates columns by what does not separate decimals where it stands.
+        return list(csv.DictReader(file, delimiter=max(",;\t", key=header.count)))

@@ -24,8 +24,10 @@ from autograder.authoring.build import build
 from autograder.authoring.course import find_course
 from autograder.authoring.lesson import read_lesson, solved_notebook
 from autograder.authoring.question import load_questions
+from autograder.files import PART
 from autograder.grading.key import load
 from autograder.grading.verdict import broken
+from autograder.nbgrader.autograde import _create
 from autograder.nbgrader.export import PointsPerQuestion
 from autograder.nbgrader.gradebook import api, record
 from autograder.nbgrader.recorder import Recorder
@@ -288,6 +290,16 @@ def test_the_numbers_are_the_same_everywhere(course, scores):
         assert score == formgrader[student] == float(rows[student]["score"]) == results[student]["score"] == shown, student
         for name in ("double", "quadruple"):
             assert float(rows[student][name]) == questions[name], (student, name)
+
+
+def test_what_a_killed_run_left_of_a_new_gradebook_goes_though_there_is_a_gradebook_by_then(tmp_path):
+    (tmp_path / "gradebook.db").write_bytes(b"another run's")
+    half = tmp_path / f".gradebook.db.x{PART}"
+    half.write_bytes(b"half")
+    os.utime(half, (0, 0))
+    _create(f"sqlite:///{tmp_path}/gradebook.db", "course")
+    assert [path.name for path in tmp_path.iterdir()] == ["gradebook.db"]
+    assert (tmp_path / "gradebook.db").read_bytes() == b"another run's"
 
 
 def test_the_rows_are_those_that_nbgraders_own_steps_write(course, tmp_path):

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from autograder.authoring.course import CourseError
+from autograder.files import read_table
 
 # Where a system's names stand. Several students share a repository when they have the same team.
 ACCOUNTS = {"repositories": ("github_username", "username", "login", "github"),
@@ -44,11 +45,7 @@ def read_roster(path: Path, system: str = "repositories") -> Roster:
         RosterError: no such columns, somebody twice, or a name that cannot be a directory's.
     """
     try:
-        with open(path, encoding="utf-8-sig", newline="") as file:
-            header = file.readline()
-            file.seek(0)
-            # A spreadsheet separates columns by what does not separate decimals where it stands.
-            rows = list(csv.DictReader(file, delimiter=max(",;\t", key=header.count)))
+        rows = read_table(path)
     except (OSError, csv.Error) as error:
         raise RosterError(f"{path}: expected a CSV file; it cannot be read ({type(error).__name__})") from None
     except UnicodeDecodeError:

@@ -17,7 +17,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from autograder.files import atomic
+from autograder.files import atomic, read_table
 from autograder.grading.key import Key
 from autograder.grading.verdict import WRONG, Status, Verdict
 
@@ -58,9 +58,7 @@ def read_feedback(text: str, folder: Path) -> Feedback:
     if not (path := folder / text).is_file():
         raise ValueError(f"expected feedback of named, plain, half, or a CSV file. Received: {text}")
     try:
-        with open(path, encoding="utf-8-sig", newline="") as file:
-            rows = list(csv.DictReader(file))
-        students = {row["student"].strip(): row["feedback"].strip() for row in rows}
+        students = {row["student"].strip(): row["feedback"].strip() for row in read_table(path)}
     except (OSError, UnicodeDecodeError, csv.Error, KeyError, AttributeError):
         raise ValueError(f"{path}: expected a CSV file in UTF-8 with the columns student and feedback") from None
     if wrong := sorted({kind for kind in students.values() if kind not in tuple(Kind)}):

@@ -12,7 +12,6 @@ import glob
 import os
 import re
 import signal
-import sqlite3
 import sys
 import warnings
 from collections.abc import Callable, Iterable, Iterator
@@ -34,7 +33,7 @@ from traitlets import Integer, Unicode
 
 from autograder.authoring.course import Course, find_course
 from autograder.authoring.lesson import notebook_name
-from autograder.files import atomic
+from autograder.files import atomic, tidy_folder
 from autograder.grading.batch import Job, grade_all
 from autograder.grading.feedback import remember
 from autograder.grading.key import Key, KeyFileError, load
@@ -204,9 +203,13 @@ def register(course: Course, assignment: str, converter: NbgraderAutograde) -> N
 def _create(db_url: str, course_id: str) -> None:
     """A new file of SQLite, with all its tables or not at all: nbgrader asks another program for their version in between."""
     url = make_url(db_url)
-    if url.get_backend_name() != "sqlite" or not url.database or os.path.lexists(url.database):
+    if url.get_backend_name() != "sqlite" or not url.database:
+        return
+    path = Path(url.database)
+    tidy_folder(path.parent)  # where, once there is a gradebook, nothing else writes such files that would do it
+    if os.path.lexists(path):
         return
     with Gradebook("sqlite://", course_id) as memory:
         # Replaces nothing: another command may have been faster, and be writing to its own.
-        with (new := atomic(Path(url.database), replace=False)), contextlib.closing(sqlite3.connect(new.name)) as file:
-            memory.engine.raw_connection().driver_connection.backup(file)
+        with atomic(path, replace=False) as file:
+            file.write(memory.engine.raw_connection().driver_connection.serialize())  # no journal of SQLite's lies beside it
