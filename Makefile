@@ -2,9 +2,8 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-# More processes than processors: many tests wait for a limit of time, or for a submission's process. Tests of a group share what one
-# process has started.
-PYTEST := $(BIN)/python -m pytest -n $(shell expr $$(getconf _NPROCESSORS_ONLN) + 3) --dist loadgroup --no-loadscope-reorder
+# One process more than there are processors: some tests wait for a limit of time. Tests of a group share what one process has started.
+PYTEST := $(BIN)/python -m pytest -n $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1) --dist loadgroup --no-loadscope-reorder
 
 .PHONY: demo test corpora mutants build bench lint site lock matrix clean
 

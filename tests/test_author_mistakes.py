@@ -34,7 +34,7 @@ MISTAKES = {
                                    "a probe is called"),
     "a probe's name": (QUESTIONS, {QUESTION: "Question(lesson.double, probe='call')"}, "Question(lesson", "probe=probes.call()"),
     "an option that a probe lacks": (QUESTIONS, {IMPORT: PROBES, QUESTION: "Question(lesson.double, probe=probes.call(inputs='list'))"},
-                                     "Question(lesson", "call has the options inputs_as, returns. Received: inputs"),
+                                     "Question(lesson", "call has the options inputs_as, returns, times. Received: inputs"),
     "an option that questions lack": (QUESTIONS, {QUESTION: "Question(lesson.double, forbids=())"}, "Question(lesson", "'forbids'"),
     "a tolerance that is text": (QUESTIONS, {QUESTION: "Question(lesson.double, rtol='1e-4')"}, "Question(lesson", "a tolerance must be a number"),
     "a rule that is no tuple": (QUESTIONS, {QUESTION: "Question(lesson.double, forbid=('tf.abs'))"}, "Question(lesson",
