@@ -273,6 +273,15 @@ def test_grading_writes_the_report_with_a_stub_of_what_several_got_wrong_alike(b
     page = course.root / f"build/class/{NAME}.html"
     links = Seen(page.read_text()).links
     assert links and all((page.parent / link).resolve().is_file() for link in links)
+    written = page.stat().st_mtime_ns
+    assert autograder("grade", NAME, "--no-gradebook", cwd=course.root).stdout.count("the class in view") == 1
+    assert page.stat().st_mtime_ns == written  # of the same, it would be the same
+    answered(course.root / "submitted" / "ada" / NAME, double="def double(x):\n    # Eight.\n    return x + 8")
+    autograder("grade", NAME, "--no-gradebook", cwd=course.root)
+    assert [group["students"] for group in json.loads(page.with_suffix(".json").read_text())["questions"][0]["unnamed"]] == [["ada", "cy"], ["bob"], ["eve"]]
+    page.with_suffix(".csv").unlink()
+    autograder("grade", NAME, "--no-gradebook", cwd=course.root)
+    assert page.with_suffix(".csv").is_file()
     assert page.stat().st_mode & 0o077 == 0
 
 

@@ -19,6 +19,7 @@ from autograder.commands.screen import err, out
 from autograder.delivery.leaks import LeakError, find_in, secrets
 from autograder.files import atomic
 from autograder.grading.batch import find_submissions
+from autograder.grading.cache import PACKAGE, code_and_releases, contents, digest
 from autograder.grading.feedback import hand_ins
 from autograder.grading.key import Key, load
 from autograder.report.json import read
@@ -243,9 +244,27 @@ def _add_stubs(view: dict[str, Any], course: Course, key: Key, submissions: Path
 
 
 def class_report_of(course: Course, key: Key, results: Path, submissions: Path, reports: Path, to: Path) -> Path | None:
-    """What `grade` writes by itself: the page, or None and a line that says why there is none. Grades do not depend on it."""
+    """What `grade` writes by itself: the page, or None and a line that says why there is none. Grades do not depend on it.
+
+    A page that was made of the same stays: importing what draws it would be most of an unchanged class's time.
+    """
+    files, record = [to, to.with_suffix(".json"), to.with_suffix(".csv")], to.with_suffix(".made")
+    made_of = _made_of(course, key, results, student_pages(reports, to)(""))
     try:
-        return write_class_report(course, key, read_results(results, key.assignment), submissions, reports, to)[0]
+        if all(path.is_file() for path in files) and record.read_text() == made_of:
+            return to
+    except (OSError, UnicodeDecodeError):
+        pass  # there is none, or none of ours: it is made anew
+    try:
+        written = write_class_report(course, key, read_results(results, key.assignment), submissions, reports, to)
+        write_private({record: made_of}, public=False)
+        return written[0]
     except CourseError as error:
         err.print(f"no class report: {error}", style="yellow", soft_wrap=True, markup=False)
         return None
+
+
+def _made_of(course: Course, key: Key, results: Path, pages: str) -> str:
+    """A digest of all that decides a class's page; hand-ins tell of answers that changed without a change of the results."""
+    files = [results, course.hand_ins(key.assignment), *sorted((PACKAGE / "report").glob("*.jinja"))]
+    return digest(contents(path for path in files if path.is_file()), key.digest, pages, code_and_releases(("report", "grading")))
