@@ -150,6 +150,7 @@ def write_class_report(course: Course, key: Key, data: dict[str, Any], submissio
         LeakError: an anonymous report would give something hidden away.
     """
     require_scipy()
+    to.with_suffix(".made").unlink(missing_ok=True)  # what `grade` remembers of a page that is replaced
     from autograder.report import overview as overviews  # lazy, here and below: SciPy and matplotlib take seconds to import
     from autograder.report.csv import class_csv
     from autograder.report.overview_page import class_page
