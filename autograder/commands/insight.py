@@ -22,6 +22,7 @@ from autograder.grading.batch import find_submissions
 from autograder.grading.cache import PACKAGE, code_and_releases, contents, digest
 from autograder.grading.feedback import hand_ins
 from autograder.grading.key import Key, load
+from autograder.grading.versions import release
 from autograder.report.json import read
 
 NEEDS = ("expected SciPy, which computes a class's statistics; it is not installed. `pip install '.[instructor]'` in the kit's "
@@ -250,7 +251,7 @@ def class_report_of(course: Course, key: Key, results: Path, submissions: Path, 
     A page that was made of the same stays: importing what draws it would be most of an unchanged class's time.
     """
     files, record = [to, to.with_suffix(".json"), to.with_suffix(".csv")], to.with_suffix(".made")
-    made_of = _made_of(course, key, results, student_pages(reports, to)(""))
+    made_of = _made_of(course, key, results, submissions, student_pages(reports, to)(""))
     try:
         if all(path.is_file() for path in files) and record.read_text() == made_of:
             return to
@@ -265,7 +266,8 @@ def class_report_of(course: Course, key: Key, results: Path, submissions: Path, 
         return None
 
 
-def _made_of(course: Course, key: Key, results: Path, pages: str) -> str:
+def _made_of(course: Course, key: Key, results: Path, submissions: Path, pages: str) -> str:
     """A digest of all that decides a class's page; hand-ins tell of answers that changed without a change of the results."""
     files = [results, course.hand_ins(key.assignment), *sorted((PACKAGE / "report").glob("*.jinja"))]
-    return digest(contents(path for path in files if path.is_file()), key.digest, pages, code_and_releases(("report", "grading")))
+    code = code_and_releases(("report", "grading", "commands")), [release(name) for name in ("scipy", "matplotlib")]
+    return digest(contents(path for path in files if path.is_file()), key.digest, pages, submissions.is_dir(), code)
