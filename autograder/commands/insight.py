@@ -151,7 +151,7 @@ def write_class_report(course: Course, key: Key, data: dict[str, Any], submissio
         LeakError: an anonymous report would give something hidden away.
     """
     require_scipy()
-    to.with_suffix(".made").unlink(missing_ok=True)  # what `grade` remembers of a page that is replaced
+    _record(course, to).unlink(missing_ok=True)  # of a page that is replaced
     from autograder.report import overview as overviews  # lazy, here and below: SciPy and matplotlib take seconds to import
     from autograder.report.csv import class_csv
     from autograder.report.overview_page import class_page
@@ -250,8 +250,8 @@ def class_report_of(course: Course, key: Key, results: Path, submissions: Path, 
 
     A page that was made of the same stays: importing what draws it would be most of an unchanged class's time.
     """
-    files, record = [to, to.with_suffix(".json"), to.with_suffix(".csv")], to.with_suffix(".made")
-    made_of = _made_of(course, key, results, submissions, student_pages(reports, to)(""))
+    files, record = [to, to.with_suffix(".json"), to.with_suffix(".csv")], _record(course, to)
+    made_of = _made_of(course, key, results, submissions, [str(to.resolve()), student_pages(reports, to)("")])
     try:
         if all(path.is_file() for path in files) and record.read_text() == made_of:
             return to
@@ -266,8 +266,13 @@ def class_report_of(course: Course, key: Key, results: Path, submissions: Path, 
         return None
 
 
-def _made_of(course: Course, key: Key, results: Path, submissions: Path, pages: str) -> str:
+def _record(course: Course, to: Path) -> Path:
+    """Where is remembered what `grade` made a class's page of, wherever that is."""
+    return class_folder(course) / f"{to.stem}.made"
+
+
+def _made_of(course: Course, key: Key, results: Path, submissions: Path, places: list[str]) -> str:
     """A digest of all that decides a class's page; hand-ins tell of answers that changed without a change of the results."""
     files = [results, course.hand_ins(key.assignment), *sorted((PACKAGE / "report").glob("*.jinja"))]
     code = code_and_releases(("report", "grading", "commands")), [release(name) for name in ("scipy", "matplotlib")]
-    return digest(contents(path for path in files if path.is_file()), key.digest, pages, submissions.is_dir(), code)
+    return digest(contents(path for path in files if path.is_file()), key.digest, places, submissions.is_dir(), code)

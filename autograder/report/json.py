@@ -54,18 +54,15 @@ def write(data: dict[str, Any], file: BinaryIO) -> None:
 
 
 def read(path: Path) -> Any:
-    """What `write` wrote, a submission at a time; cases that are the same are one object: nobody may change them.
+    """What `write` wrote, a submission at a time; questions and cases that are the same are one object: nobody may change them.
 
     Raises:
         OSError, ValueError: it cannot be read, or is no JSON.
     """
-    known: dict[Any, Any] = {}
+    known: dict[Any, dict[str, Any]] = {}
 
     def shared(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        try:
-            return known.setdefault(tuple(pairs), dict(pairs))
-        except TypeError:  # it holds lists: no case
-            return dict(pairs)
+        return known.setdefault(tuple((name, _frozen(value)) for name, value in pairs), dict(pairs))
 
     submissions: list[Any] = []
     around: list[str] = []  # the lines of all that is no submission
@@ -83,3 +80,10 @@ def read(path: Path) -> Any:
     if submissions:
         data["submissions"] = submissions
     return data
+
+
+def _frozen(value: Any) -> Any:
+    """What a value that was read is known by; dictionaries are by themselves, since those that are equal are one."""
+    if isinstance(value, list):
+        return tuple(map(_frozen, value))
+    return (dict, id(value)) if isinstance(value, dict) else (type(value), value)
