@@ -14,6 +14,7 @@ import scipy.stats
 
 ENOUGH = 30  # submissions from which on discrimination, alpha and flags are given
 RESAMPLES = 499  # of the bootstrap
+AT_ONCE = 10**6  # numbers in memory
 LEVEL = 0.95  # of its intervals
 GROUPS = 5  # quintiles of the class
 FALSE_SHARE = 0.05  # of the pairs that are shown, at most, that chance alone would show
@@ -49,9 +50,10 @@ def discrimination(won: np.ndarray, total: np.ndarray) -> tuple[np.ndarray, np.n
     known, tails = np.isfinite(found), (1 - LEVEL) / 2
     if known.any():
         with warnings.catch_warnings(action="ignore", category=scipy.stats.DegenerateDataWarning):
-            # The same resamples for all items: one class is drawn, not one for each item.
+            # The same resamples for all items: one class is drawn, not one for each item. Few at a time where the class is large.
             drawn = scipy.stats.bootstrap((item[known], rest[known]), _correlation, paired=True, vectorized=True, axis=-1,
-                                          batch=50, n_resamples=RESAMPLES, method="percentile", rng=np.random.default_rng(0))
+                                          batch=int(np.clip(AT_ONCE // item[known].size, 1, 50)),
+                                          n_resamples=RESAMPLES, method="percentile", rng=np.random.default_rng(0))
         # A resample in which everybody has the same has no correlation, and no say.
         low[known], high[known] = np.nanquantile(drawn.bootstrap_distribution, [tails, 1 - tails], axis=-1)
     return found, low, high
