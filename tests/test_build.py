@@ -4,6 +4,7 @@ import ctypes
 import os
 import shutil
 import stat
+import subprocess
 import sys
 
 import keras
@@ -83,7 +84,7 @@ def test_only_assignments_that_have_changed_are_built_unless_asked_for(tmp_path,
     monkeypatch.setattr(building, "FEW", 0)  # so that `run` is asked for whatever is computed
 
     def run(function, tasks):
-        computed.append((function.args[0].name, sum(len(names) for _, _, names in tasks)))
+        computed.append((function.folder.name, sum(len(names) for _, _, names in tasks)))
         return map(function, tasks)
 
     build_all(course, [NAME, "a1_doubling"], run)
@@ -102,6 +103,16 @@ def test_what_ends_its_process_gives_none_and_costs_no_other_task_its_result(mon
     with building.processes(2) as run:
         assert list(run(ctypes.string_at, [b"first", 1, b"second", 1, b"third"])) == [b"first", None, b"second", None, b"third"]
         assert list(run(ctypes.string_at, [b"later"])) == [b"later"]
+
+
+def test_what_is_no_longer_wanted_is_not_computed(tmp_path, monkeypatch):
+    monkeypatch.setattr(building, "ready", os.getpid)
+    with building.processes(1) as run:
+        results = run(subprocess.call, [["sh", "-c", f"sleep 0.1; touch {tmp_path}/{number}"] for number in range(20)])
+        next(results)
+        results.close()
+        assert list(run(ctypes.string_at, [b"next"])) == [b"next"]
+    assert 1 <= len(list(tmp_path.iterdir())) < 10  # a process has a few in its hands already
 
 
 def test_a_case_whose_answers_end_their_process_is_said(tmp_path, monkeypatch):

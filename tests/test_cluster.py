@@ -1,6 +1,7 @@
 """A class on a cluster gets the verdicts that one machine gives it, whoever dies on the way."""
 
 import dataclasses
+import functools
 import itertools
 import json
 import signal
@@ -9,21 +10,28 @@ import subprocess
 import sys
 import threading
 import time
+from concurrent.futures import CancelledError
 
 import pytest
-from conftest import autograder, write_tiny
+from conftest import TINY_LESSON, autograder, write_tiny
 
 distributed = pytest.importorskip("distributed", reason="Dask's distributed is not installed: pip install '.[cluster]'")
 
 from test_batch import LIMITS, NAME, a_class
 
+from autograder.authoring import build as building
+from autograder.authoring import spread as spreading
+from autograder.authoring.blame import DeclarationError
 from autograder.authoring.build import build
+from autograder.authoring.spread import Author, spread
+from autograder.commands.author import build_all
 from autograder.grading import cluster, remote
 from autograder.grading.batch import Job, grade_all
 from autograder.grading.cluster import ClusterError, Place, grade_on, read_place
-from autograder.grading.key import load
+from autograder.grading.key import SECRET_FILE, load, same
 from autograder.grading.submission import RunCell, Submission
 from autograder.grading.verdict import Verdict, ungraded
+from autograder.inside import wire
 from autograder.inside.wire import WireError
 from autograder.report.json import results
 
@@ -83,10 +91,11 @@ def test_a_cluster_gives_the_verdicts_of_one_machine_and_is_not_asked_again(cour
 
 
 def test_workers_with_other_releases_are_refused_with_a_sentence(course, dask, monkeypatch):
-    here = cluster.installed()
-    monkeypatch.setattr(cluster, "installed", lambda: here | {"keras": "2.0.0"})
+    here = remote.installed()
+    releases = itertools.chain([here | {"keras": "2.0.0"}], itertools.repeat(here))  # the main process asks first
+    monkeypatch.setattr(remote, "installed", lambda: next(releases))
     said = []
-    with pytest.raises(ClusterError, match=rf"no worker of the cluster can grade: expected Keras 2.0.0, .*Found: Keras {here['keras']}"):
+    with pytest.raises(ClusterError, match=rf"no worker of the cluster is fit: expected Keras 2.0.0, .*Found: Keras {here['keras']}"):
         grade_on(Place(dask.scheduler_address), a_class(course, ["ada"]), job(course, "cache"), say=said.append)
     assert len(said) == 2 and all("is refused: expected Keras 2.0.0" in line for line in said)
 
@@ -161,7 +170,7 @@ class Arriving:
 
 
 @pytest.fixture
-def spread(built_tiny, monkeypatch):
+def graded(built_tiny, monkeypatch):
     """Grade 20 submissions on `Workers`: the workers, and the verdicts by student."""
     monkeypatch.setattr(cluster, "LOOK_SECONDS", 0.001)
     key = load(built_tiny.key(NAME))
@@ -182,24 +191,83 @@ def spread(built_tiny, monkeypatch):
 
 
 @pytest.mark.parametrize("deaths", [0, 1, 2])
-def test_what_two_workers_died_of_is_tried_alone_on_a_third(spread, deaths):
-    there, found = spread(deadly={"s3": deaths, "s4": deaths})
+def test_what_two_workers_died_of_is_tried_alone_on_a_third(graded, deaths):
+    there, found = graded(deadly={"s3": deaths, "s4": deaths})
     assert len(found) == 20 and all(verdict.score == 50 for verdict in found.values())
     tried = [address for student, address in there.tried if student == "s3"]
     assert len(set(tried)) == len(tried) >= deaths + 1
 
 
-def test_what_three_workers_died_of_is_not_graded_and_all_else_is(spread):
-    there, found = spread(deadly={"s3": 9})
+def test_what_three_workers_died_of_is_not_graded_and_all_else_is(graded):
+    there, found = graded(deadly={"s3": 9})
     assert [student for student, verdict in found.items() if verdict.score is None] == ["s3"] and len(found) == 20
     assert found["s3"].error == "could not be graded: 3 workers died while they graded it"
     assert there.deadly["s3"] == 9 - 3 and there.alone["s3"]
 
 
-def test_what_one_worker_cannot_grade_is_tried_on_others(spread):
-    there, found = spread(broken={"s3"})
+def test_what_one_worker_cannot_grade_is_tried_on_others(graded):
+    there, found = graded(broken={"s3"})
     assert [student for student, verdict in found.items() if verdict.score is None] == ["s3"] and len(found) == 20
     assert len({address for student, address in there.tried if student == "s3"}) == 3
+
+
+# ---------------------------------------------------------------------------------------------------- answers of a build
+
+
+@pytest.fixture
+def everything_there(monkeypatch):
+    """However few answers are wanted, the cluster is asked."""
+    monkeypatch.setattr(building, "FEW", 0)
+
+
+def test_a_build_on_a_cluster_writes_what_one_machine_writes(tmp_path, course, dask, everything_there):
+    there = write_tiny(tmp_path / "there")
+    (there.root / SECRET_FILE).write_text((course.root / SECRET_FILE).read_text())
+    with spread(Place(dask.scheduler_address), there, [NAME], print) as run:
+        build_all(there, [NAME], run)
+    assert same(load(there.key(NAME)), load(course.key(NAME)))
+    assert there.notebook(NAME).read_bytes() == course.notebook(NAME).read_bytes()
+    with spread(Place("tcp://127.0.0.1:9"), there, [NAME], print) as run:  # nothing is missing: nobody is asked
+        build_all(there, [NAME], run)
+
+
+def test_what_an_author_did_wrong_is_said_from_a_cluster_too(tmp_path, dask, everything_there):
+    course = write_tiny(tmp_path, TINY_LESSON.replace("return 2 * x", "return 2 * y"))
+    with spread(Place(dask.scheduler_address), course, [NAME], print) as run, \
+            pytest.raises(DeclarationError, match="lesson.py, line .*double.*: the reference raised NameError: name 'y' is not defined"):
+        building.build(course, NAME, run)
+
+
+def test_workers_with_another_kit_compute_no_answers(tmp_path, dask, monkeypatch, everything_there):
+    codes = itertools.chain(["another"], itertools.repeat(Author.deciding()))
+    monkeypatch.setattr(Author, "deciding", lambda self=None: next(codes))
+    course, said = write_tiny(tmp_path), []
+    with spread(Place(dask.scheduler_address), course, [NAME], said.append) as run, \
+            pytest.raises(ClusterError, match="no worker of the cluster is fit: its code of the kit is another"):
+        building.build(course, NAME, run)
+    assert len(said) == 2
+
+
+@pytest.mark.parametrize("fate, outcome", [
+    (distributed.KilledWorker("task", None, 3), None),
+    (CancelledError(), "the cluster gave a case up"),
+    (b"\x80\x04.", "a worker gave no findings"),
+    (wire.pack({"more": 1}), "a worker gave no findings"),
+    (wire.pack([1]), "a worker gave no findings"),
+])
+def test_what_becomes_of_a_case_is_known(fate, outcome):
+    class Promise(Arriving):
+        def result(self, timeout):
+            if isinstance(fate, BaseException):
+                raise fate
+            return fate
+
+    result = functools.partial(spreading._result, Promise(None, ""), Workers(None))
+    if outcome is None:
+        assert result() is None
+    else:
+        with pytest.raises(ClusterError, match=outcome):
+            result()
 
 
 # ---------------------------------------------------------------------------------------------------- what is said, what is read

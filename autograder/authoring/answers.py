@@ -136,19 +136,35 @@ def declared(folder: Path, digest: str) -> tuple[dict[str, Question], ModuleType
         return {question.name: question for question in load_questions(folder)}, probes.own_probes(folder), load_observers(folder)
 
 
-def findings(folder: Path, digest: str, secret: bytes, task: tuple[str, str, tuple[str, ...]]) -> dict[str, Any]:
-    """What is found of a case, as plain data.
+@dataclasses.dataclass(frozen=True)
+class Findings:
+    """Finds what is asked of cases, in any process that has the assignment's files.
 
-    Args:
-        task: the names of a question, of its case and of what is to be found.
-    Raises:
-        DeclarationError: the reference cannot be exercised, breaks its question's rules, or is not finite.
+    Attributes:
+        digest: of the files, as `source_digest` gives it.
     """
-    questions, extra, observers = declared(folder, digest)
-    question = questions[task[0]]
-    case = next(case for case in question.cases if case.name == task[1])
-    inputs = inputs_of(folder, question, case, None if case.visible else secret)
-    return Exercise(folder, question, case, questions, inputs, extra, observers).find(task[2])
+
+    folder: Path
+    digest: str
+    secret: bytes = dataclasses.field(repr=False)
+
+    def __call__(self, task: tuple[str, str, tuple[str, ...]]) -> dict[str, Any]:
+        """What is found of a case, as plain data.
+
+        Args:
+            task: the names of a question, of its case and of what is to be found.
+        Raises:
+            DeclarationError: the reference cannot be exercised, breaks its question's rules, or is not finite.
+        """
+        questions, extra, observers = declared(self.folder, self.digest)
+        question = questions[task[0]]
+        case = next(case for case in question.cases if case.name == task[1])
+        inputs = inputs_of(self.folder, question, case, None if case.visible else self.secret)
+        return Exercise(self.folder, question, case, questions, inputs, extra, observers).find(task[2])
+
+    def elsewhere(self, root: Path) -> Findings:
+        """The same of a copy of the course."""
+        return dataclasses.replace(self, folder=root / "solutions" / self.folder.name)
 
 
 def reason(folder: Path, digest: str, secret: bytes, question: str, mistake: str) -> str | None:
@@ -228,8 +244,7 @@ class Exercise:
         return found
 
     def run(self, answer, inputs=None) -> Outcome:
-        # Keras has much to say about wrong layers.
-        with warnings.catch_warnings(action="ignore"), _called(answer, self.question.name), _without_trial_runs(), _names_again():
+        with quickly(), _called(answer, self.question.name):
             return tried(answer, self.probe, self.inputs if inputs is None else inputs, f"{self.question.name}/{self.case.name}",
                          self.extra, self.observers)
 
@@ -273,6 +288,13 @@ class Exercise:
             return False
         values = observation.values() if observation is not None else ["nothing"]
         return all(not isinstance(value, str) and np.all(np.isfinite(value)) for value in values)
+
+
+@contextlib.contextmanager
+def quickly():
+    """Within, answers of the course's own: without what Keras does, and says, for the sake of layers that may be wrong."""
+    with warnings.catch_warnings(action="ignore"), _without_trial_runs(), _names_again():
+        yield
 
 
 def square_arrays(case: Case, inputs) -> tuple[dict[str, np.ndarray], frozenset[str]]:

@@ -99,7 +99,7 @@ def start(course: Course, assignment: str, run: Callable = map, fresh: bool = Fa
     tasks = [(it.question.name, it.case.name, it.missing) for it in asked if it.missing]
     if sum(len(missing) for _, _, missing in tasks) <= FEW:
         run = map
-    results = run(functools.partial(answers.findings, folder, digest, keys.course_secret(course.root)), tasks)
+    results = run(answers.Findings(folder, digest, keys.course_secret(course.root)), tasks)
     return Started(course, assignment, digest, reads, cells, questions, asked, iter(results))
 
 
@@ -224,19 +224,23 @@ def processes(jobs: int):
         return gathered(work, tasks, [submit(work, task) for task in tasks])
 
     def gathered(work: Callable, tasks: list, futures: list[concurrent.futures.Future]) -> Iterator:
-        for number, task in enumerate(tasks):
-            try:
-                result = futures[number].result()
-            except BrokenProcessPool:  # with one task's process go those of others: the rest begins anew, and this one by itself
-                futures[number + 1:] = [submit(work, rest) if _lost(future) else future
-                                        for rest, future in zip(tasks[number + 1:], futures[number + 1:])]
-                result = _alone(work, task)
-            yield result
+        try:
+            for number, task in enumerate(tasks):
+                try:
+                    result = futures[number].result()
+                except BrokenProcessPool:  # with one task's process go those of others: the rest begins anew, this one by itself
+                    futures[number + 1:] = [submit(work, rest) if _lost(future) else future
+                                            for rest, future in zip(tasks[number + 1:], futures[number + 1:])]
+                    result = _alone(work, task)
+                yield result
+        finally:  # after an error nobody waits for what has not begun
+            for future in futures:
+                future.cancel()
 
     try:
         yield run
     finally:
-        pool.shutdown(cancel_futures=True)  # after an error nobody waits for what has not begun
+        pool.shutdown(cancel_futures=True)
 
 
 def _pool(jobs: int) -> concurrent.futures.ProcessPoolExecutor:

@@ -6,7 +6,7 @@ import contextlib
 import functools
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Annotated
 
@@ -20,7 +20,7 @@ from autograder.authoring import honest, mutation, samples, separation
 from autograder.authoring.blame import DeclarationError
 from autograder.authoring.course import Course, find_course
 from autograder.authoring.preview import preview
-from autograder.commands.instructor import hidden_key, job_of
+from autograder.commands.instructor import hidden_key, job_of, place_of, warn
 from autograder.commands.screen import INTERRUPTED, fail, out, progress_bar
 from autograder.files import Scratch, atomic
 from autograder.grading import said
@@ -36,6 +36,7 @@ LOOK_SECONDS = 0.1
 def build(
     assignments: Annotated[list[str] | None, typer.Argument(help="Ids such as a4_cross_entropy; all by default.")] = None,
     fresh: Annotated[bool, typer.Option("--fresh", help="Compute every answer again, whatever has changed.")] = False,
+    cluster: Annotated[str | None, typer.Option(help="Compute answers on many machines; as that of `grade`.")] = None,
 ):
     """Turn [bold]solutions/[/bold] into released notebooks, examples, hidden keys and nbgrader sources."""
     course = find_course()
@@ -46,9 +47,27 @@ def build(
         building.introduce(course, lesson)
         out.print(f"[green]built[/green] {lesson}: nothing of it is graded")
     if graded:
-        with building.processes(os.cpu_count() or 1) as run:
+        with answering(course, graded, cluster) as run:
             build_all(course, graded, run, fresh)
     write_index(course)
+
+
+@contextlib.contextmanager
+def answering(course: Course, assignments: list[str], cluster: str | None) -> Iterator[Callable]:
+    """A `run` for `build_all`, on the processors of this machine or on a cluster; when that is lost, the command ends."""
+    if cluster is None:
+        with building.processes(os.cpu_count() or 1) as run:
+            yield run
+        return
+    place = place_of(cluster)
+    from autograder.authoring.spread import spread  # lazy: as in `place_of`
+    from autograder.grading.cluster import ClusterError
+
+    try:
+        with spread(place, course, assignments, warn) as run:
+            yield run
+    except ClusterError as error:
+        fail(f"{error}. What was computed is kept: the same command goes on from there.", 1)
 
 
 def write_index(course: Course) -> None:
@@ -76,12 +95,13 @@ def author(assignment: Annotated[str, typer.Argument(help="An id such as a4_cros
         progress.add_task("loading TensorFlow", total=None)
         building.ready()
     known: dict[str, str] | None = None
-    with preview(course.notebook(assignment)) as address:
+    # Processes start when many answers are wanted, and stay for the next time.
+    with building.processes(os.cpu_count() or 1) as run, preview(course.notebook(assignment)) as address:
         out.print(f"{address}   the notebook as students get it" if address else
                   "no preview: it needs nbconvert, which the extra `instructor` installs", soft_wrap=True)
         for _ in changes(course.solution(assignment)):
             try:
-                known = _workshop(course, assignment, known)
+                known = _workshop(course, assignment, known, run)
             except DeclarationError as error:
                 out.print(Text(f"✗ {error}", style="red"), soft_wrap=True)
 
@@ -99,11 +119,14 @@ def changes(folder: Path) -> Iterator[None]:
         time.sleep(LOOK_SECONDS)
 
 
-def _workshop(course: Course, assignment: str, known: dict[str, str] | None) -> dict[str, str]:
+def _workshop(course: Course, assignment: str, known: dict[str, str] | None, run) -> dict[str, str]:
     """Build, and show what is new; `known` and what is returned are digests of questions."""
     begun = time.monotonic()
-    started = building.start(course, assignment)
-    key, problems = building.together(started)
+    with progress_bar() as progress:
+        task = progress.add_task("reading", total=None)
+        started = building.start(course, assignment, run)
+        progress.update(task, total=len(started.asked))
+        key, problems = building.together(started, functools.partial(_asked, progress, task))
     if not problems:
         building.write(started, key)
     digests = question_digests(key)
@@ -210,6 +233,10 @@ def build_all(course: Course, assignments: list[str], run, fresh: bool = False) 
 
 def _advance(progress: Progress, task: TaskID, _) -> None:
     progress.advance(task)
+
+
+def _asked(progress: Progress, task: TaskID, question: str) -> None:
+    progress.update(task, description=question, advance=1)
 
 
 def _name(progress: Progress, task: TaskID, assignment: str, question: str) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Group
@@ -39,6 +39,9 @@ from autograder.report.terminal import class_summary, class_table
 from autograder.sandbox.isolation import LEVELS, choose, findings, obstacle, weaker
 from autograder.sandbox.sandbox import Limits
 from autograder.student.check import EXAMPLES
+
+if TYPE_CHECKING:  # distributed is an extra, and takes a second to import
+    from autograder.grading.cluster import Place
 
 NAMED = 4  # students in the bar, of those who are being graded
 SMALL = 60  # submissions of which each has a line in the table
@@ -169,29 +172,41 @@ def grade_class(job: Job, submissions: Path, jobs: int, json_file: Path, reports
     return verdicts
 
 
-def on_cluster(cluster: str) -> Callable[..., list[Verdict]]:
-    """`grade_all` on a cluster, without its `jobs`; when that is lost, the command ends with what to do.
+def place_of(cluster: str) -> Place:
+    """The cluster that `--cluster` names.
 
     Raises:
         CourseError: there is no such cluster, or nothing to reach it with.
     """
     if find_spec("distributed") is None:
         raise CourseError("expected Dask's distributed, which clusters run on; it is not installed. "
-                          "`pip install '.[cluster]'` in the kit's clone, or grade without --cluster.")
-    from autograder.grading.cluster import ClusterError, grade_on, read_place  # lazy: distributed takes a second to import
+                          "`pip install '.[cluster]'` in the kit's clone, or do without --cluster.")
+    from autograder.grading.cluster import read_place  # lazy: distributed takes a second to import
 
     try:
-        place = read_place(cluster)
+        return read_place(cluster)
     except ValueError as error:
         raise CourseError(str(error)) from None
 
-    def say(line: str) -> None:
-        err.print(Text(line, style="yellow"), soft_wrap=True)
+
+def warn(line: str) -> None:
+    """A sentence that an instructor should see, though all goes on."""
+    err.print(Text(line, style="yellow"), soft_wrap=True)
+
+
+def on_cluster(cluster: str) -> Callable[..., list[Verdict]]:
+    """`grade_all` on a cluster, without its `jobs`; when that is lost, the command ends with what to do.
+
+    Raises:
+        CourseError: as for `place_of`.
+    """
+    place = place_of(cluster)
+    from autograder.grading.cluster import ClusterError, grade_on  # lazy: as in `place_of`
 
     def spread(handed_in: list[tuple[str, Path]], job: Job, done: Callable[[Verdict], None],
                begin: Callable[[str], None]) -> list[Verdict]:
         try:
-            return grade_on(place, handed_in, job, done, begin, say)
+            return grade_on(place, handed_in, job, done, begin, warn)
         except ClusterError as error:
             kept = " What was graded is kept: the same command goes on from there." if job.cache else ""
             fail(f"{error}.{kept}", 1)

@@ -31,11 +31,10 @@ from autograder.files import Scratch, tidy
 from autograder.grading import key as keys
 from autograder.grading.batch import Job, job_for, read_one, recall
 from autograder.grading.cache import Cache, content
-from autograder.grading.remote import NAME, Grader, Reply, Request, Statement, Work, deciding, grade_frame, pack, state, unpack
+from autograder.grading.remote import NAME, Grader, Prepared, Reply, Request, Statement, Work, grade_frame, pack, state, unpack
 from autograder.grading.spill import Spill
 from autograder.grading.submission import Submission, printable
 from autograder.grading.verdict import QuestionVerdict, Status, Verdict, broken, compact
-from autograder.grading.versions import installed
 from autograder.inside.wire import WireError
 from autograder.sandbox.isolation import KINDS, IsolationError, choose
 
@@ -220,8 +219,9 @@ def grade_on(place: Place, submissions: list[tuple[str, Path]], job: Job, done: 
         try:
             tasks = unknown()
             for first in itertools.islice(tasks, 1):
-                with _connected(place, job, isolation, stop, say) as cluster:
-                    _spread(itertools.chain([first], tasks), cluster, job, arrived, stop)
+                work = _work(job, isolation)
+                with connected(place) as client, prepared(client, Grader(work, local=bool(place.processes))):
+                    _spread(itertools.chain([first], tasks), _Cluster(client, work, place, stop, say), job, arrived, stop)
         except BaseException as error:
             problems.append(error)
         finally:
@@ -336,8 +336,12 @@ def _spread(tasks: Iterator[_Task], cluster: _Cluster, job: Job, arrived: Callab
 
 
 @contextlib.contextmanager
-def _connected(place: Place, job: Job, isolation: str, stop: threading.Event, say: Callable[[str], None]) -> Iterator[_Cluster]:
-    """The cluster, with the work on its workers."""
+def connected(place: Place) -> Iterator[Client]:
+    """The cluster, which is started here if that is what `place` says.
+
+    Raises:
+        ClusterError: it cannot be had.
+    """
     for name in ("distributed", "tornado", "asyncio", *logging.root.manager.loggerDict):
         if name.startswith(("distributed", "tornado", "asyncio")):  # they speak of every lost connection: here one line does
             logging.getLogger(name).setLevel(logging.CRITICAL)
@@ -353,14 +357,24 @@ def _connected(place: Place, job: Job, isolation: str, stop: threading.Event, sa
             raise ClusterError(f"expected a cluster {at}; it cannot be had ({type(error).__name__}: "
                                f"{printable(' '.join(str(error).split()))[:200]})") from None
         stack.callback(lambda: _quietly(client.close))
-        work = _work(job, isolation)
-        cluster = _Cluster(client, work, place, stop, say)
-        try:
-            client.register_plugin(Grader(work, local=bool(place.processes)), name=NAME)
-        except Exception as error:
-            raise ClusterError(f"the key could not be given to the workers ({type(error).__name__})") from None
-        stack.callback(lambda: _quietly(lambda: client.unregister_worker_plugin(NAME)))
-        yield cluster
+        yield client
+
+
+@contextlib.contextmanager
+def prepared(client: Client, plugin: Prepared) -> Iterator[None]:
+    """Within, every worker has the plugin, those that come later, too.
+
+    Raises:
+        ClusterError: it cannot be given to them.
+    """
+    try:
+        client.register_plugin(plugin, name=plugin.name)
+    except Exception as error:
+        raise ClusterError(f"what the workers need could not be given to them ({type(error).__name__})") from None
+    try:
+        yield
+    finally:
+        _quietly(lambda: client.unregister_worker_plugin(plugin.name))
 
 
 def _start(place: Place) -> tuple[Any, Security | None]:
@@ -394,21 +408,26 @@ def _work(job: Job, isolation: str) -> Work:
         keys.save(job.key, Path(folder, "key.npz"), private=True)
         key = Path(folder, "key.npz").read_bytes()
     return Work(key, nbformat.writes(job.skeleton), {file.name: file.read_bytes() for file in job.files}, job.limits, isolation,
-                tuple(map(str, job.hidden)), job.share, installed(), deciding())
+                tuple(map(str, job.hidden)), job.share)
 
 
-class _Cluster:
-    """A cluster's workers, as far as they may grade; for one thread."""
+class Workers:
+    """A cluster's workers, as far as they may do what a plugin prepares them for; for one thread.
 
-    def __init__(self, client: Client, work: Work, place: Place, stop: threading.Event, say: Callable[[str], None]):
-        self._client, self._work, self._place, self._stop, self._say = client, work, place, stop, say
+    Args:
+        name: of the plugin.
+        say: told, a sentence each, which workers are refused.
+    """
+
+    def __init__(self, client: Client, name: str, place: Place, stop: threading.Event, say: Callable[[str], None]):
+        self._client, self._name, self._place, self._stop, self._say = client, name, place, stop, say
         self._good: list[str] = []
         self._refused: dict[str, str] = {}
         self._address = client.scheduler.address
         self._looked = self._seen = time.monotonic()
 
     def workers(self) -> list[str]:
-        """The addresses of those that may grade.
+        """The addresses of those that may work.
 
         Raises:
             ClusterError: there are none, and will be none; or the scheduler is gone.
@@ -432,13 +451,13 @@ class _Cluster:
         if self._good or self._stop.is_set():
             self._seen = self._looked
         elif self._refused and len(self._refused) == len(found):
-            raise ClusterError(f"no worker of the cluster can grade: {next(iter(self._refused.values()))}")
+            raise ClusterError(f"no worker of the cluster is fit: {next(iter(self._refused.values()))}")
         elif self._looked - self._seen > self._place.wait_seconds:
             raise ClusterError(f"expected workers on the cluster; there was none for {self._place.wait_seconds:g} s")
 
     def _ask(self, address: str) -> None:
         try:
-            statement = unpack(self._client.run(state, workers=[address])[address], Statement)
+            statement = unpack(self._client.run(state, self._name, workers=[address])[address], Statement)
         except Exception:  # it has ended meanwhile, or is not ready to be asked
             return
         if statement.refusal:
@@ -446,6 +465,14 @@ class _Cluster:
             self._say(f"worker {printable(address)} is refused: {self._refused[address]}")
         elif statement.ready:
             self._good.append(address)
+
+
+class _Cluster(Workers):
+    """Workers that grade."""
+
+    def __init__(self, client: Client, work: Work, place: Place, stop: threading.Event, say: Callable[[str], None]):
+        super().__init__(client, NAME, place, stop, say)
+        self._work = work
 
     def submit(self, address: str, task: _Task) -> Future:
         """Send a submission to a worker."""

@@ -45,7 +45,6 @@ class Work:
         skeleton: the released notebook, as JSON.
         files: what the release ships beside it, by name.
         hidden: directories of the course, which a worker may have, too.
-        releases, code: those of the main process; see `versions.installed` and `deciding`.
     """
 
     key: bytes
@@ -55,8 +54,6 @@ class Work:
     isolation: str
     hidden: tuple[str, ...]
     share: bool
-    releases: dict[str, str]
-    code: str
 
     @functools.cached_property
     def digest(self) -> str:
@@ -111,47 +108,73 @@ def unpack(data: Any, kind: type) -> Any:
         raise WireError(f"the bytes of a {kind.__name__} cannot be read ({type(error).__name__})") from None
 
 
-def deciding() -> str:
-    """A digest of the code and the releases that decide verdicts here."""
-    return digest(code_and_releases(DECIDE))
+class Prepared(WorkerPlugin):
+    """What makes a worker ready, on a thread that lives as long as the worker does, and states what keeps it from its work.
 
+    Made in the main process, whose releases and code (`rooms` of it) a worker must have, too.
 
-class Grader(WorkerPlugin):
-    """A warm sandbox in a worker, on a thread that lives as long as the worker does: bubblewrap ends with the thread that it
-    started on."""
+    Args:
+        name: of the plugin.
+        local: the worker is a process of a cluster that the main process has started.
+    """
 
-    def __init__(self, work: Work, local: bool):
-        self.work, self.local, self.statement = work, local, Statement(False)
+    rooms: tuple[str, ...]  # whose code decides what a worker gives back
+
+    def __init__(self, name: str, local: bool):
+        self.name, self.local, self.statement = name, local, Statement(False)
+        self.releases, self.code = installed(), self.deciding()
+
+    @classmethod
+    def deciding(cls) -> str:
+        """A digest of the code and the releases that decide here."""
+        return digest(code_and_releases(cls.rooms))
 
     async def setup(self, worker) -> None:
-        """Make ready. What goes wrong is stated, not raised: that costs this worker its part in the grading, and nobody else."""
-        if self.local:  # started by a terminal whose Ctrl-C is the main process's: what is being graded is finished
+        """Make ready. What goes wrong is stated, not raised: that costs this worker its part in the work, and nobody else."""
+        if self.local:  # started by a terminal whose Ctrl-C is the main process's: what is being done is finished
             signal.signal(signal.SIGINT, signal.SIG_IGN)
         self.thread = concurrent.futures.ThreadPoolExecutor(1)
-        self.statement = Statement(True, await self._do(self._start))
+        self.held = contextlib.ExitStack()
+        self.statement = Statement(True, await self._do(self._begin))
 
     async def teardown(self, worker) -> None:
-        """End the sandbox."""
+        """End what holds on to anything."""
         await self._do(self.held.close)
         self.thread.shutdown(wait=False)
+
+    async def _do(self, what):
+        return await asyncio.get_running_loop().run_in_executor(self.thread, what)
+
+    def _begin(self) -> str:
+        here = installed()
+        if other := [name for name in here if here[name] != self.releases.get(name)]:
+            expected, found = (", ".join(f"{WORDS.get(name, name)} {of.get(name) or 'missing'}" for name in other)
+                               for of in (self.releases, here))
+            return f"expected {expected}, as where the command was started. Found: {found}."
+        if self.code != self.deciding():
+            return "its code of the kit is another than where the command was started."
+        return self._start()
+
+    def _start(self) -> str:
+        """Make ready; a sentence where that cannot be."""
+        raise NotImplementedError
+
+
+class Grader(Prepared):
+    """A warm sandbox in a worker: bubblewrap ends with the thread that it started on."""
+
+    rooms = tuple(DECIDE)
+
+    def __init__(self, work: Work, local: bool):
+        super().__init__(NAME, local)
+        self.work = work
 
     def grade(self, request: Request) -> Reply:
         """Grade one submission; called from any thread."""
         return self.thread.submit(self._grade, request).result()
 
-    async def _do(self, what):
-        return await asyncio.get_running_loop().run_in_executor(self.thread, what)
-
     def _start(self) -> str:
         work = self.work
-        self.held = contextlib.ExitStack()
-        here = installed()
-        if other := [name for name in here if here[name] != work.releases.get(name)]:
-            expected, found = (", ".join(f"{WORDS.get(name, name)} {of.get(name) or 'missing'}" for name in other)
-                               for of in (work.releases, here))
-            return f"expected {expected}, as where the grading was started. Found: {found}."
-        if work.code != deciding():
-            return "its code of the grader is another than where the grading was started."
         if (problem := obstacle(work.isolation)) is not None:
             return f"expected isolation {work.isolation}: {problem}."
         try:
@@ -188,7 +211,7 @@ def grade_frame(frame: bytes) -> bytes:
     return pack(plugin.grade(request))
 
 
-def state(dask_worker) -> bytes:
-    """A worker's packed statement."""
-    plugin = dask_worker.plugins.get(NAME)
+def state(name: str, dask_worker) -> bytes:
+    """A worker's packed statement, as the plugin of this name has it."""
+    plugin = dask_worker.plugins.get(name)
     return pack(plugin.statement if plugin else Statement(False))
