@@ -4,6 +4,7 @@ import dataclasses
 import functools
 import itertools
 import json
+import os
 import signal
 import socket
 import subprocess
@@ -287,6 +288,7 @@ def test_what_becomes_of_a_case_is_known(fate, outcome):
     ("address = 'tls://host:1'\nca_file = 'ca.pem'", "expected all of ca_file, cert_file, key_file. Received: ca_file"),
     ("address = 'tls://host:1'\nca_file = 'a'\ncert_file = 'a'\nkey_file = 'a'", "expected a file at .*a; found none"),
     ("[jobqueue]\nkind = 'SLURM'", "how many to start"),
+    ("[jobqueue]\nkind = 'slurm'\njobs = 2", "expected kind to be one of .*SLURM.*Received: slurm"),
     ("address = 'tls://host:1'\nwait_seconds = 0", "expected wait_seconds above 0"),
     ("= 1", "expected a TOML file"),
 ])
@@ -310,6 +312,14 @@ def test_a_cluster_is_read_as_it_is_written(tmp_path):
     assert set(place.security.values()) == {str(tmp_path / "ca.pem")}
     (tmp_path / "c.toml").write_text("[jobqueue]\nkind = 'SLURM'\njobs = 4\nqueue = 'short'\n")
     assert read_place(str(tmp_path / "c.toml")).jobs == ("SLURM", 4, {"queue": "short"})
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler  # dask-jobqueue would have taken it
+
+
+def test_without_dask_jobqueue_there_is_a_sentence(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "dask_jobqueue", None)
+    (tmp_path / "c.toml").write_text("[jobqueue]\nkind = 'SLURM'\njobs = 4\n")
+    with pytest.raises(ValueError, match="expected dask-jobqueue, .*`pip install dask-jobqueue`"):
+        read_place(str(tmp_path / "c.toml"))
 
 
 @pytest.mark.parametrize("data", [
@@ -415,3 +425,34 @@ def test_who_is_killed_costs_nothing_that_was_finished(course, by_hand, whom):
     _, complained = alone.communicate(timeout=600)
     assert alone.returncode == 0, complained
     assert graded_results(course) == found
+
+
+SBATCH = """#!/bin/sh
+# A stand-in for Slurm on one machine: a job is a process group.
+for script; do :; done
+cp "$script" "$script.kept"
+setsid sh "$script.kept" > /dev/null 2>&1 &
+echo $! >> {folder}/jobs
+echo "Submitted batch job $!"
+"""
+SCANCEL = """#!/bin/sh
+for job; do kill -- -$job && echo $job >> {folder}/cancelled; done
+"""
+
+
+@pytest.mark.corpus
+def test_jobs_of_a_batch_system_grade_and_are_cancelled(course, tmp_path, monkeypatch):
+    (folder := tmp_path / "slurm").mkdir()
+    for name, script in (("sbatch", SBATCH), ("scancel", SCANCEL)):
+        (folder / name).write_text(script.format(folder=folder))
+        (folder / name).chmod(0o755)
+    (tmp_path / "cluster.toml").write_text("[jobqueue]\nkind = 'SLURM'\njobs = 2\nwalltime = '00:10:00'\ninterface = 'lo'\n"
+                                           f"shared_temp_directory = '{folder}'\n")
+    monkeypatch.setenv("PATH", f"{folder}:{os.environ['PATH']}")
+    a_class(course, [f"s{number:02}" for number in range(12)], "import time\ntime.sleep(0.3)\n")
+    run = grading(course, "--cluster", tmp_path / "cluster.toml")
+    _, complained = run.communicate(timeout=300)
+    assert run.returncode == 0, complained
+    assert [submission["score"] for submission in graded_results(course)] == [100] * 12
+    jobs = (folder / "jobs").read_text().split()
+    assert len(jobs) == 2 and sorted((folder / "cancelled").read_text().split()) == sorted(jobs)

@@ -56,6 +56,10 @@ class Job:
         """What every scratch directory holds."""
         return without_observers(self.files)
 
+    def kept(self, isolation: str) -> Cache:
+        """What is known of verdicts from behind such walls."""
+        return Cache(self.cache, self.key, self.files, self.limits, isolation)
+
 
 def find_submissions(folder: Path, assignment: str) -> tuple[list[tuple[str, Path]], list[str]]:
     """Students with a directory `folder/STUDENT/assignment`, by name, and those without one."""
@@ -82,7 +86,7 @@ def grade_all(submissions: list[tuple[str, Path]], job: Job, jobs: int = 1,
     graders = {}  # by what students are told
     for kind in set(told.values()):
         own = job_for(job, kind)
-        graders[kind] = own, Cache(own.cache, own.key, own.files, own.limits, isolation), Sharing() if several else None
+        graders[kind] = own, own.kept(isolation), Sharing() if several else None
     waiting: queue.SimpleQueue = queue.SimpleQueue()
     for item in enumerate(submissions):
         waiting.put(item)

@@ -11,6 +11,8 @@ import ipaddress
 import itertools
 import logging
 import queue
+import signal
+import sys
 import threading
 import time
 import tomllib
@@ -19,6 +21,7 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -30,7 +33,7 @@ from distributed.security import Security
 from autograder.files import Scratch, tidy
 from autograder.grading import key as keys
 from autograder.grading.batch import Job, job_for, read_one, recall
-from autograder.grading.cache import Cache, content
+from autograder.grading.cache import content
 from autograder.grading.remote import NAME, Grader, Prepared, Reply, Request, Statement, Work, grade_frame, pack, state, unpack
 from autograder.grading.spill import Spill
 from autograder.grading.submission import Submission, printable
@@ -121,7 +124,24 @@ def _from_table(path: Path, table: dict[str, Any]) -> Place:
     kind, count = settings.pop("kind", None), settings.pop("jobs", None)
     if not isinstance(kind, str) or not isinstance(count, int) or count < 1:
         raise ValueError(f'{path}: expected [jobqueue] with kind, such as "SLURM", and jobs, how many to start')
+    try:
+        systems = [name.removesuffix("Cluster") for name in vars(_batch_systems()) if name.endswith("Cluster")]
+    except ImportError:
+        raise ValueError(f"{path}: expected dask-jobqueue, which starts workers with a batch system; it is not installed. "
+                         "`pip install dask-jobqueue` where Dask is") from None
+    if kind not in systems:
+        raise ValueError(f"{path}: expected kind to be one of {', '.join(sorted(systems))}. Received: {kind}")
     return Place(jobs=(kind, count, settings), security=security, wait_seconds=wait)
+
+
+def _batch_systems() -> ModuleType:
+    """dask-jobqueue. The main thread has to import it, for it takes Ctrl-C for itself; that is given back."""
+    handler = signal.getsignal(signal.SIGINT)
+    try:
+        import dask_jobqueue  # lazy: only who starts workers with a batch system has it
+    finally:
+        signal.signal(signal.SIGINT, handler)
+    return dask_jobqueue
 
 
 def _safe(place: Place) -> Place:
@@ -183,7 +203,7 @@ def grade_on(place: Place, submissions: list[tuple[str, Path]], job: Job, done: 
     graders = {}  # by what students are told
     for kind in set(told.values()):
         own = job_for(job, kind)
-        graders[kind] = own, Cache(own.cache, own.key, own.files, own.limits, isolation)
+        graders[kind] = own, own.kept(isolation)
     verdicts: dict[int, Verdict] = {}
     spill, stop = Spill(), threading.Event()
     common: dict[Any, Any] = {}  # parts of verdicts
@@ -385,11 +405,9 @@ def _start(place: Place) -> tuple[Any, Security | None]:
                             security=security, dashboard_address=None, silence_logs=logging.CRITICAL), security
     security = Security(require_encryption=True, **place.security) if place.security else None
     if place.jobs:
-        import dask_jobqueue  # lazy: only who starts workers with a batch system has it
-
         kind, count, settings = place.jobs
         settings = {"cores": 1, "processes": 1, "memory": "4GB", **settings}
-        started = getattr(dask_jobqueue, f"{kind}Cluster")(
+        started = getattr(sys.modules["dask_jobqueue"], f"{kind}Cluster")(
             protocol="tls://", security=security or Security.temporary(), scheduler_options={"dashboard": False}, **settings)
         started.scale(jobs=count)
         return started, started.security
