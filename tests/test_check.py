@@ -132,6 +132,27 @@ def test_a_mistake_without_a_name_is_to_be_mended_first():
     assert "✗ xor" in text and "Your `nand` is not right yet: if you build on that here, mend it first." in text
 
 
+LAYER = """
+import keras
+class MultiHeadAttention(keras.layers.Layer):
+    def __init__(self, d_model, num_heads, **kwargs):
+        super().__init__(**kwargs)
+        if d_model % num_heads:
+            raise ValueError
+        self.query_dense, self.key_dense, self.value_dense, self.output_dense = (keras.layers.Dense(d_model) for _ in range(4))
+    def call(self, query, value, key=None, mask=None, return_attention=False):
+        self.query_dense(query), self.key_dense(value), self.value_dense(value), self.output_dense(query)
+        return tf.zeros((2, 3)) @ tf.zeros((2, 3))
+"""
+
+
+def test_what_raises_in_every_case_is_said_once_and_named_for_nothing():
+    text = shown("a8_attention", LAYER + "check('MultiHeadAttention')")
+    assert "1 of 3 visible cases right" in text and text.count("It raised InvalidArgumentError: a matrix [2,3] cannot be") == 1
+    assert text.count("    The same error as above.\n") == 1
+    assert "differ in length" not in text  # of several mistakes that raise an InvalidArgumentError here
+
+
 @pytest.mark.parametrize("change, note", [
     (("tf.cast(tf.linalg.matvec(x, w) + b > 0, tf.float32)", "tf.linalg.matvec(x, w) + b > 0"), "returned bool where float32 is asked for"),
     (("> 0, tf.float32", "> 0, tf.float64"), "returned float64 where float32 is asked for"),

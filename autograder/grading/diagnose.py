@@ -15,6 +15,7 @@ from autograder.grading.slips import LOOSE, MOST_ENTRIES
 from autograder.inside.protocol import Failure, Observation, Outcome, plain
 
 TELLING = 4  # different floats that are no coincidence
+REFUSES = "refuses"  # the probe
 NO_GRADIENT = "has no gradient with respect to {name}"  # how a probe's sentence begins
 
 
@@ -82,10 +83,12 @@ def misconception(question: QuestionKey, outcomes: dict[str, Outcome], lost: set
 def explanations(question: QuestionKey, outcomes: dict[str, Outcome], lost: set[str]) -> list[str]:
     """The misconceptions with the wrong outcome of every case that was lost, and the right one of every case that was won.
 
-    One case that refutes a name is enough. Many mistakes raise the same exception: without a value in some case there is no name.
+    One case that refutes a name is enough. Many mistakes raise the same exception: without a value in some case there is no name,
+    and that an answer refuses what it should tells nothing of its values.
     """
     cases = sorted((case for case in question.cases if case.name in outcomes), key=lambda case: case.name not in lost)
-    if not lost or all(outcomes[case.name].observation is None for case in cases):
+    telling = [case for case in cases if case.name in lost or case.probe.name != REFUSES]
+    if not lost or all(outcomes[case.name].observation is None for case in telling):
         return []
     return _behave_alike(question, cases, outcomes)
 

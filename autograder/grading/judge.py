@@ -136,7 +136,7 @@ def _case_message(case: CaseKey, outcomes: dict[str, Outcome], fact: str | None,
 def _question_message(question: QuestionKey, cases: tuple[CaseVerdict, ...], misconception: str | None, inherited: dict) -> str:
     lost = [case for case in cases if not case.passed]
     if not lost:
-        return "All cases are right." + \
+        return ("All cases are right." if any(not case.visible for case in cases) else "All visible cases are right.") + \
             (f" The mistake in your {_and(inherited.values())} is not counted again here." if inherited else "")
     won = f"{len(cases) - len(lost)} of {len(cases)} case{'s' * (len(cases) != 1)} right."
     if misconception and question.hints[misconception]:  # in words: see `feedback.plain`

@@ -30,8 +30,8 @@ def told(question: QuestionVerdict) -> list[tuple[list[CaseVerdict], str]]:
 
 
 def unsaid(message: str, said: str) -> str:
-    """A message without those of its first sentences that occur in what has been said."""
-    sentences = re.split(r"(?<=[.:?!]) ", message)
+    """A message without those of its first sentences that occur in what has been said; a colon ends none."""
+    sentences = re.split(r"(?<=[.?!]) ", message)
     while sentences and sentences[0].casefold() in said.casefold():
         sentences.pop(0)
     return " ".join(sentences)

@@ -230,6 +230,8 @@ class _Try:
         said = ""
         for case, judged in zip(self.question.cases, self.verdict.cases):
             message, said = unsaid(judged.message, said), f"{said} {judged.message}"
+            if judged.message and not message and self.outcomes[case.name].failure is not None:
+                message = "The same error as above."
             shown = ([], []) if judged.passed else (values.inputs(case, self.names),
                                                     values.pairs(case, self.outcomes[case.name].observation))
             yield judged, message, *shown
