@@ -84,11 +84,12 @@ def explanations(question: QuestionKey, outcomes: dict[str, Outcome], lost: set[
     """The misconceptions with the wrong outcome of every case that was lost, and the right one of every case that was won.
 
     One case that refutes a name is enough. Many mistakes raise the same exception: without a value in some case there is no name,
-    and that an answer refuses what it should tells nothing of its values.
+    nor where all that is known beside exceptions of libraries is that the answer refuses what it should.
     """
     cases = sorted((case for case in question.cases if case.name in outcomes), key=lambda case: case.name not in lost)
-    telling = [case for case in cases if case.name in lost or case.probe.name != REFUSES]
-    if not lost or all(outcomes[case.name].observation is None for case in telling):
+    values = [case for case in cases if outcomes[case.name].observation is not None]
+    sentences = [failure for case in cases if (failure := outcomes[case.name].failure) is not None and failure.sentence]
+    if not lost or not values or not sentences and all(case.probe.name == REFUSES and case.name not in lost for case in values):
         return []
     return _behave_alike(question, cases, outcomes)
 

@@ -116,8 +116,8 @@ plot_decisions()
 
 # %% [markdown]
 # A perceptron with two inputs divides the plane along the straight line $w_1 x_1 + w_2 x_2 + b = 0$. The weights are an
-# arrow at right angles to the line, pointing to the side that fires; the bias slides the line along the arrow without turning
-# it. On the right the swimmer with bias −5 goes on 3 of the 8 kinds of day, with bias −1 on 7: all but the one on which
+# arrow at right angles to the line, pointing to the side that fires; a larger bias slides the line backwards, against the arrow,
+# without turning it. On the right the swimmer with bias −5 goes on 3 of the 8 kinds of day, with bias −1 on 7: all but the one on which
 # nothing is right.
 #
 # > **Going further.** Warren McCulloch and Walter Pitts wrote neurons down as logic in 1943; Frank Rosenblatt made the weights
@@ -143,9 +143,9 @@ plot_decisions()
 # Build the gate as one call of your own `perceptron`, for a whole batch at once (with `tf.constant([-2.0, -2.0])`: TensorFlow
 # does not multiply float32 by whole numbers). The check makes sure of it as engineers do:
 # it breaks a part. With `perceptron` replaced by one that always answers 0, or always 1, or to each row of bits as chance will
-# have it, your gate must answer the same.
-# (A mistake in `perceptron` that the check can name is not counted again here.) Not to be used: `tf.math.logical_and` and
-# its twins in `tf.bitwise`, NumPy and `keras.ops`.
+# have it, your gate must answer what the replacement answers.
+# (A mistake in `perceptron` that the check can name is not counted again here.) Not to be used: functions of logic, such as
+# `tf.math.logical_and`, `np.logical_and`, `keras.ops.logical_and` and those of `tf.bitwise`.
 #
 # | name | shape | |
 # | --- | --- | --- |
@@ -181,8 +181,8 @@ from autograder import moving
 moving.decision_line(perceptron)
 
 # %% [markdown]
-# The bias slides the line against the arrow, so that more of the plane fires. OR and AND differ in their bias alone; NAND
-# is AND with all three signs turned, and a bias that does not let a sum be 0. For XOR there is no setting here, and the
+# A larger bias slides the line against the arrow, so that more of the plane fires. OR and AND differ in their bias alone; NAND
+# is AND with all three signs turned, where no sum is exactly 0 (at 0 neither would fire). For XOR there is no setting here, and the
 # next picture asks whether there is one anywhere.
 
 # %% [markdown]
@@ -267,8 +267,8 @@ plot_sixteen_tables()
 #
 # Every signal should come out of a NAND gate, with no arithmetic and no comparisons on the way. For the last one the check
 # makes sure of it and breaks the gates again: with `nand` stuck at 0, or at 1, your circuit must answer 0, or 1. (A mistake
-# in `nand` that the check can name is not counted again here.) Not to be used: `tf.math.logical_xor` and its twins in
-# `tf.bitwise`, NumPy and `keras.ops`.
+# in `nand` that the check can name is not counted again here.) Not to be used: functions of logic, such as
+# `tf.math.logical_xor`, `np.logical_xor`, `keras.ops.logical_xor` and those of `tf.bitwise`.
 #
 # | name | shape | |
 # | --- | --- | --- |
@@ -500,7 +500,7 @@ plot_from_dial_to_switch()
 # with every step away from the middle, a straight line on this scale, until it is too small for float32 and rounds to 0.
 # With the formula as written it does so much earlier on the left, at $z = -44$; and from $z = -89$ down, where $e^{-z}$
 # leaves the range of float32, it is `nan`. That is contagious: one `nan` among many slopes makes their sum `nan`, and soon
-# every weight of the network.
+# every weight of the network. (If yours goes through tanh, it ends earlier, near $|z| = 16$: there tanh is rounded to 1.)
 #
 # > **Going further.** Pierre-François Verhulst found the curve in 1838 as a law for populations that run out of room, and
 # > later called it *logistique*. The safe way of writing it is what libraries do behind `tf.sigmoid`; the trap in `tf.where`

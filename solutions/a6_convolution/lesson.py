@@ -176,8 +176,8 @@ plt.show()
 # framework does it, and neither do you: what is called convolution here is really a *cross-correlation*.
 #
 # How to write it? The formula suggests a loop over all places; that is right, and slow. Look at the sums again: for
-# one pair $(i, j)$, *all* places together need the pixels `x[:, i::s, j::s]`, cut so that $H'$ rows and $W'$ columns are
-# left: one slice. So a loop over the few positions **inside the kernel** will do, with one product over the channels in each.
+# one pair $(i, j)$, *all* places together need the pixels `x[:, i::s, j::s]` of the image with its zeros, cut so that $H'$
+# rows and $W'$ columns are left: one slice. So a loop over the few positions **inside the kernel** will do, with one product over the channels in each.
 # Your loop runs in a few milliseconds, and gradients flow through it by themselves. Inside a model the batch size is
 # unknown (`x.shape[0]` is `None`), while height, width and channels are ordinary numbers.
 #
@@ -322,7 +322,8 @@ print(f"largest difference between the moved map and the map of the moved 7: {np
 weights = np.random.default_rng(0).normal(size=(16 * 24, 16 * 24)).astype("float32") / 16  # a dense layer of as many outputs
 dense = np.reshape(canvas.reshape(2, -1) @ weights, (2, 16, 24))
 moved = np.roll(dense[0], (3, 9), axis=(0, 1))
-print(f"the same for a dense layer with random weights: {np.abs(moved - dense[1]).max():.1f}")
+print(f"the same for a dense layer with random weights: {np.abs(moved - dense[1]).max():.1f}, "
+      f"where the largest of its answers is {np.abs(dense).max():.1f}")
 
 # %% [markdown]
 # The maps are the same to the last bit. A dense layer, whose every weight belongs to one pixel, answers the moved digit
@@ -422,7 +423,7 @@ for row, layers, names in ((axes[0], [CONV] * 5, ["conv 3×3"] * 5),
 plt.show()
 
 # %% [markdown]
-# Five convolutions see 11 pixels across, two more with each. With two poolings among them it is 18, two thirds of the
+# Five convolutions see 11 pixels across, two more with each. Where two of the five are poolings it is 18, two thirds of the
 # picture: after a pooling, each step to the side is twice as wide. The dark middle says something else: pixels at the
 # rim of a receptive field have few paths and little influence.
 #
@@ -722,7 +723,8 @@ plt.show()
 
 # %% [markdown]
 # About 98 in 100 unseen digits are read right, by a network of 3,706 parameters. (In the first epochs it does better on
-# unseen digits than in training: those are counted at the end of an epoch, these while it runs.) Some of its filters look
+# unseen digits than in training: unseen ones are counted at the end of an epoch, those of training while it runs, by a network
+# that has not learned as much yet.) Some of its filters look
 # like the ones we made by hand: orange on one side and blue on the other, an edge detector. Nobody asked for edges; they
 # are simply what helps. Some of the digits it misreads are not easy for us either.
 #
@@ -1125,7 +1127,7 @@ print(f"{photograph.size:,} pixels, nine weights a filter; the pooled drawing ha
 
 # %% [markdown]
 # (Light is the large number here, as ink was before.) Stars and medals answer to every filter, the plain jacket and the
-# blue behind her to none. The root of the two squares asks for an edge of any direction, and draws her in pencil; pooled,
+# ground behind her to none. The root of the two squares asks for an edge of any direction, and draws her in pencil; pooled,
 # the drawing has a sixteenth of the numbers, and you still know who it is. Nobody trained anything: your function, and
 # weights that fit on a stamp. Try a photograph of your own: `plt.imread` reads it, a mean over the last axis makes it grey.
 #

@@ -178,9 +178,10 @@ def four_places(rng):
     return x[np.newaxis, :, :, np.newaxis], np.array([[1, 0, -1], [2, 0, 0]], np.float32)[:, :, np.newaxis, np.newaxis], [10.0]
 
 
-@conv2d.case(points=2, visible=True)
+@conv2d.case(points=2, visible=True, probe=probes.gradients())
 def zeros_at_the_end(rng):
-    """A row of six pixels, a kernel of 1 × 3, stride 2 and padding "same": the one zero that is needed stands at the right."""
+    """A row of six pixels, a kernel of 1 × 3, stride 2 and padding "same": the one zero that is needed stands at the right. Of
+    your map the slopes are asked for, too."""
     x = np.array([1, 2, 3, 4, 5, 6], np.float32).reshape(1, 1, 6, 1)
     return x, np.array([100, 10, 1], np.float32).reshape(1, 3, 1, 1), [0.0], 2, "same"
 

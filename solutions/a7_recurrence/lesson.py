@@ -151,7 +151,7 @@ ax.legend()
 plt.show()
 
 # %% [markdown]
-# Remember 3.10. That is the price of knowing the alphabet but having no memory; a network that remembers what it has
+# Remember 3.10. That is the price of knowing how frequent each character is, and having no memory; a network that remembers what it has
 # read must do better, and at the end of this lesson yours will.
 #
 # > **Going further.** Claude Shannon asked in *Prediction and Entropy of Printed English* (1951) how far it can go.
@@ -740,11 +740,10 @@ plt.show()
 # guesses, from every start. Its forget gates begin at $\sigma(1) = 0.73$, and $0.73^{20} = 0.002$: hardly a trace of the
 # letter is left, nor of the gradient that could teach the gate to stay open.
 #
-# The plain network is a gamble. Look at its band: from one start it remembers everything over 40 digits, from another it
-# guesses, with the same number of units and the same training. That it can win at all is due to its $W_h$, which starts as
-# an *orthogonal* matrix and so keeps lengths as they are: only tanh wears its memory down, and whether training holds on to
-# what is left is luck. (Run once, this experiment would tell you that it beats the LSTM, or that it is hopeless. Both have
-# been written.)
+# The plain network does better than its name: over 20 digits it may well be right where the LSTM with forget bias 1 guesses.
+# Over 40 it is a gamble. Some starts end at a guess, others, with the same number of units and the same training, may
+# remember everything; look at your band. That it lasts so long is due to its $W_h$, which starts as an *orthogonal* matrix
+# and so keeps lengths as they are: only tanh wears its memory down, and whether training holds on to what is left is luck.
 #
 # With forget bias 5 the LSTM is right at every lag, from every start: $\sigma(5) = 0.993$, and $0.993^{40} = 0.76$. Its
 # memory need not be copied with care from step to step; it is left alone. So a cell is not better by magic. It is
@@ -917,7 +916,7 @@ for temperature in (0, 0.5, 1, 1.5):
 
 # %% [markdown]
 # After one epoch it knows which letters are frequent, some epochs later what words look like; toward the end many of them
-# are English. Find the lowest number of the column *unseen*: about 2 after a dozen epochs. Where the alphabet alone leaves
+# are English. Find the lowest number of the column *unseen*: about 2 after a dozen epochs. Where frequencies alone leave
 # $e^{3.10} = 22$ equally good guesses, it hesitates between $e^{2} = 7$ or 8. After that it learns poems by heart. The
 # column *loss* goes on falling while *unseen* rises, and the time to stop would have been at its lowest point. At
 # temperature 0 it goes round in circles; at 1.5 the words fall apart. Sixteen thousand characters are little to learn a
@@ -1109,9 +1108,11 @@ for word in ("my", "me", "in"):
 #
 # **To think about.**
 #
-# 1. Your network has read two poems by heart. How would you find out, from what it writes alone? And from its losses?
+# 1. Suppose that your network has learned two of its poems by heart. How would you find out which, from what it writes alone?
+#    And from its losses?
 # 2. You reverse every line of the sonnets before training, and train again. Do you expect a higher or a lower cost of a
-#    character on unseen lines, and why?
+#    character on unseen lines? (Think of the end of a word: which is harder to guess, its last letters when you have read
+#    the first, or its first when you have read the last?)
 #
 # You have built a network that carries its past along, and seen the price: all of it has to pass, step by step,
 # through one state. The next assignment lets a network look back instead, straight at the place where the answer is.

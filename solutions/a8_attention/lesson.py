@@ -228,7 +228,7 @@ plt.show()
 #
 # The dots are any leading axes, or none: batch, heads, both. A forbidden pair gets no weight at all and the allowed
 # ones share the whole 1 among them, so the mask must have its say *before* the softmax. What score would the softmax
-# turn into zero? Every query may attend to at least one key. Masks come as booleans, integers or floats.
+# turn into zero? You can rely on it that no query has all its keys forbidden. Masks come as booleans, integers or floats.
 #
 # Not to be used: `keras.ops.dot_product_attention` and Keras's attention layers (`keras.layers.Attention`,
 # `AdditiveAttention`, `MultiHeadAttention`, `GroupQueryAttention`). `tf.nn.softmax`, `tf.matmul`, `tf.einsum`,
@@ -589,8 +589,10 @@ figure.colorbar(image, ax=axes, label="weight, mean over new sequences")
 plt.show()
 
 # %% [markdown]
-# The dark diagonal is the task itself, discovered from examples. Without positions the model cannot tell one place
-# from another, and all it can do is guess among the letters it has seen.
+# The dark diagonal is the task itself, discovered from examples. (Some weight falls on the neighbours of the right place,
+# whose encodings are much like its own.) Without positions the model cannot tell one place from another, and all it can do
+# is guess among the letters it has seen. One thing it has learned even so: its own letter is never the one that is asked
+# for, and the diagonal there is paler than the rest.
 #
 # ### Without positions, order does not exist
 #

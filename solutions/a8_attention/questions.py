@@ -305,10 +305,10 @@ def two_queries_three_keys(rng):
 
 @scaled_dot_product_attention.case(points=2, visible=True)
 def one_key_is_hidden(rng):
-    """The same by pencil with a mask: the second query must not see the last key."""
-    q = [[2.0, 0.0, 0.0, 0.0], [0.0, 2.0, 0.0, 2.0]]
-    k = [[1.0, 0.0, 0.0, 0.0], [0.0, 1.0, 0.0, 0.0], [0.0, 0.0, 1.0, 1.0]]
-    v = [[10.0, 0.0], [0.0, 20.0], [30.0, 30.0]]
+    """The same by pencil, as a batch of one, with a mask: the second query must not see the last key."""
+    q = [[[2.0, 0.0, 0.0, 0.0], [0.0, 2.0, 0.0, 2.0]]]
+    k = [[[1.0, 0.0, 0.0, 0.0], [0.0, 1.0, 0.0, 0.0], [0.0, 0.0, 1.0, 1.0]]]
+    v = [[[10.0, 0.0], [0.0, 20.0], [30.0, 30.0]]]
     return q, k, v, [[True, True, True], [True, True, False]]
 
 
