@@ -156,14 +156,13 @@ def neuron_there_and_back() -> Diagram:
     it.text(676, 120, "∂C/∂a", ORANGE)
     it.line((640, 120), (545, 120), colour=ORANGE)
     it.text(500, 120, "× σ′(z)", ORANGE, bold=True)
-    it.line((455, 120), (372, 120), colour=ORANGE)
-    it.text(352, 120, "δ", ORANGE, bold=True)
-    it.line((334, 128), (330, 162), colour=ORANGE)
+    it.line((455, 120), (346, 120), colour=ORANGE)
+    it.text(330, 120, "δ", ORANGE, bold=True)
+    it.line((330, 134), (330, 162), colour=ORANGE)
     it.text(330, 180, "∂C/∂b = δ", ORANGE)
-    it.line((334, 120), (188, 120), colour=ORANGE)
-    it.line((170, 128), (170, 162), colour=ORANGE)
+    it.line((314, 120), (100, 120), colour=ORANGE)
+    it.line((170, 120), (170, 162), colour=ORANGE)
     it.text(170, 180, "∂C/∂w = x δ", ORANGE)
-    it.line((188, 120), (100, 120), colour=ORANGE)
     it.text(52, 120, "∂C/∂x = w δ", ORANGE)
     it.text(360, 216, "grey: forward, kept on the way      orange: back, each time what came in times the local slope", size=13)
     return it
@@ -294,6 +293,8 @@ def attention() -> Diagram:
     it = Diagram(720, 320,
         "The word it sends a query. It is multiplied with the key of every word; softmax turns the scores into "
         "weights, here 0.7 for cat; the output is the mean of the values with these weights.")
+    it.line((575, 288), (660, 288), (660, 231), colour=PURPLE)
+    it.line((624, 213), (66, 213), colour=PURPLE, head=False)
     for i, (word, weight) in enumerate(zip(words, weights)):
         x = 90 + 118 * i
         it.text(x, 300, word, bold=True)
@@ -303,11 +304,10 @@ def attention() -> Diagram:
         it.line((x - 24, 230), (x - 24, 196), colour=BLUE)
         it.box(x - 24, 178, 56, 32, f"{weight:.2f}", GREEN, strong=weight > 0.5, size=14)
         it.line((x + 24, 230), (x + 24, 118), (360 + (i - 2) * 16, 74), colour=ORANGE, width=0.8 + 5 * weight, head=False)
-    it.box(650, 178, 70, 32, "query", PURPLE, size=14)
-    it.line((575, 288), (650, 288), (650, 196), colour=PURPLE)
-    it.line((614, 178), (570, 178), colour=PURPLE)
-    it.text(655, 128, "query · key,", GREEN, size=13)
-    it.text(655, 145, "then softmax", GREEN, size=13)
+        it.circle(x - 24, 213, radius=4, colour=PURPLE)  # where the query meets this key
+    it.box(660, 213, 70, 32, "query", PURPLE, size=14)
+    it.text(655, 162, "query · key,", GREEN, size=13)
+    it.text(655, 179, "then softmax", GREEN, size=13)
     it.box(360, 56, 290, 36, "output: weighted mean of the values", ORANGE, size=14)
     it.line((360, 38), (360, 10))
     return it

@@ -9,6 +9,7 @@ from __future__ import annotations
 import html
 import itertools
 import math
+import textwrap
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -216,12 +217,12 @@ def valley(minimize: Callable) -> Moving:
     rates = [round(0.004 * i, 3) for i in range(1, 21)] + [0.081, 0.082]
     it = Moving(720, 300, "Left, a valley seen from above, with the way of thirty steps of gradient descent; right, how high the "
                 "walker is after each step. With small learning rates it creeps, then zigzags, and above 0.08 leaves the valley.",
-                {"learning rate η": (rates, 0.04)}, lambda rate: f"{rate:.3f}")
+                {"learning rate η": (rates, 0.012)}, lambda rate: f"{rate:.3f}")
     above = Plot(it, 40, 30, 360, 200, (-1.2, 10.6), (-2.9, 2.9))
     falls = Plot(it, 470, 30, 230, 200, (0, 30), (0.01, 1000), logarithmic=True)
     (start,) = _tensors([10, 1.2])
     for level in (2, 10, 35, 80):
-        turn = np.linspace(0, 2 * np.pi, 73)
+        turn = np.linspace(0, 2 * np.pi, 289)
         points = [(math.sqrt(2 * level) * math.cos(t), math.sqrt(2 * level) / 5 * math.sin(t)) for t in turn]
         for part in _inside(points, above):
             xs, ys = zip(*part)
@@ -443,12 +444,13 @@ def looks(words: Sequence[str], weights, start: int = 0, wide: int = 74, name: s
     size = 15 if wide > 30 else 14
     per_row = min(len(words), max(900 // wide, 1))
     rows = math.ceil(len(words) / per_row)
-    it = Moving(20 + per_row * wide, 20 + 70 * rows, f"The {len(words)} words or characters of a text. The one that looks is "
-                "framed, and bars above all others are as high as the weight with which it looks at them.",
+    tall = 40 if rows > 1 else 90  # a bar of weight 1
+    it = Moving(20 + per_row * wide, 20 + (tall + 30) * rows, f"The {len(words)} words or characters of a text. The one that "
+                "looks is framed, and bars above all others are as high as the weight with which it looks at them.",
                 {name: (range(len(words)), start)}, lambda place: f"{words[place]} ({place + 1})")
 
     def place(i):
-        return 10 + wide * (i % per_row + 0.5), 70 * (i // per_row) + 62
+        return 10 + wide * (i % per_row + 0.5), (tall + 30) * (i // per_row) + tall + 22
 
     for i, word in enumerate(words):
         x, y = place(i)
@@ -458,11 +460,11 @@ def looks(words: Sequence[str], weights, start: int = 0, wide: int = 74, name: s
         for i, weight in enumerate(weights[at]):
             x, y = place(i)
             if weight >= 0.02:
-                it.parts.append(f"<rect x='{x - min(wide * 0.35, 16):.1f}' y='{y - 14 - 40 * weight:.1f}' "
-                                f"width='{min(wide * 0.7, 32):.1f}' height='{40 * weight:.1f}' fill='{BLUE}' "
+                it.parts.append(f"<rect x='{x - min(wide * 0.35, 16):.1f}' y='{y - 14 - tall * weight:.1f}' "
+                                f"width='{min(wide * 0.7, 32):.1f}' height='{tall * weight:.1f}' fill='{BLUE}' "
                                 "fill-opacity='.75'/>")
                 if wide > 30:
-                    it.text(x, y - 22 - 40 * weight, number(weight), size=13)
+                    it.text(x, y - 22 - tall * weight, number(weight), size=13)
         x, y = place(at)
         it.parts.append(f"<rect x='{x - wide / 2 + 1:.1f}' y='{y - 11}' width='{wide - 2}' height='24' rx='5' "
                         f"fill='{ORANGE}' fill-opacity='.2' stroke='{ORANGE}' stroke-width='2'/>")
@@ -477,13 +479,16 @@ def looks(words: Sequence[str], weights, start: int = 0, wide: int = 74, name: s
 def pages(texts: dict, name: str = "temperature", start=None, title: str = "") -> Moving:
     """Texts to turn over like pages, one for every value of a slider."""
     start = next(iter(texts)) if start is None else start
-    lines = max(text.count("\n") + 1 for text in texts.values())
+    # Who writes verse without a sense of length would run out of the picture: a long line goes on below, as in a printed book.
+    printed = {value: [piece for line in text.split("\n") for piece in textwrap.wrap(line, 66, subsequent_indent="    ") or [""]]
+               for value, text in texts.items()}
+    lines = max(len(page) for page in printed.values())
     it = Moving(640, 60 + 24 * lines, f"{title}, one text for each {name}: {' / '.join(texts[start].splitlines())}",
                 {name: ([*texts], start)})
     it.text(30, 22, title, anchor="start", bold=True)
 
     def draw(value):
-        for i, line in enumerate(texts[value].split("\n")):
+        for i, line in enumerate(printed[value]):
             it.parts.append(f"<text x='30' y='{60 + 24 * i}' font-size='17' font-family='serif' xml:space='preserve'>"
                             f"{html.escape(line)}</text>")
 

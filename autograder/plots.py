@@ -14,9 +14,9 @@ def style() -> None:
     mpl.rcParams.update({
         "axes.prop_cycle": cycler(color=PALETTE), "axes.spines.top": False, "axes.spines.right": False,
         "axes.grid": True, "axes.axisbelow": True, "axes.titlelocation": "left", "axes.titleweight": "bold",
-        "axes.titlesize": 11, "axes.labelsize": 10, "axes.edgecolor": "#5b616b", "axes.labelcolor": "#30343b",
-        "grid.color": "#e4e7eb", "grid.linewidth": 0.8, "lines.linewidth": 2, "legend.frameon": False, "legend.fontsize": 9,
-        "xtick.color": "#5b616b", "ytick.color": "#5b616b", "xtick.labelsize": 9, "ytick.labelsize": 9,
+        "axes.titlesize": 12.5, "axes.labelsize": 11.5, "axes.edgecolor": "#5b616b", "axes.labelcolor": "#30343b",
+        "grid.color": "#e4e7eb", "grid.linewidth": 0.8, "lines.linewidth": 2, "legend.frameon": False, "legend.fontsize": 10.5,
+        "xtick.color": "#5b616b", "ytick.color": "#5b616b", "xtick.labelsize": 10.5, "ytick.labelsize": 10.5,
         "figure.dpi": 110, "figure.constrained_layout.use": True, "image.cmap": "viridis"})
 
 
@@ -46,9 +46,9 @@ def network(axis, sizes, weights=None, values=None, names=()):
         for j, (x, y) in enumerate(place):
             axis.add_patch(_circle(x, y, first=i == 0))
             if values is not None:
-                axis.text(x, y, f"{float(np.asarray(values[i])[j]):.2f}", ha="center", va="center", fontsize=9, zorder=3)
+                axis.text(x, y, f"{float(np.asarray(values[i])[j]):.2f}", ha="center", va="center", fontsize=10.5, zorder=3)
         if i < len(names):
-            axis.text(place[0, 0], lowest - 0.65, names[i], ha="center", va="top", color="#30343b", fontsize=9)
+            axis.text(place[0, 0], lowest - 0.65, names[i], ha="center", va="top", color="#30343b", fontsize=10.5)
     axis.set_aspect("equal")
     axis.set_axis_off()
     axis.set(xlim=(-0.7, places[-1][0, 0] + 0.7), ylim=(lowest - (1.3 if names else 0.6), -lowest + 0.6))

@@ -60,6 +60,7 @@ def test_check_in_a_kernel_shows_points_hints_and_values(release):
     assert "You square" in shown["text/html"] and "<script" not in shown["text/html"]
     missing = [output.data for output in cells["quadruple-check"].outputs if output.output_type == "display_data"][0]
     assert "quadruple is not written yet" in missing["text/plain"]
+    assert "<b>quadruple</b> is not written yet" in missing["text/html"]  # the name once
     printed = [cell.outputs[0].text for cell in notebook.cells if cell.source == "check('no_such_question')"]
     assert "expected one of double, quadruple. Received: 'no_such_question'" in printed[0]
     seconds = [cell.outputs[0].data["text/plain"] for cell in notebook.cells if cell.source == "elapsed"]

@@ -106,7 +106,7 @@ def recurrence(printed):
     rnn, forgets, keeps = (numbers(printed, name)[0] for name in ("plain RNN", "LSTM, forget bias 1", "LSTM, forget bias 5"))
     assert min(rnn[:2]) >= 95 and min(forgets[:2]) >= 95 and min(keeps) >= 95  # lag 10; every lag with bias 5
     assert forgets[2] <= 60 and max(forgets[4:]) <= 25
-    assert rnn[5] - rnn[4] >= 25  # "a gamble"
+    assert rnn[4] <= 60  # "a gamble": from one start at least it forgets, and from how many depends on roundings
 
 
 def transformer(printed):

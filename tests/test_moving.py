@@ -116,6 +116,14 @@ def test_figures_say_what_they_were_given():
     assert f"after 10 steps {expit(2) ** 10:.2f}, after 40 {expit(2) ** 40:.2f}" in drawn("echo", 1.5, 2)
 
 
+def test_a_long_line_of_verse_stays_within_the_page():
+    words = "and to the lords " * 9
+    figure = moving.pages({0: f"Shall I\n\n{words}", 1: "short"})
+    shown = ["".join(text.itertext()) for text in ElementTree.fromstring(f"<g>{figure.layers[0][1][0]}</g>").iter("text")]
+    assert shown[:2] == ["Shall I", ""] and " ".join(" ".join(shown[2:]).split()) == words.strip()
+    assert max(map(len, shown)) <= 66 and figure.height >= 60 + 24 * len(shown)
+
+
 @pytest.mark.skipif(CHROMIUM is None, reason="needs chromium")
 def test_in_a_browser_a_slider_moves_the_figure_and_pointing_does(tmp_path):
     moves = """<script>

@@ -76,3 +76,8 @@ def test_without_an_answer_there_is_what_was_expected_alone():
 def test_truth_is_told_in_words():
     text, _ = shown({"are rows lost?": False}, {"are rows lost?": True})
     assert [line.split() for line in text] == [["are", "rows", "lost?:", "expected", "received"], ["no", "yes"]]
+
+
+def test_a_label_that_names_code_has_no_backticks_in_a_table():
+    text, page = shown({"is every answer 0 with `nand` stuck at 0?": 1.0}, {"is every answer 0 with `nand` stuck at 0?": 0.0})
+    assert "is every answer 0 with nand stuck at 0?" in page and "`" not in page

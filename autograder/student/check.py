@@ -296,24 +296,30 @@ def _text(tried: _Try) -> str:
     return "\n".join(lines)
 
 
-# Text has the front end's own colour, on light and dark; what is coloured carries white.
+# Text has the front end's own colour, on light and dark; what is coloured carries white. A line that begins with a badge goes on
+# below its words, where its explanation and its values stand, too.
+LINE = f"margin:.35em 0 0;padding-left:{values.INDENT};text-indent:-{values.INDENT}"
 BOX = "border-left:4px solid;padding:.3em .9em;margin:.3em 0;line-height:1.45"
 
 
 def _badge(mark: str, tone: str) -> str:
-    return f"<b style='background:{TONES[tone]};color:#fff;border-radius:.3em;padding:0 .4em'>{mark}</b>"
+    return f"<b style='display:inline-block;width:1.5em;margin-right:.4em;text-align:center;text-indent:0;" \
+           f"background:{TONES[tone]};color:#fff;border-radius:.3em'>{mark}</b>"
 
 
 def _html(tried: _Try) -> str:
     mark, tone = _mark(tried.verdict, tried.stale)
-    rows = [f"<div style='margin:.35em 0 0'>{_code(advice)}</div>" for advice in (tried.stale, tried.advice) if advice]
+    rows = [f"<div style='margin:.35em 0 0 {values.INDENT}'>{_code(advice)}</div>"
+            for advice in (tried.stale, tried.advice) if advice]
     for judged, message, given, seen in tried.cases():
         badge = _badge("✓", "good") if judged.passed else _badge("✗", "bad")
-        rows.append(f"<div style='margin:.35em 0 0'>{badge} {_code(judged.description)}</div>")
-        rows.append(f"<div style='margin:.15em 0 .15em 1.2em'>{_code(message)}</div>" if message else "")
+        rows.append(f"<div style='{LINE}'>{badge}{_code(judged.description)}</div>")
+        rows.append(f"<div style='margin:.15em 0 .15em {values.INDENT}'>{_code(message)}</div>" if message else "")
         rows.append(values.as_html(given, seen))
-    return (f"<div style='{BOX};border-left-color:{TONES[tone]}'>{_badge(mark, tone)} <b>{html.escape(tried.question.name)}</b> "
-            f"{html.escape(_summary(tried.verdict, tried.total))}{''.join(rows)}</div>")
+    name = tried.question.name
+    summary = _summary(tried.verdict, tried.total).removeprefix(f"{name} ")  # which may begin with the name
+    return (f"<div style='{BOX};border-left-color:{TONES[tone]}'><div style='{LINE};margin:0'>{_badge(mark, tone)}"
+            f"<b>{html.escape(name)}</b> {html.escape(summary)}</div>{''.join(rows)}</div>")
 
 
 def _code(text: str) -> str:

@@ -129,7 +129,7 @@ def as_html(given: list[tuple[str, Value]], seen: list[Pair]) -> str:
     folded = ""
     if same:
         names = html.escape(", ".join(pair.name for pair in same))
-        folded = "<details style='margin-left:1.2em'><summary style='cursor:pointer'>" \
+        folded = f"<details style='margin-left:{INDENT}'><summary style='cursor:pointer'>" \
                  f"{len(same)} as expected: {names}</summary>{_table(list(map(_pair, same)))}</details>"
     return (_table(rows) if rows else "") + folded
 
@@ -149,16 +149,18 @@ def _beside(name: str, expected: str, received: str) -> list[tuple[str, str]]:
 
 # A front end's own rules for tables (right-aligned, striped) do not fit matrices.
 PLAIN = "border:none;background:none;color:inherit"
+INDENT = "1.9em"  # the width of a badge and what follows it
 CELL = "style='text-align:left;vertical-align:top;padding:.1em 1.2em .1em 0'"
 
 
 def _table(rows: list[str]) -> str:
-    style = f"margin:.2em 0 .2em 1.2em;font-size:92%;{PLAIN}"
+    style = f"margin:.2em 0 .2em {INDENT};font-size:92%;{PLAIN}"
     return f"<div style='overflow-x:auto'><table style='{style}'>{''.join(rows)}</table></div>"
 
 
 def _row(label: str, cells: str) -> str:
-    return f"<tr style='background:none'><td {CELL}>{html.escape(label)}</td>{cells}</tr>"
+    words = html.escape(label.replace("`", ""))
+    return f"<tr style='background:none'><td {CELL}>{words}</td>{cells}</tr>"
 
 
 def _pair(pair: Pair) -> str:

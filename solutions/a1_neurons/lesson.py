@@ -220,7 +220,7 @@ def plot_sixteen_tables():
         bits = [number >> place & 1 for place in (3, 2, 1, 0)]
         axis.scatter(*corners.T, s=60, c=[colour if bit else "white" for bit in bits], edgecolors=colour, linewidths=1.5,
                      zorder=3)
-        axis.set_title(names[number], fontsize=10, color=colour, loc="center")
+        axis.set_title(names[number], fontsize=10.5, color=colour, loc="center")
         axis.set_xlabel(f"{len(found):,}", color=colour)
         axis.set(xticks=[], yticks=[], xlim=(-0.45, 1.45), ylim=(-0.45, 1.45), aspect="equal")
         axis.spines[["left", "bottom"]].set_color("#d5d9df")
@@ -439,7 +439,7 @@ def plot_sweep():
     right.plot(sweep[:-2], moved[0], color=plots.ORANGE, label="perceptron")
     right.fill_between(sweep[:-2], moved[0], color=plots.ORANGE, alpha=0.35, linewidth=0)
     right.plot(sweep[:-2], moved[1], color=plots.BLUE, label="sigmoid neuron")
-    right.plot(sweep[:-2], step * slope[:-2], color="#30343b", linestyle=":", linewidth=1.5, label="predicted: slope × 0.1")
+    right.plot(sweep[:-2], step * slope[:-2], color="#30343b", linestyle=":", linewidth=1.5, label="slope × 0.1")
     right.text(0.7, 0.0285, "jumps by 1", color=plots.ORANGE, va="center")
     right.set(title="What a change of 0.1 in $w_1$ does", xlabel="first weight $w_1$", ylabel="change of the answer",
               ylim=(-0.001, 0.03))
@@ -519,7 +519,7 @@ def plot_architecture():
     plots.network(axis, [4, 5, 3, 2], names=["input layer\n4 numbers", "hidden layer\n5 neurons", "hidden layer\n3 neurons",
                                              "output layer\n2 neurons"])
     for i, text in enumerate(["weights (4, 5)\nbiases (5,)", "weights (5, 3)\nbiases (3,)", "weights (3, 2)\nbiases (2,)"]):
-        axis.text(2.4 * i + 1.2, 2.75, text, ha="center", va="bottom", color=plots.BLUE, fontsize=9)
+        axis.text(2.4 * i + 1.2, 2.75, text, ha="center", va="bottom", color=plots.BLUE, fontsize=10.5)
     axis.set_ylim(top=3.6)
     plt.show()
 
@@ -724,7 +724,7 @@ def plot_parameters():
     figure, (left, right) = plt.subplots(1, 2, figsize=(10, 3.6))
     parts = {"weights 784 × 30": 784 * 30, "hidden biases": 30, "weights 30 × 10": 30 * 10, "output biases": 10}
     bars = left.barh(list(parts), list(parts.values()), color=[plots.BLUE, plots.ORANGE, plots.BLUE, plots.ORANGE])
-    left.bar_label(bars, [f"{n:,}" for n in parts.values()], padding=4, fontsize=9)
+    left.bar_label(bars, [f"{n:,}" for n in parts.values()], padding=4, fontsize=10.5)
     left.set(title=f"[784, 30, 10]: {int(count_parameters([784, 30, 10])):,} parameters", xlabel="how many", xlim=(0, 29_000))
     left.xaxis.set_major_formatter("{x:,.0f}")
     left.invert_yaxis()

@@ -676,7 +676,7 @@ def plot_learning_rates():
             axis.plot(range(1, 11), losses, "-o", markersize=4, color=colour, label=f"η = {rate}")
         axis.axhline(np.log(10), color=plots.GREY, linewidth=1, linestyle=":")
         axis.set(title=f"Hidden units: {'ReLU' if activation == 'relu' else 'sigmoid'}", xlabel="epoch", ylim=(0, 2.6))
-    axes[0].text(10, np.log(10) - 0.06, "guessing: ln 10", color="#5b616b", fontsize=9, ha="right", va="top")
+    axes[0].text(10, np.log(10) - 0.06, "guessing: ln 10", color="#5b616b", fontsize=10.5, ha="right", va="top")
     axes[0].set_ylabel("mean loss of the epoch")
     for axis in axes:
         axis.legend(loc="center right", bbox_to_anchor=(1, 0.66))

@@ -279,7 +279,7 @@ def plot_step_sizes():
         print(f"{name:19} error at h = 1e-5: {error[int(np.argmin(abs(steps - 1e-5)))]:.0e}   best h near {steps[best]:.0e}")
         right.loglog(steps, np.maximum(error, 1e-13), color=colours[name], label=name)
     right.axvline(1e-5, color=plots.GREY, linewidth=1, linestyle=":")
-    right.text(1.3e-5, 2e-13, "h = 1e-5", color="#5b616b", fontsize=9)
+    right.text(1.3e-5, 2e-13, "h = 1e-5", color="#5b616b", fontsize=10.5)
     right.set(title="Error of the slope", xlabel="h", ylabel="error", ylim=(1e-13, 30))
     right.legend(loc="lower left")
     plt.show()
@@ -347,7 +347,7 @@ def plot_relative_error():
         value = relative_error(ratio * true, true)
         print(f"{ratio:>4g} times the gradient: relative error {value:.4f}")
         left.plot(ratio, value, "o", color=plots.BLUE, markersize=6)
-        left.annotate(name, (ratio, value), shift, textcoords="offset points", fontsize=9, color="#30343b",
+        left.annotate(name, (ratio, value), shift, textcoords="offset points", fontsize=10.5, color="#30343b",
                       ha="left" if shift[0] > 0 else "right")
     left.set(title="What a constant factor does", xlabel="your gradient / true gradient", ylabel="relative error",
              xlim=(0.007, 1000), ylim=(-0.04, 1.3))
@@ -359,7 +359,7 @@ def plot_relative_error():
     bars = {"largest\n(relative_error)": relative_error(one_wrong, true), "mean": entries.mean()}
     for i, value in enumerate(bars.values()):
         right.bar(i, value, width=0.55, color=(plots.BLUE, plots.GREY)[i])
-        right.text(i, value + 0.02, f"{value:.3f}", ha="center", fontsize=9)
+        right.text(i, value + 0.02, f"{value:.3f}", ha="center", fontsize=10.5)
     right.set_xticks(range(2), bars)
     right.set(title=f"One wrong entry among {true.size}", ylabel="disagreement", ylim=(0, 1.15), xlim=(-0.7, 1.7))
     right.grid(axis="x", visible=False)
@@ -550,11 +550,11 @@ def plot_blame():
     for row, (name, image, (dws, dbs)) in zip(axes, rows):
         down, blame = -np.asarray(dws[0]), np.asarray(dbs[0])  # (64, 8): downhill, and (8,)
         row[0].imshow(image.reshape(8, 8), cmap="Greys", vmin=0, vmax=1)
-        row[0].set_title(name, fontsize=9, loc="center", weight="normal")
+        row[0].set_title(name, fontsize=10.5, loc="center", weight="normal")
         limit = np.abs(down).max()
         for unit in range(8):
             row[unit + 1].imshow(down[:, unit].reshape(8, 8), cmap="RdBu", vmin=-limit, vmax=limit)
-            row[unit + 1].set_title(f"{blame[unit]:+.4f}".replace("-", "−"), fontsize=9, loc="center", weight="normal")
+            row[unit + 1].set_title(f"{blame[unit]:+.4f}".replace("-", "−"), fontsize=10.5, loc="center", weight="normal")
     for axis in axes.flat:
         axis.set(xticks=[], yticks=[])
         axis.grid(False)
@@ -683,7 +683,7 @@ def plot_vanishing():
     factors = 2.0 ** np.arange(-1, 5.5, 0.5)
     for name, activation, prepare, colour in [
             ("tanh", "tanh", lambda k: ([k * w for w in network[0]], network[1]), plots.BLUE),
-            ("sigmoid, centred", "sigmoid", lambda k: centred(*network, k), plots.RED),
+            ("sigmoid, centred", "sigmoid", lambda k: centred(*network, k), plots.PURPLE),
             ("sigmoid, no biases", "sigmoid", lambda k: ([k * w for w in network[0]], network[1]), plots.ORANGE)]:
         ratios = []
         for factor in factors:
@@ -693,7 +693,7 @@ def plot_vanishing():
         print(f"{name:20} first layer / last layer, weights times", ", ".join(
             f"{factor:g}: {ratio:.1g}" for factor, ratio in zip(factors, ratios) if factor in (0.5, 1, 4, 32)))
     right.axvline(4, color=plots.GREY, linewidth=1, linestyle=":")
-    right.text(3.8, 1.5e3, "fourfold", color="#5b616b", fontsize=9, ha="right")
+    right.text(3.8, 1.5e3, "fourfold", color="#5b616b", fontsize=10.5, ha="right")
     right.set(title="First layer against last, as weights grow", xlabel="all weights multiplied by",
               ylabel="gradient, first layer / last layer")
     right.set_xticks([0.5, 1, 2, 4, 8, 16, 32], ["½", "1", "2", "4", "8", "16", "32"])

@@ -103,26 +103,26 @@ def train_neuron(w, b, learning_rate, epochs, cost):
 def plot_learning_slowdown():
     colours = {"quadratic": plots.ORANGE, "cross_entropy": plots.BLUE}
     figure, axes = plt.subplots(1, 3, figsize=(12, 3.5))
-    for axis, (w, b), place in zip(axes, [(0.6, 0.9), (2.0, 2.0)], ["upper right", (0.2, 0.2)]):
+    for axis, (w, b), place in zip(axes, [(0.6, 0.9), (2.0, 2.0)], ["upper right", (0.16, 0.16)]):
         for cost, colour in colours.items():
             outputs = np.asarray(train_neuron(w, b, 0.15, 300, cost))
             half = int(np.argmax(outputs < 0.5))  # the first epoch below 0.5
             print(f"w = {w}, b = {b}, {cost:13}  starts at {outputs[0]:.4f}, ends at {outputs[-1]:.4f}, "
                   f"below 0.5 at epoch {half}")
-            axis.plot(outputs, color=colour, label=f"{cost.replace('_', '-')}: epoch {half}")
+            axis.plot(outputs, color=colour, label=f"{cost.replace('_', '-')}: {half}")
             axis.plot(half, outputs[half], "o", color=colour, markersize=6)
         axis.set(title=f"Start w = {w}, b = {b}", xlabel="epoch", ylabel="output a (target 0)", ylim=(0, 1.02))
-        axis.legend(loc=place, title="first below 0.5 at", title_fontsize=9, alignment="left")
+        axis.legend(loc=place, title="first epoch below 0.5", title_fontsize=10.5, alignment="left")
 
     z = np.linspace(-6, 6, 200)
     a = 1 / (1 + np.exp(-z))
-    axes[2].plot(z, a * a * (1 - a), color=plots.ORANGE, label="quadratic: $a\\,\\sigma'(z)$")
-    axes[2].plot(z, a, color=plots.BLUE, label="cross-entropy: $a$")
+    axes[2].plot(z, a * a * (1 - a), color=plots.ORANGE, label="$a\\,\\sigma'(z)$")
+    axes[2].plot(z, a, color=plots.BLUE, label="$a$")
     for start in (1.5, 4.0):
         axes[2].axvline(start, color=plots.GREY, linewidth=1, linestyle=":")
-        axes[2].text(start, 1.08, f"start {start:g}", color="#5b616b", ha="center", fontsize=9, backgroundcolor="white")
+        axes[2].text(start, 1.08, f"start {start:g}", color="#5b616b", ha="center", fontsize=10.5, backgroundcolor="white")
     axes[2].set(title="The push each cost gives", xlabel="z = w + b", ylabel="gradient ∂C/∂b", ylim=(0, 1.16))
-    axes[2].legend(loc="center left")
+    axes[2].legend(loc="upper left")
     plt.show()
 
 
@@ -441,8 +441,8 @@ def plot_gradient():
     image = left.imshow(push, cmap="RdBu", vmin=-1, vmax=1, aspect="auto")
     for row, column in np.ndindex(push.shape):
         dark = abs(push[row, column]) > 0.6
-        left.text(column, row, f"{push[row, column]:+.2f}".replace("-0.00", "0"), ha="center", va="center",
-                  color="white" if dark else "#30343b", fontsize=9)
+        left.text(column, row, f"{push[row, column]:+.2f}".replace("-0.00", "0").replace("-", "−"), ha="center", va="center",
+                  color="white" if dark else "#30343b", fontsize=10.5)
     left.set_xticks(range(5), names)
     left.set_yticks(range(4), [f"{mood}\n(truth: {names[label]})" for mood, label in zip(moods, labels.numpy())])
     left.set(title="Which way each logit is pushed", xlabel="class")
@@ -609,9 +609,9 @@ plot_digits()
 
 # %% [markdown]
 # From small weights, a higher learning rate lets the quadratic cost catch up: much of its slowness was a matter of scale.
-# From saturated weights it does not. There $\sigma'$ has shut the door, and a larger step through a closed door is no step
-# at all. Both cross-entropies walk out of the same corner within a few epochs, because what reaches the output weights is
-# $a - y$, undimmed.
+# From saturated weights it helps, and is not enough. There $\sigma'$ has all but shut the door: with the higher rate the
+# quadratic cost is right on 0.874 of the unseen digits after 30 epochs, where both cross-entropies are after 5 (0.901 and
+# 0.876). They walk out of the same corner at once, because what reaches the output weights is $a - y$, undimmed.
 #
 # One run with one seed is an illustration, not a measurement. Change the seed, the learning rate or the number of units and
 # see what survives.

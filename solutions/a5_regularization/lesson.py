@@ -288,7 +288,7 @@ def plot_overfitting():
     left.legend(loc="upper right")
     right.axhline(0.8, color=plots.GREY, linewidth=1, linestyle="--")
     right.text(147, 0.785, "all that can be known: 0.8 of the training labels are right", color="#5b616b", ha="right", va="top",
-               fontsize=9)
+               fontsize=10.5)
     right.set(title="Above the dashed line, blue learns errors by heart", ylabel="accuracy", ylim=(0.5, 1.02))
     plt.show()
 
@@ -542,7 +542,7 @@ def plot_decay():
             axis.plot(np.array(history)[:, column], color=colour, label=label)
         axis.set(title=f"$\\lambda$ = {lam:g}", xlabel="step", xlim=(0, 400))
     axes[0].set_ylabel("weight")
-    axes[1].legend(loc="lower right", bbox_to_anchor=(1, 0.09), title="input", title_fontsize=9, alignment="left")
+    axes[1].legend(loc="lower right", bbox_to_anchor=(1, 0.09), title="input", title_fontsize=10.5, alignment="left")
     plt.show()
 
 
@@ -974,7 +974,7 @@ def plot_bumps():
     middle.axvspan(0, 1, color=plots.BLUE, alpha=0.08, linewidth=0)
     middle.plot(wide, [wavy(value) for value in wide], color=plots.GREY, linewidth=1.5, label="f")
     middle.plot(wide, run_network(bump_network(wavy, 100), wide), color=plots.BLUE, linewidth=1.5, label="100 bumps")
-    middle.text(0.5, -0.37, "where it was built", color=plots.BLUE, ha="center", fontsize=9)
+    middle.text(0.5, -0.37, "where it was built", color=plots.BLUE, ha="center", fontsize=10.5)
     middle.set(title="The same network, further out", xlabel="x", ylim=(-0.45, 1.75))
     middle.legend(loc="upper left")
 

@@ -121,7 +121,7 @@ def draw_places(ax, size, kernel, stride, padding):
         inside = 0 <= pixel < size
         ax.add_patch(plt.Rectangle((pixel, 0), 0.94, 0.94, facecolor="#dbe6f3" if inside else "white",
                                    edgecolor=plots.BLUE if inside else plots.GREY, linestyle="-" if inside else "--"))
-        ax.text(pixel + 0.47, 0.45, pixel if inside else 0, ha="center", va="center", fontsize=9,
+        ax.text(pixel + 0.47, 0.45, pixel if inside else 0, ha="center", va="center", fontsize=10.5,
                 color="#30343b" if inside else plots.GREY)
     for place in range(places):
         start, height = place * stride - before, -0.35 - 0.42 * place
@@ -276,7 +276,7 @@ def show_pixels(ax, pixels, cmap="Greys", limit=None, title=None, border="#c9ced
     ax.grid(False)
     ax.spines[:].set(visible=True, color=border)
     if title:
-        ax.set_title(title, fontsize=9.5, fontweight="normal", loc="center")
+        ax.set_title(title, fontsize=10.5, fontweight="normal", loc="center")
 
 
 kernel = np.stack(list(FILTERS.values()), axis=-1)[:, :, np.newaxis].astype("float32")  # (3, 3, 1, 4)
@@ -288,7 +288,7 @@ axes[0, 0].text(0.5, 0.5, "filters →\n\ndigits ↓", ha="center", va="center",
 for f, name in enumerate(FILTERS):
     show_pixels(axes[0, f + 1], kernel[:, :, 0, f], found_colours, np.abs(kernel[..., f]).max(), name)
     for (row, column), weight in np.ndenumerate(kernel[:, :, 0, f]):
-        axes[0, f + 1].text(column, row, f"{weight:.0f}".replace("-", "−"), ha="center", va="center", fontsize=9)
+        axes[0, f + 1].text(column, row, f"{weight:.0f}".replace("-", "−"), ha="center", va="center", fontsize=10.5)
 for d in range(3):
     show_pixels(axes[d + 1, 0], digits[d, ..., 0])
     for f in range(4):
@@ -450,7 +450,7 @@ for size in (2, 3, 5):
     changes[f"pooled {size} × {size}"] = change(*(np.asarray(max_pool(tf.constant(x), size, size)) for x in strokes))
 figure, ax = plt.subplots(figsize=(7.5, 3))
 bars = ax.barh(list(changes), list(changes.values()), color=[plots.GREY, plots.BLUE] + [plots.ORANGE] * 3, height=0.65)
-ax.bar_label(bars, [f"{value:.0%}" for value in changes.values()], padding=4, fontsize=9)
+ax.bar_label(bars, [f"{value:.0%}" for value in changes.values()], padding=4, fontsize=10.5)
 ax.set(xlabel="change when 500 digits move by one pixel, relative to their size", xlim=(0, 1.1),
        title="What a small shift changes")
 ax.xaxis.set_major_formatter(plt.matplotlib.ticker.PercentFormatter(1))
@@ -539,7 +539,7 @@ counts = {
 }
 figure, (left, right) = plt.subplots(1, 2, figsize=(11, 3.6), width_ratios=(1.25, 1))
 bars = left.barh(list(counts), list(counts.values()), color=(plots.BLUE, plots.ORANGE, plots.RED), height=0.6)
-left.bar_label(bars, [f"{count:,}" for count in counts.values()], padding=4, fontsize=9)
+left.bar_label(bars, [f"{count:,}" for count in counts.values()], padding=4, fontsize=10.5)
 left.set_xscale("log")
 left.set(xlim=(100, 3e8), xlabel="parameters", title="On an image of 28 × 28")
 left.invert_yaxis()
@@ -702,7 +702,7 @@ found = np.asarray(reader.get_layer("first")(example))[0]  # (8, 8, 12)
 figure, axes = plt.subplots(2, 13, figsize=(11, 2.3))
 show_pixels(axes[1, 0], example[0, ..., 0])
 axes[0, 0].axis("off")
-axes[0, 0].text(0.5, 0.5, "filters →\n\ndigit ↓\nmaps →", ha="center", va="center", fontsize=9, color="#30343b")
+axes[0, 0].text(0.5, 0.5, "filters →\n\ndigit ↓\nmaps →", ha="center", va="center", fontsize=10.5, color="#30343b")
 for f in range(12):
     show_pixels(axes[0, f + 1], filters[..., f], found_colours, np.abs(filters).max())
     show_pixels(axes[1, f + 1], found[..., f] / found.max(), "Oranges")
@@ -929,7 +929,7 @@ errors = np.linspace(-4, 4, 81)
 for scale, colour in ((0.5, plots.RED), (1.0, plots.BLUE), (3.0, plots.GREY)):
     right.plot(errors, [nll(error, scale) for error in errors], color=colour, label=f"scale {scale:g}")
 right.set(xlabel="error y − mean", ylabel="cost", ylim=(0, 9), title="Sure and wrong is expensive")
-right.legend(loc="lower left")
+right.legend(loc="upper center")
 plt.show()
 
 # %% [markdown]
@@ -1009,7 +1009,7 @@ for column in range(6):
     axes[2, column].imshow(pixels[column], cmap=SHADES, vmin=0, vmax=3, alpha=0.75, interpolation="nearest")
 for row, name in zip(axes[:, 0], ("classification:\nwhat is it?", "detection:\nwhat, and where?",
                                   "segmentation:\nwhich pixels?")):
-    row.set_ylabel(name, fontsize=9.5)
+    row.set_ylabel(name, fontsize=10.5)
 legend = [plt.Rectangle((0, 0), 1, 1, color=SHADES(i)) for i in (1, 2, 3)]
 legend += [plt.Line2D([], [], color=plots.ORANGE, lw=2), plt.Line2D([], [], color=plots.GREY, lw=2, ls=":")]
 names = [*(f"pixels of a {name}" for name in NAMES), "box found", "true box (white)"]
@@ -1057,7 +1057,7 @@ for ax, k, name, colour in ((axes[0, 0], 0, "area", plots.BLUE), (axes[0, 1], 1,
 ax = axes[1, 0]
 order = np.argsort(fresh["offset"])
 faint, bright = order[fresh["brightness"][order] < 0.5], order[fresh["brightness"][order] > 0.9]
-for rows, name, colour in ((faint, "faint shapes", plots.RED), (bright, "bright shapes", plots.GREEN)):
+for rows, name, colour in ((faint, "faint shapes", plots.ORANGE), (bright, "bright shapes", plots.BLUE)):
     rows = rows[::2]  # every second one, so that bars can be told apart
     ax.errorbar(fresh["offset"][rows], steering["mean"][rows], 2 * steering["scale"][rows], fmt="o", ms=3, lw=0.9,
                 color=colour, alpha=0.7, label=name)
@@ -1081,9 +1081,9 @@ print(f"{inside.mean():.0%} of the drivers' commands lie within two scales of th
 # %% [markdown]
 # Regression measures brightness well and area roughly. The steering network follows the offset, and it has learned
 # something that was in none of its targets: how much its teachers trembled. Its scale falls along the dashed truth, from
-# about 0.23 for the faintest shapes, where it is too sure of itself (drivers tremble by 0.33), to 0.07 for the brightest,
-# and more than nine of ten commands lie within two scales of its mean. The only place where that knowledge could come
-# from is the cost you wrote.
+# nearly a quarter for the faintest shapes, where it is too sure of itself (drivers tremble by 0.33), to 0.07 for the
+# brightest, and more than nine of ten commands lie within two scales of its mean. The only place where that knowledge
+# could come from is the cost you wrote.
 #
 # > **Going further.** Nix and Weigend, *Estimating the mean and variance of the target probability distribution*
 # > (1994), let a network predict its own noise in this way. Kendall and Gal, *What uncertainties do we
@@ -1127,9 +1127,52 @@ print(f"{photograph.size:,} pixels, nine weights a filter; the pooled drawing ha
 
 # %% [markdown]
 # (Light is the large number here, as ink was before.) Stars and medals answer to every filter, the plain jacket and the
-# ground behind her to none. The root of the two squares asks for an edge of any direction, and draws her in pencil; pooled,
+# empty wall behind her to none. The root of the two squares asks for an edge of any direction, and draws her in pencil; pooled,
 # the drawing has a sixteenth of the numbers, and you still know who it is. Nobody trained anything: your function, and
 # weights that fit on a stamp. Try a photograph of your own: `plt.imread` reads it, a mean over the last axis makes it grey.
+#
+# ### The digits of all the books, if you have them
+#
+# Most books begin with MNIST: 70,000 digits of 28 × 28 pixels. They are too many to come with this notebook. If they are on
+# your computer, the next cell trains a network of your layer and your pooling on 6,000 of them; if not, it says in one line
+# how to get them. *What do you expect?* Twelve times the pixels: are more digits read right, or fewer, than of the small ones?
+
+# %% tags=["demo"]
+def read_large_digits(seen=6000, epochs=3):
+    try:
+        (x, y), (fresh, answers) = data.mnist()
+    except FileNotFoundError as error:
+        print(f"MNIST is not here, and nothing else needs it: {error}")
+        return
+    keras.utils.set_random_seed(4)
+    model = keras.Sequential([
+        keras.Input((28, 28, 1)),
+        Convolution(12, 3, padding="same", activation="relu"),
+        keras.layers.Lambda(lambda x: max_pool(x, 2, 2)),
+        Convolution(24, 3, padding="same", activation="relu"),
+        keras.layers.Lambda(lambda x: max_pool(x, 2, 2)),
+        keras.layers.Flatten(),
+        keras.layers.Dense(10, activation="softmax"),
+    ])
+    model.compile(keras.optimizers.Adam(0.003), "sparse_categorical_crossentropy")
+    model.fit(x[:seen, ..., np.newaxis], y[:seen], batch_size=32, epochs=epochs, verbose=0)
+    guesses = np.argmax(model.predict(fresh[..., np.newaxis], batch_size=500, verbose=0), axis=1)
+    wrong = np.flatnonzero(guesses != answers)
+    figure, axes = plt.subplots(1, 8, figsize=(11, 1.9))
+    for ax, i in zip(axes, wrong):
+        show_pixels(ax, fresh[i], title=f"a {answers[i]}, read as {guesses[i]}")
+    figure.suptitle("Large ones that it misreads", fontsize=11, fontweight="bold", x=0.01, ha="left")
+    plt.show()
+    print(f"{model.count_params():,} parameters, {seen:,} digits to learn from; "
+          f"{1 - len(wrong) / len(fresh):.1%} of {len(fresh):,} unseen digits are right")
+
+
+read_large_digits()
+
+# %% [markdown]
+# It is the network of part 5: no line of your layer knows how large a digit is, and its kernels have as many weights as they
+# had for the small ones. Only the dense layer at the end has grown with the picture. With `seen=60000` it has ten times as
+# many digits to learn from, and takes ten times as long.
 #
 # ## What to take along
 #

@@ -105,9 +105,9 @@ left.grid(False)
 figure.colorbar(image, ax=left, label="value")
 for width, here, colour in zip((9, 7, 5, 3, 1.2), (10, 30, 50, 70, 90), plots.PALETTE):
     distances = np.arange(100) - here
-    right.plot(distances, encoding @ encoding[here], color=colour, lw=width, label=f"from position {here}")
+    right.plot(distances, encoding @ encoding[here], color=colour, lw=width, label=f"from {here}")
 right.set(xlabel="distance to the other position", ylabel="dot product", title="Only the distance counts", xlim=(-60, 60))
-right.legend()
+right.legend(loc="upper left")
 plt.show()
 
 # %% [markdown]
@@ -191,8 +191,8 @@ permissions = plt.matplotlib.colors.ListedColormap(["#eef1f5", plots.BLUE])
 figure, axes = plt.subplots(1, 3, figsize=(10, 3.5))
 for ax, mask, title, ylabel in (
         (axes[0], causal, "Causal mask", "position that looks"),
-        (axes[1], padding, "Padding mask, lengths 8, 5, 3, 6", "sequence of the batch"),
-        (axes[2], causal * padding[1], "Both, for the sequence of length 5", "position that looks")):
+        (axes[1], padding, "Padding, lengths 8, 5, 3, 6", "sequence of the batch"),
+        (axes[2], causal * padding[1], "Both, for the length 5", "position that looks")):
     ax.imshow(mask, cmap=permissions, vmin=0, vmax=1)
     ax.set(xlabel="position looked at", ylabel=ylabel, title=title, xticks=range(8), yticks=range(len(mask)))
     ax.set_xticks(np.arange(9) - 0.5, minor=True)
@@ -314,7 +314,7 @@ axes[0].axhline(1 / 16, color=plots.GREY, ls="--", lw=1.2, label="equal shares, 
 axes[0].set_xscale("log", base=2)
 axes[0].set(xlabel="depth d of queries and keys", ylabel="largest weight of a row, mean", ylim=(0, 1),
             title="Unscaled scores decide too soon")
-axes[0].legend(loc="upper left")
+axes[0].legend(loc=(0.31, 0.29))
 q, k = generator.normal(size=(2, 8, 4)).astype("float32")
 for ax, mask, title in ((axes[1], None, "Weights, no mask"), (axes[2], causal_mask(8), "Weights, causal mask")):
     _, weights = scaled_dot_product_attention(tf.constant(q), tf.constant(k), tf.constant(k), mask)
@@ -417,8 +417,8 @@ def draw(ax, entries, title):
     colours = hues[column] + (1 - hues[column]) * shades[position][..., np.newaxis]
     ax.imshow(colours)
     for (row, col), entry in np.ndenumerate(entries):
-        ax.text(col, row, entry, ha="center", va="center", fontsize=9, color="white" if position[row, col] < 2 else "#30343b")
-    ax.set_title(title, fontsize=9.5, fontweight="normal")
+        ax.text(col, row, entry, ha="center", va="center", fontsize=10.5, color="white" if position[row, col] < 2 else "#30343b")
+    ax.set_title(title, fontsize=10.5, fontweight="normal")
     ax.set(xlabel="depth", xticks=range(entries.shape[1]), yticks=range(5))
     ax.grid(False)
     ax.spines[:].set_visible(False)

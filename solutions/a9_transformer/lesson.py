@@ -469,7 +469,7 @@ figure, ax = plt.subplots(figsize=(7.5, 3.7))
 for (label, values), colour in zip(counting.items(), (plots.BLUE, plots.ORANGE)):
     ax.plot(contexts, values, "o-", color=colour, label=label)
 ax.axhline(len(vocabulary), color=plots.GREY, ls="--", lw=1.2)
-ax.text(5, len(vocabulary) * 0.97, "guessing among all characters", color=plots.GREY, ha="right", va="top", fontsize=9)
+ax.text(5, len(vocabulary) * 0.97, "guessing among all characters", color=plots.GREY, ha="right", va="top", fontsize=10.5)
 ax.set(xlabel="characters of context", ylabel="perplexity", title="Counting what came next", ylim=(0, None))
 ax.legend(loc=(0.4, 0.5))
 plt.show()
