@@ -116,9 +116,9 @@ plot_decisions()
 
 # %% [markdown]
 # A perceptron with two inputs divides the plane along the straight line $w_1 x_1 + w_2 x_2 + b = 0$. The weights are an
-# arrow at right angles to the line, pointing to the side that fires; a larger bias slides the line backwards, against the arrow,
-# without turning it. On the right the swimmer with bias −5 goes on 3 of the 8 kinds of day, with bias −1 on 7: all but the one on which
-# nothing is right.
+# arrow at right angles to the line, pointing to the side that fires; a larger bias slides the line backwards, against the
+# arrow, without turning it. On the right the swimmer with bias −5 goes on 3 of the 8 kinds of day, with bias −1 on 7: all
+# but the one on which nothing is right.
 #
 # > **Going further.** Warren McCulloch and Walter Pitts wrote neurons down as logic in 1943; Frank Rosenblatt made the weights
 # > adjustable, first on paper (*The perceptron*, Psychological Review 65, 1958), then in a machine whose weights were
@@ -182,8 +182,8 @@ moving.decision_line(perceptron)
 
 # %% [markdown]
 # A larger bias slides the line against the arrow, so that more of the plane fires. OR and AND differ in their bias alone; NAND
-# is AND with all three signs turned, where no sum is exactly 0 (at 0 neither would fire). For XOR there is no setting here, and the
-# next picture asks whether there is one anywhere.
+# is AND with all three signs turned, where no sum is exactly 0 (at 0 neither would fire). For XOR there is no setting here,
+# and the next picture asks whether there is one anywhere.
 
 # %% [markdown]
 # ### How much logic fits into one neuron?

@@ -177,9 +177,9 @@ plt.show()
 #
 # How to write it? The formula suggests a loop over all places; that is right, and slow. Look at the sums again: for
 # one pair $(i, j)$, *all* places together need the pixels `x[:, i::s, j::s]` of the image with its zeros, cut so that $H'$
-# rows and $W'$ columns are left: one slice. So a loop over the few positions **inside the kernel** will do, with one product over the channels in each.
-# Your loop runs in a few milliseconds, and gradients flow through it by themselves. Inside a model the batch size is
-# unknown (`x.shape[0]` is `None`), while height, width and channels are ordinary numbers.
+# rows and $W'$ columns are left: one slice. So a loop over the few positions **inside the kernel** will do, with one product
+# over the channels in each. Your loop runs in a few milliseconds, and gradients flow through it by themselves. Inside a model
+# the batch size is unknown (`x.shape[0]` is `None`), while height, width and channels are ordinary numbers.
 #
 # Useful: `tf.pad`, slices with a step, `tf.matmul`, `tf.einsum`, `tf.tensordot`, and your `output_size` (a mistake there
 # that the check can name is not counted twice).

@@ -151,8 +151,8 @@ ax.legend()
 plt.show()
 
 # %% [markdown]
-# Remember 3.10. That is the price of knowing how frequent each character is, and having no memory; a network that remembers what it has
-# read must do better, and at the end of this lesson yours will.
+# Remember 3.10. That is the price of knowing how frequent each character is, and having no memory; a network that remembers
+# what it has read must do better, and at the end of this lesson yours will.
 #
 # > **Going further.** Claude Shannon asked in *Prediction and Entropy of Printed English* (1951) how far it can go.
 # > He covered a text (of 27 symbols, letters and the space) and let people guess it letter by letter. With a hundred
