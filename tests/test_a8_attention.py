@@ -302,8 +302,8 @@ def attention_with_ops(q, k, v, mask=None):
 def attention_compiled(q, k, v, mask=None):
     scores = tf.matmul(q / tf.sqrt(tf.cast(tf.shape(q)[-1], tf.float32)), tf.linalg.matrix_transpose(k))
     if mask is not None:
-        allowed = tf.cast(mask, tf.float32)
-        weights = tf.exp(scores - tf.reduce_max(tf.where(allowed > 0, scores, -1e30), axis=-1, keepdims=True)) * allowed
+        scores = tf.where(tf.cast(mask, tf.float32) > 0, scores, -1e30)  # first: what is hidden may have the largest score
+        weights = tf.exp(scores - tf.reduce_max(scores, axis=-1, keepdims=True))
         weights = weights / tf.reduce_sum(weights, axis=-1, keepdims=True)
     else:
         weights = tf.nn.softmax(scores)
