@@ -747,10 +747,11 @@ plt.show()
 # processor has a say, too: five other starts of ours all forgot. Run once, this experiment would tell you that the plain
 # network beats the LSTM, or that it is hopeless. Both have been written.)
 #
-# With forget bias 5 the LSTM is right at every lag, from every start: $\sigma(5) = 0.993$, and $0.993^{40} = 0.76$. Its
-# memory need not be copied with care from step to step; it is left alone. So a cell is not better by magic. It is
-# better because one number says how long it remembers, about $1/(1-f) = 1 + e^b$ steps (3.7 for a bias of 1, 149 for
-# 5), and because training can move that number, for every unit on its own.
+# With forget bias 5 the LSTM is right at every lag, from all five starts (once, from another, it was not yet done
+# learning over 40): $\sigma(5) = 0.993$, and $0.993^{40} = 0.76$. Its memory need not be copied with care from step to
+# step; it is left alone. So a cell is not better by magic. It is better because one number says how long it remembers,
+# about $1/(1-f) = 1 + e^b$ steps (3.7 for a bias of 1, 149 for 5), and because training can move that number, for every
+# unit on its own.
 #
 # > **Going further.** Hochreiter and Schmidhuber, *Long Short-Term Memory* (1997); their cell had no forget gate,
 # > which Gers, Schmidhuber and Cummins added in *Learning to Forget* (2000). Jozefowicz, Zaremba and Sutskever, *An
