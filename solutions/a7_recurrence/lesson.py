@@ -736,8 +736,8 @@ ax.legend(loc="center left", bbox_to_anchor=(1, 0.5))
 plt.show()
 
 # %% [markdown]
-# Over 10 digits all three carry the letter. Over 20 the LSTM with forget bias 1 loses it from most starts or all, and over 40 it
-# guesses, from every start. Its forget gates begin at $\sigma(1) = 0.73$, and $0.73^{20} = 0.002$: hardly a trace of the
+# Over 10 digits all three carry the letter. Over 20 the LSTM with forget bias 1 loses it from most starts or all, and over 40
+# it guesses, from every start. Its forget gates begin at $\sigma(1) = 0.73$, and $0.73^{20} = 0.002$: hardly a trace of the
 # letter is left, nor of the gradient that could teach the gate to stay open.
 #
 # The plain network does better than its name: over 20 digits it may well be right where the LSTM with forget bias 1 guesses.
@@ -747,10 +747,11 @@ plt.show()
 # (Roundings in the last digit are enough to decide it, and so your processor has a say, too. Run once, this experiment would
 # tell you that the plain network beats the LSTM, or that it is hopeless. Both have been written.)
 #
-# With forget bias 5 the LSTM is right at every lag, from every start: $\sigma(5) = 0.993$, and $0.993^{40} = 0.76$. Its
-# memory need not be copied with care from step to step; it is left alone. So a cell is not better by magic. It is
-# better because one number says how long it remembers, about $1/(1-f) = 1 + e^b$ steps (3.7 for a bias of 1, 149 for
-# 5), and because training can move that number, for every unit on its own.
+# With forget bias 5 the LSTM is right at every lag, from all five starts (once, from another, it was not yet done
+# learning over 40): $\sigma(5) = 0.993$, and $0.993^{40} = 0.76$. Its memory need not be copied with care from step to
+# step; it is left alone. So a cell is not better by magic. It is better because one number says how long it remembers,
+# about $1/(1-f) = 1 + e^b$ steps (3.7 for a bias of 1, 149 for 5), and because training can move that number, for every
+# unit on its own.
 #
 # > **Going further.** Hochreiter and Schmidhuber, *Long Short-Term Memory* (1997); their cell had no forget gate,
 # > which Gers, Schmidhuber and Cummins added in *Learning to Forget* (2000). Jozefowicz, Zaremba and Sutskever, *An
