@@ -1,10 +1,13 @@
 """Lessons in which nothing is graded, and the page that leads to all lessons."""
 
+import importlib.util
 import re
+import urllib.request
 
 import nbformat
 import pytest
 from conftest import ROOT, autograder, write_tiny
+from IPython.core.interactiveshell import InteractiveShell
 
 from autograder.authoring.course import find_course
 from autograder.commands import author
@@ -60,6 +63,34 @@ def test_links_of_the_index_lead_to_where_the_lessons_can_be_read(course):
     assert autograder("build", "a00_hello", cwd=course.root).returncode == 0
     page = (course.root / "assignments" / "index.html").read_text()
     assert set(re.findall(r'href="([^"]*)"', page)) == {"https://example.org/lessons/a00_hello/hello.ipynb"}
+
+
+def test_lessons_on_github_open_in_colab_and_binder_and_bring_what_is_missing(course, tmp_path, monkeypatch):
+    write_tiny(course.root)
+    (course.root / "course.toml").write_text('lessons = "https://github.com/o/r/blob/main/assignments"\nkit = "git+https://example.org/kit"\n')
+    assert autograder("build", cwd=course.root).returncode == 0
+    page = (course.root / "assignments" / "index.html").read_text()
+    assert 'href="https://colab.research.google.com/github/o/r/blob/main/assignments/a0_doubling/doubling.ipynb"' in page
+    assert 'href="https://mybinder.org/v2/gh/o/r/main?labpath=assignments/a00_hello/hello.ipynb"' in page
+    built = find_course(course.root)
+    notebook = nbformat.read(built.notebook("a0_doubling"), as_version=4)
+    assert [cell.cell_type for cell in notebook.cells[:2]] == ["markdown", "code"] and "demo" in notebook.cells[1].metadata.tags
+    assert nbformat.read(built.nbgrader_source("a0_doubling") / "doubling.ipynb", as_version=4).cells[1] == notebook.cells[1]
+
+    installed, fetched = [], []
+    shell = InteractiveShell()
+    monkeypatch.setattr(shell, "run_line_magic", lambda name, line, *_, **__: installed.append((name, line)))
+    monkeypatch.setattr(urllib.request, "urlretrieve", lambda address, name: fetched.append((address, name)))
+    monkeypatch.chdir(tmp_path)
+    assert shell.run_cell(notebook.cells[1].source).success and not installed and not fetched  # the kit is here
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    assert shell.run_cell(notebook.cells[1].source).success
+    assert installed == [("pip", 'install --quiet "git+https://example.org/kit"')]
+    assert fetched == [("https://github.com/o/r/raw/main/assignments/a0_doubling/examples.npz", "examples.npz")]
+
+    (course.root / "course.toml").write_text("kit = '\"; import os'\n")
+    done = autograder("build", cwd=course.root)
+    assert done.returncode == 2 and "kit: expected what pip installs the kit from" in done.stderr
 
 
 @pytest.mark.parametrize("command", ["grade", "audit", "author"])

@@ -26,6 +26,7 @@ import nbformat
 
 from autograder.authoring import answers, separation
 from autograder.authoring.answers import Asked
+from autograder.authoring.arrival import with_arrival
 from autograder.authoring.blame import DeclarationError
 from autograder.authoring.course import Course, data_files
 from autograder.authoring.lesson import (
@@ -50,6 +51,7 @@ from autograder.grading.observe import sentences
 from autograder.grading.versions import installed
 from autograder.inside.protocol import Outcome
 
+EXAMPLES = "examples.npz"
 ROOMS = (".", "authoring", "grading", "inside")  # of this kit, whose code decides what is built
 
 
@@ -150,8 +152,8 @@ def together(started: Started, say: Callable[[str], None] = lambda text: None) -
 def write(started: Started, key: Key) -> None:
     """Write the release, nbgrader's source and the hidden key."""
     course, assignment, cells, questions = started.course, started.assignment, started.cells, started.questions
-    _write_release(course, assignment, student_notebook(cells, questions), key.examples())
-    _write_source(course, assignment, source_notebook(cells, questions))
+    _write_release(course, assignment, _arriving(course, assignment, student_notebook(cells, questions)), key.examples())
+    _write_source(course, assignment, _arriving(course, assignment, source_notebook(cells, questions)))
     keys.save(key, course.key(assignment), private=True)
     with atomic(course.build_record(assignment), mode=0o600) as file:
         file.write(_record(course, assignment, started.reads).encode())
@@ -167,7 +169,8 @@ def introduce(course: Course, lesson: str) -> None:
     cells = read_lesson(folder)
     if written := written_points(cells):
         raise DeclarationError(f"{folder}: {next(iter(written))} has points; expected a questions.py beside lesson.py")
-    write_notebook(introduction_notebook(cells), course.notebook(lesson))
+    write_notebook(with_arrival(introduction_notebook(cells), course.kit, course.lessons, lesson,
+                                [file.name for file in student_files(course, lesson)]), course.notebook(lesson))
     _ship(course, lesson)
 
 
@@ -188,7 +191,7 @@ def _record(course: Course, assignment: str, reads: str) -> str:
 def _reads(course: Course, assignment: str) -> str:
     """A digest of all that decides what is built: the lesson and its files, this kit, the libraries and the secret."""
     read = digest_of(source_digest(course.solution(assignment)), contents(student_files(course, assignment)),
-                     code_and_releases(ROOMS))
+                     code_and_releases(ROOMS), course.kit, course.lessons)
     return hmac.new(keys.course_secret(course.root), read.encode(), hashlib.sha256).hexdigest()
 
 
@@ -322,7 +325,7 @@ def _squares(questions: list[Question], axes: dict[tuple[str, str], dict[str, li
 def _write_release(course: Course, assignment: str, notebook, examples: Key) -> None:
     release = course.release(assignment)
     write_notebook(notebook, course.notebook(assignment))
-    path = release / "examples.npz"
+    path = release / EXAMPLES
     if not _unchanged(path, examples):
         keys.save(examples, path, private=False)
     _ship(course, assignment)
@@ -360,6 +363,11 @@ def write_notebook(notebook: nbformat.NotebookNode, path: Path) -> None:
     """Write a notebook, whole or not at all."""
     with atomic(path) as file:
         file.write(nbformat.writes(notebook).encode() + b"\n")
+
+
+def _arriving(course: Course, assignment: str, notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
+    files = [EXAMPLES, *(file.name for file in student_files(course, assignment))]
+    return with_arrival(notebook, course.kit, course.lessons, assignment, files)
 
 
 def _unchanged(path: Path, examples: Key) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +25,7 @@ class Course:
 
     Attributes:
         lessons: the web address under which `assignments/` can be read; "" where there is none.
+        kit: what pip installs this kit from where a notebook is opened without it; "" where that is not said.
     """
 
     root: Path
@@ -31,6 +33,7 @@ class Course:
     limits: Limits
     feedback: Feedback = Feedback()
     lessons: str = ""
+    kit: str = ""
 
     @property
     def assignments(self) -> list[str]:
@@ -134,7 +137,8 @@ def find_course(start: Path | None = None) -> Course:
             try:
                 table = tomllib.loads(path.read_text(encoding="utf-8"))
                 return Course(folder, str(table.get("name", folder.name)), Limits.from_table(table.get("limits", {})),
-                              read_feedback(str(table.get("feedback", Kind.NAMED)), folder), _address(table.get("lessons", "")))
+                              read_feedback(str(table.get("feedback", Kind.NAMED)), folder), _address(table.get("lessons", "")),
+                              _requirement(table.get("kit", "")))
             except (tomllib.TOMLDecodeError, ValueError) as error:
                 raise CourseError(f"{path}: {error}") from None
     raise CourseError(f"expected a course.toml in {start} or above it; found none. Run this inside a course.")
@@ -144,6 +148,13 @@ def _address(value: object) -> str:
     if value != "" and not (isinstance(value, str) and value.startswith(("https://", "http://"))):
         raise ValueError(f"lessons: expected a web address that begins with https://. Received: {value!r}")
     return value.rstrip("/")
+
+
+def _requirement(value: object) -> str:
+    if not isinstance(value, str) or not re.fullmatch(r"[\w+.:/@%=~-]*", value):
+        raise ValueError("kit: expected what pip installs the kit from, such as git+https://github.com/OWNER/KIT. "
+                         f"Received: {value!r}")
+    return value
 
 
 def data_files(lesson_source: str) -> list[str]:

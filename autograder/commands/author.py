@@ -17,6 +17,7 @@ from rich.text import Text
 from autograder.authoring import audit as auditing
 from autograder.authoring import build as building
 from autograder.authoring import honest, mutation, samples, separation
+from autograder.authoring.arrival import doors
 from autograder.authoring.blame import DeclarationError
 from autograder.authoring.course import Course, find_course
 from autograder.authoring.preview import preview
@@ -78,7 +79,8 @@ def write_index(course: Course) -> None:
     if not readme.is_file():
         return
     lessons = [contents(name, course.notebook(name).relative_to(readme.parent).as_posix(), course.skeleton(name).cells,
-                        [file.name for file in course.released_files(name)])
+                        [file.name for file in course.released_files(name)],
+                        doors(course.lessons, course.notebook(name).relative_to(readme.parent).as_posix()) if course.kit else {})
                for name in sorted([*course.introductions, *course.assignments]) if course.notebook(name).is_file()]
     path = readme.with_name("index.html")
     page = index_page(course.name, readme.read_text(encoding="utf-8"), lessons, course.lessons).encode()

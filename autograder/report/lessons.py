@@ -22,6 +22,7 @@ class Contents:
         sections: its headings of the second level.
         questions: (name, points) of what is graded.
         files: names of what it needs beside the notebook.
+        doors: where it opens to be worked on, by the names of those who run it.
     """
 
     title: str
@@ -29,9 +30,11 @@ class Contents:
     sections: list[str]
     questions: list[tuple[str, int]]
     files: list[str]
+    doors: dict[str, str]
 
 
-def contents(assignment: str, notebook: str, cells: Iterable[NotebookNode], files: list[str]) -> Contents:
+def contents(assignment: str, notebook: str, cells: Iterable[NotebookNode], files: list[str],
+             doors: dict[str, str] | None = None) -> Contents:
     """What is in a released notebook.
 
     Args:
@@ -42,7 +45,8 @@ def contents(assignment: str, notebook: str, cells: Iterable[NotebookNode], file
     sections = [re.sub(r"[`*]", "", text) for source in prose for text in re.findall(r"^## (.+)", source, re.MULTILINE)]
     graded = [cell.metadata.get("nbgrader", {}) for cell in cells]
     questions = [(it["grade_id"].removesuffix("-check"), it["points"]) for it in graded if it.get("grade")]
-    return Contents(outline(assignment, cells).title, notebook, sections, questions, files)
+    return Contents(outline(assignment, cells).title, notebook, sections, questions, files,
+                    doors or {})
 
 
 def index_page(course: str, readme: str, lessons: list[Contents], address: str = "") -> str:
