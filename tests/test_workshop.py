@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from conftest import TINY_LESSON, TINY_QUESTIONS, autograder, write_tiny
 
-from autograder.authoring import mutation, samples, separation
+from autograder.authoring import answers, mutation, samples, separation
 from autograder.authoring.blame import DeclarationError
 from autograder.authoring.build import build
 from autograder.authoring.mutate import mutants, spread
@@ -52,6 +52,26 @@ def test_every_save_is_built_and_shown_and_no_mistake_ends_it(tiny, monkeypatch)
     assert "4 of 18 answers computed" in done.stdout
     assert "solutions/a0_doubling/questions.py, line " in done.stdout and "SyntaxError: '(' was never closed" in done.stdout
     assert tiny.notebook(NAME).is_file()
+
+
+def test_what_the_reference_gives_is_said_before_any_mistake_is_tried(tiny, monkeypatch):
+    lesson = tiny.solution(NAME) / "lesson.py"
+
+    def saves(folder):
+        yield
+        for old, new in (("return 2 * x", "return x + x"), ("return x + x", "return x + y")):
+            lesson.write_text(lesson.read_text().replace(old, new))
+            yield
+
+    monkeypatch.setattr(author, "changes", saves)
+    outcome, tried = answers.Exercise.outcome, []
+    monkeypatch.setattr(answers.Exercise, "outcome", lambda self, answer: tried.append(answer.__name__) or outcome(self, answer))
+    done = autograder("author", NAME, cwd=tiny.root)
+    first, changed = re.split(r"^written: .*$", done.stdout, flags=re.M)[:2]
+    assert "the reference gives an answer" not in first
+    assert changed.strip().startswith("the reference gives an answer in 4 cases that changed, ")  # quadruple's build on double
+    assert done.stdout.count("raised NameError: name 'y' is not defined") == 1
+    assert len(tried) == 10 + 6  # of mistakes at first, and of those that depend on the reference; none after the NameError
 
 
 def test_what_is_saved_is_noticed(tmp_path):

@@ -125,6 +125,12 @@ def _workshop(course: Course, assignment: str, known: dict[str, str] | None, run
     """Build, and show what is new; `known` and what is returned are digests of questions."""
     begun = time.monotonic()
     with progress_bar() as progress:
+        progress.add_task("references", total=None)
+        cases = building.references(course, assignment)  # at once: most of what goes wrong does so here
+    if cases and known is not None:
+        out.print(Text(f"the reference gives an answer in {cases} case{'s' * (cases != 1)} that changed, "
+                       f"{time.monotonic() - begun:.1f} s", style="dim"), soft_wrap=True)
+    with progress_bar() as progress:
         task = progress.add_task("reading", total=None)
         started = building.start(course, assignment, run)
         progress.update(task, total=len(started.asked))
@@ -139,7 +145,7 @@ def _workshop(course: Course, assignment: str, known: dict[str, str] | None, run
             out.print(mistakes.grid(question))
     for problem in problems:
         out.print(Text(f"✗ {problem}", style="red"), soft_wrap=True)
-    found = sum(len(asked.missing) for asked in started.asked)
+    found = cases + sum(len(asked.missing) for asked in started.asked)
     out.print(Text(f"{'not written' if problems else 'written'}: {found} of {sum(len(asked.digests) for asked in started.asked)} "
                    f"answers computed, {time.monotonic() - begun:.1f} s", style="dim"))
     return digests
