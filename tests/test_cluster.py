@@ -301,7 +301,7 @@ def test_a_cluster_that_is_none_or_not_to_be_trusted_is_refused_in_a_line(tmp_pa
     assert "\n" not in str(refused.value)
 
 
-def test_a_cluster_is_read_as_it_is_written(tmp_path):
+def test_a_cluster_is_read_as_it_is_written(tmp_path, monkeypatch):
     assert read_place("local:3") == Place(processes=3)
     assert read_place("tcp://127.0.0.1:8786") == Place("tcp://127.0.0.1:8786")
     (tmp_path / "ca.pem").write_text("")
@@ -311,8 +311,11 @@ def test_a_cluster_is_read_as_it_is_written(tmp_path):
     assert place.address == "tls://host:1" and place.wait_seconds == 9 and len(place.security) == 7
     assert set(place.security.values()) == {str(tmp_path / "ca.pem")}
     (tmp_path / "c.toml").write_text("[jobqueue]\nkind = 'SLURM'\njobs = 4\nqueue = 'short'\n")
+    for name in [name for name in sys.modules if name.startswith("dask_jobqueue")]:
+        monkeypatch.delitem(sys.modules, name)
+    before = signal.getsignal(signal.SIGINT)
     assert read_place(str(tmp_path / "c.toml")).jobs == ("SLURM", 4, {"queue": "short"})
-    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler  # dask-jobqueue would have taken it
+    assert signal.getsignal(signal.SIGINT) is before  # dask-jobqueue would have taken it
 
 
 def test_without_dask_jobqueue_there_is_a_sentence(tmp_path, monkeypatch):
