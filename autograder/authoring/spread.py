@@ -28,6 +28,9 @@ from autograder.inside import wire
 NAME = "autograder-build"  # of the plugin, and of what a worker has one of while it computes nothing
 
 
+CHANGED = threading.Lock()  # the working directory, which workers that are threads of one process share
+
+
 class Author(Prepared):
     """The sources of lessons in a worker, which has loaded TensorFlow.
 
@@ -39,7 +42,7 @@ class Author(Prepared):
 
     def __init__(self, sources: dict[str, bytes], local: bool):
         super().__init__(NAME, local)
-        self.sources = sources
+        self.sources, self.has_data = sources, any(name.startswith("data/") for name in sources)
 
     async def setup(self, worker) -> None:
         await super().setup(worker)
@@ -61,7 +64,7 @@ class Author(Prepared):
 
     def _find(self, work: Findings, task) -> bytes:
         try:
-            with contextlib.chdir(self.root):  # where lessons look for data
+            with CHANGED, contextlib.chdir(self.root) if self.has_data else contextlib.nullcontext():  # where lessons look for it
                 return wire.pack({"found": work.elsewhere(self.root)(task)})
         except DeclarationError as error:
             return wire.pack({"refused": str(error)})
