@@ -18,7 +18,7 @@ import markdown_it
 import nbformat
 import pytest
 
-from autograder.grading.key import load
+from autograder.grading.key import EXAMPLES, load
 from autograder.grading.verdict import CaseVerdict, QuestionVerdict, Verdict, broken, unreadable
 from autograder.report import classroom, classroom50
 from autograder.report.escape import log_line, markdown, one_line, workflow_command
@@ -27,7 +27,6 @@ from autograder.report.junit import junit
 from autograder.report.summary import job_summary
 from autograder.sandbox.sandbox import Limits
 from autograder.student import ci
-from autograder.student.check import EXAMPLES
 
 NAME = "a0_doubling"
 RIGHT = {"double": "def double(x):\n    return 2 * x", "quadruple": "def quadruple(x):\n    return 4 * x"}

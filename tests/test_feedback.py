@@ -9,9 +9,8 @@ from test_ci import NAME, RIGHT, answered
 
 from autograder.authoring.course import find_course
 from autograder.grading.feedback import Feedback, Kind, hand_ins, mended, read_feedback, remember
-from autograder.grading.key import load
+from autograder.grading.key import EXAMPLES, load
 from autograder.grading.verdict import broken, unreadable
-from autograder.student.check import EXAMPLES
 
 SQUARES = {**RIGHT, "double": "def double(x):\n    return x * x"}
 HINT = "You square: add the number to itself."

@@ -8,10 +8,9 @@ from conftest import write_tiny
 from autograder import check
 from autograder.authoring import build as building
 from autograder.grading.cache import Cache
-from autograder.grading.key import load, save
+from autograder.grading.key import EXAMPLES, load, save
 from autograder.grading.versions import installed, notice
 from autograder.sandbox.sandbox import Limits
-from autograder.student.check import EXAMPLES
 
 NAME = "a0_doubling"
 BUILT = {"python": "3.12.4", "tensorflow": "2.21.0", "keras": "3.15.1", "numpy": "2.4.6", "autograder": "0.1.0"}

@@ -51,7 +51,6 @@ from autograder.grading.observe import sentences
 from autograder.grading.versions import installed
 from autograder.inside.protocol import Outcome
 
-EXAMPLES = "examples.npz"
 ROOMS = (".", "authoring", "grading", "inside")  # of this kit, whose code decides what is built
 
 
@@ -340,7 +339,7 @@ def _squares(questions: list[Question], axes: dict[tuple[str, str], dict[str, li
 def _write_release(course: Course, assignment: str, notebook, examples: Key) -> None:
     release = course.release(assignment)
     write_notebook(notebook, course.notebook(assignment))
-    path = release / EXAMPLES
+    path = release / keys.EXAMPLES
     if not _unchanged(path, examples):
         keys.save(examples, path, private=False)
     _ship(course, assignment)
@@ -381,7 +380,7 @@ def write_notebook(notebook: nbformat.NotebookNode, path: Path) -> None:
 
 
 def _arriving(course: Course, assignment: str, notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
-    files = [EXAMPLES, *(file.name for file in student_files(course, assignment))]
+    files = [keys.EXAMPLES, *(file.name for file in student_files(course, assignment))]
     return with_arrival(notebook, course.kit, course.lessons, assignment, files)
 
 

@@ -27,7 +27,7 @@ from autograder.files import atomic
 from autograder.grading.batch import Job, find_submissions, grade_all
 from autograder.grading.cache import unwritable
 from autograder.grading.feedback import read_feedback, remember
-from autograder.grading.key import Key, KeyFileError, load
+from autograder.grading.key import EXAMPLES, Key, KeyFileError, load
 from autograder.grading.submission import printable
 from autograder.grading.verdict import Status, Verdict
 from autograder.grading.versions import WORDS, installed, notice
@@ -38,7 +38,6 @@ from autograder.report.outline import outline
 from autograder.report.terminal import class_summary, class_table
 from autograder.sandbox.isolation import LEVELS, choose, findings, obstacle, weaker
 from autograder.sandbox.sandbox import Limits
-from autograder.student.check import EXAMPLES
 
 if TYPE_CHECKING:  # distributed is an extra, and takes a second to import
     from autograder.grading.cluster import Place

@@ -21,9 +21,9 @@ from autograder.delivery import leaks
 from autograder.delivery.wheel import constraints, student_wheel
 from autograder.files import Scratch, atomic
 from autograder.grading.feedback import Kind, plain
-from autograder.grading.key import load, save
+from autograder.grading.key import EXAMPLES, load, save
 from autograder.report.classroom import encoded, not_run
-from autograder.student.check import EXAMPLES, visible_part
+from autograder.student.check import visible_part
 
 PYTHON = "3.12"  # newer ones have no TensorFlow
 WORKFLOWS = {"github": ".github/workflows/classroom.yml", "gitlab": ".gitlab-ci.yml"}

@@ -15,7 +15,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from autograder.files import atomic
-from autograder.grading.key import Key, QuestionKey
+from autograder.grading.key import EXAMPLES, Key, QuestionKey
 from autograder.grading.submission import Submission
 from autograder.grading.verdict import CaseVerdict, QuestionVerdict, Status, Verdict
 from autograder.grading.versions import installed, release
@@ -38,7 +38,7 @@ class Cache:
         self._folder, self.isolation = folder, isolation
         self.questions = question_digests(key)
         self._circumstances = digest(code_and_releases(DECIDE), isolation, dataclasses.asdict(limits),
-                                     contents(file for file in files if file.name != "examples.npz"))
+                                     contents(file for file in files if file.name != EXAMPLES))
 
     def load(self, submission: Submission) -> Verdict | None:
         """What is known of a submission: a verdict that holds the questions whose keys have not changed."""

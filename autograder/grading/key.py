@@ -25,6 +25,7 @@ from autograder.inside import wire
 from autograder.inside.protocol import Observation, Outcome, Probe, plain, typed
 
 FORMAT = 4  # of the file; a key of another format must be built again
+EXAMPLES = "examples.npz"  # the visible part of a key, as a release ships it
 SECRET_FILE = ".autograder_secret"
 
 

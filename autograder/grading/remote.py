@@ -163,7 +163,7 @@ class Prepared(WorkerPlugin):
 class Grader(Prepared):
     """A warm sandbox in a worker: bubblewrap ends with the thread that it started on."""
 
-    rooms = tuple(DECIDE)
+    rooms = DECIDE
 
     def __init__(self, work: Work, local: bool):
         super().__init__(NAME, local)

@@ -34,7 +34,7 @@ class Contents:
 
 
 def contents(assignment: str, notebook: str, cells: Iterable[NotebookNode], files: list[str],
-             doors: dict[str, str] | None = None) -> Contents:
+             doors: dict[str, str]) -> Contents:
     """What is in a released notebook.
 
     Args:
@@ -45,8 +45,7 @@ def contents(assignment: str, notebook: str, cells: Iterable[NotebookNode], file
     sections = [re.sub(r"[`*]", "", text) for source in prose for text in re.findall(r"^## (.+)", source, re.MULTILINE)]
     graded = [cell.metadata.get("nbgrader", {}) for cell in cells]
     questions = [(it["grade_id"].removesuffix("-check"), it["points"]) for it in graded if it.get("grade")]
-    return Contents(outline(assignment, cells).title, notebook, sections, questions, files,
-                    doors or {})
+    return Contents(outline(assignment, cells).title, notebook, sections, questions, files, doors)
 
 
 def index_page(course: str, readme: str, lessons: list[Contents], address: str = "") -> str:

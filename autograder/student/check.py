@@ -23,7 +23,7 @@ from autograder import data
 from autograder.grading import diagnose
 from autograder.grading.grade import grade as grade_submission
 from autograder.grading.judge import judge, mend_first
-from autograder.grading.key import Key, KeyFileError, QuestionKey, load
+from autograder.grading.key import EXAMPLES, Key, KeyFileError, QuestionKey, load
 from autograder.grading.observe import load_observers, observed, tried, without_observers
 from autograder.grading.ran import Ran
 from autograder.grading.said import ALONE
@@ -37,7 +37,6 @@ from autograder.sandbox.sandbox import Limits, Sandbox
 from autograder.student import values
 from autograder.student.session import watch as watch_kernel
 
-EXAMPLES = "examples.npz"
 DEFAULT_LIMITS = Limits()
 CHECK_CALL = re.compile(r"\s*check\(\s*(['\"]\w+['\"])?\s*\)\s*(#.*)?$")
 

@@ -18,7 +18,7 @@ from types import MappingProxyType
 from urllib.parse import quote
 
 from autograder.files import atomic
-from autograder.grading.key import Key, KeyFileError, load
+from autograder.grading.key import EXAMPLES, Key, KeyFileError, load
 from autograder.grading.submission import Unreadable, find_notebook, read_cells
 from autograder.grading.verdict import Status, Verdict, broken, unreadable
 from autograder.report import classroom, classroom50
@@ -29,7 +29,7 @@ from autograder.report.junit import junit
 from autograder.report.outline import Outline, outline
 from autograder.report.summary import job_summary
 from autograder.sandbox.sandbox import Limits
-from autograder.student.check import EXAMPLES, check_notebook, visible_part
+from autograder.student.check import check_notebook, visible_part
 
 LIMITS = Limits(submission_seconds=300)
 FILES = ("GITHUB_OUTPUT", "GITHUB_STEP_SUMMARY", "GITHUB_ENV", "GITHUB_PATH")  # where a step leaves word for the runner

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from autograder.grading.key import CaseKey, QuestionKey
     from autograder.student.ci import Push
 
-EXAMPLES = "examples.npz"  # `student.check` has it, too, and loads the grader
+EXAMPLES = "examples.npz"  # `grading.key` has it, too, and loads the grader
 CHECKED: pytest.StashKey[list[Push]] = pytest.StashKey()
 
 
