@@ -69,7 +69,7 @@ def measure(course, name: str, folder: Path, rounds: int) -> dict[str, float]:
     lenient = replace(key, questions=tuple(replace(question, forbid=()) for question in key.questions))
     path, notes = find_notebook(folder / "all-right" / name, key.notebook)
     submission = read_submission(path, job.skeleton, "all-right", notes)
-    with Sandbox(job.inside, job.limits, "auto", job.hidden, job.key.forbid) as sandbox:
+    with job.warm("auto") as parent, Sandbox(parent, job.limits) as sandbox:
         start = time.perf_counter()
         sandbox.start()
         seconds = {"start": time.perf_counter() - start}

@@ -44,6 +44,7 @@ from autograder.files import atomic
 from autograder.grading.key import load
 from autograder.grading.submission import read_submission
 from autograder.sandbox.sandbox import Sandbox, Spent
+from autograder.sandbox.warm import WarmParent
 
 NAME = "a4_cross_entropy"
 BIN = Path(sys.executable).parent
@@ -196,9 +197,9 @@ def literal(value) -> str:
 
 def memory(course, submission: Path) -> dict:
     """Megabytes of the warm worker, and of one submission's process beyond what it shares with it."""
-    with Sandbox(course.released_files(NAME), course.limits, "auto", (course.root,)) as sandbox:
+    with WarmParent(course.released_files(NAME), "auto", (course.root,)) as warm, Sandbox(warm, course.limits) as sandbox:
         sandbox.start()
-        tree = [psutil.Process(sandbox._process.pid), *psutil.Process(sandbox._process.pid).children(recursive=True)]
+        tree = [psutil.Process(warm.process.pid), *psutil.Process(warm.process.pid).children(recursive=True)]
         parent = max(process.memory_info().rss for process in tree)
         skeleton, key = course.skeleton(NAME), load(course.key(NAME))
         with sandbox.fork(Spent()) as child:

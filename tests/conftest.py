@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import concurrent.futures
 import contextlib
 import fcntl
 import gc
 import io
-import itertools
 import os
 import shutil
 import sys
@@ -26,14 +24,16 @@ import pytest
 from clone import copy_course
 
 from autograder.authoring.course import Course, find_course
-from autograder.grading import batch
+from autograder.grading.batch import Job
 from autograder.grading.key import SECRET_FILE
 from autograder.grading.observe import load_observers, tried
 from autograder.inside.probes import AnswerError
-from autograder.sandbox.isolation import obstacle
-from autograder.sandbox.sandbox import Sandbox
+from autograder.sandbox.isolation import choose, obstacle
+from autograder.sandbox.sandbox import Limits, Sandbox
+from autograder.sandbox.warm import WarmParent
 
 ROOT = Path(__file__).resolve().parents[1]
+PARENTS: dict[tuple, WarmParent] = {}  # by their walls, what these hide, and what is looked for
 ASSIGNMENTS = sorted(path.parent.name for path in (ROOT / "solutions").glob("*/questions.py"))
 
 # What holds behind bubblewrap's walls holds of a plain process: there it is tried again in the corpora, or where there are no such walls.
@@ -88,34 +88,37 @@ def course(built, assignment) -> Course:
     return built(assignment)
 
 
-@pytest.fixture(scope="session")
-def workers():
-    """Sandboxes by what they hold, which outlive the gradings that take them: most of a small class's time is a worker's start."""
-    free: dict[tuple, list[Sandbox]] = {}
+def pytest_sessionfinish():
+    for parent in PARENTS.values():
+        parent.stop()
 
-    @contextlib.contextmanager
-    def take(files, limits, isolation, hidden, forbid):
-        holds = free.setdefault((isolation, forbid), [])
-        sandbox = holds.pop() if holds else Sandbox((), limits, isolation, hidden, forbid)
-        starter.submit(sandbox.start).result()  # bubblewrap ends with the thread that started it, and a grading's threads end with it
-        sandbox.files, sandbox.limits = files, limits
-        for file in sandbox._release.iterdir():
-            file.unlink()
+
+@contextlib.contextmanager
+def warm_parent(files=(), isolation="auto", hidden=(), forbid=()):
+    """A warm parent of this process's, which outlives its use: most of what a small class takes is the start of one."""
+    holds = choose(isolation), tuple(hidden), tuple(forbid)
+    parent = PARENTS.setdefault(holds, WarmParent((), *holds))
+    parent.start()
+    there = {file.name: file.read_bytes() for file in parent.release.iterdir()}
+    if there != {file.name: file.read_bytes() for file in files}:  # which others may be reading
+        for name in there:
+            (parent.release / name).unlink()
         for file in files:
-            os.chmod(shutil.copy(file, sandbox._release), 0o444)
-        yield sandbox
-        holds.append(sandbox)
+            os.chmod(shutil.copy(file, parent.release), 0o444)
+    yield parent
 
-    with concurrent.futures.ThreadPoolExecutor(1) as starter:
-        yield take
-    for sandbox in itertools.chain(*free.values()):
-        sandbox.stop()
+
+@contextlib.contextmanager
+def sandboxed(files=(), limits=None, isolation="auto", hidden=(), forbid=()):
+    """A sandbox of such a warm parent."""
+    with warm_parent(files, isolation, hidden, forbid) as parent, Sandbox(parent, limits or Limits()) as sandbox:
+        yield sandbox
 
 
 @pytest.fixture
-def warm(workers, monkeypatch):
-    """`grade_all` takes its sandboxes from `workers`."""
-    monkeypatch.setattr(batch, "Sandbox", workers)
+def warm(monkeypatch):
+    """Whoever grades a job takes such a warm parent."""
+    monkeypatch.setattr(Job, "warm", lambda job, isolation, meanwhile=None: warm_parent(job.inside, isolation, (), job.key.forbid))
 
 
 class Done(NamedTuple):

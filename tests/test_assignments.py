@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 import nbformat
 import numpy as np
 import pytest
-from conftest import ASSIGNMENTS
+from conftest import ASSIGNMENTS, sandboxed
 
 from autograder.authoring import audit, samples
 from autograder.authoring.lesson import question_order, read_lesson, solved_notebook
@@ -24,7 +24,7 @@ from autograder.report.html import student_page
 from autograder.report.json import results
 from autograder.report.outline import Outline
 from autograder.sandbox.isolation import choose
-from autograder.sandbox.sandbox import Limits, Sandbox
+from autograder.sandbox.sandbox import Limits
 
 LIMITS = Limits(cell_seconds=30, case_seconds=30, submission_seconds=300)
 SLOW = ("endless-cell", "endless-answer")  # tests/test_grade.py has them, with shorter limits
@@ -45,7 +45,7 @@ def graded(course, assignment, tmp_path):
         job = Job(key, course.skeleton(assignment), tuple(course.released_files(assignment)), LIMITS, "auto", (course.root,))
         lenient = replace(key, questions=tuple(replace(question, forbid=()) for question in key.questions))
         nothing = Cache(None, key, job.files, LIMITS, choose("auto"))
-        with Sandbox(job.inside, LIMITS, nothing.isolation, job.hidden, job.key.forbid) as sandbox:
+        with sandboxed(job.inside, LIMITS, nothing.isolation, job.hidden, job.key.forbid) as sandbox:
             for student, folder in find_submissions(tmp_path, assignment)[0]:
                 if student in (untouched or {}):
                     path, notes = find_notebook(folder, key.notebook)

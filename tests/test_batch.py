@@ -156,7 +156,8 @@ def test_a_damaged_or_cut_file_of_the_cache_is_graded_again(course, graded):
 
 
 def test_what_could_not_be_graded_is_not_kept(course, graded, monkeypatch):
-    from autograder.sandbox.sandbox import Sandbox, SandboxError
+    from autograder.sandbox.sandbox import Sandbox
+    from autograder.sandbox.warm import SandboxError
 
     def refuse(self, spent):
         raise SandboxError("no worker today")

@@ -52,9 +52,8 @@ def job(course, cache):
 
 
 @pytest.fixture
-def dask(workers, monkeypatch):
+def dask(warm):
     """A scheduler and two workers in this process, whose sandboxes are warm already."""
-    monkeypatch.setattr(remote, "Sandbox", workers)
     with distributed.LocalCluster(n_workers=2, threads_per_worker=1, processes=False, protocol="tcp://", host="127.0.0.1",
                                   dashboard_address=None) as started:
         yield started

@@ -11,11 +11,12 @@ from pathlib import Path
 
 import psutil
 import pytest
-from conftest import ROOT
+from conftest import ROOT, sandboxed
 
 from autograder.inside import seccomp
 from autograder.sandbox import isolation
-from autograder.sandbox.sandbox import Died, End, Limits, Sandbox, SandboxError, Spent
+from autograder.sandbox.sandbox import Died, End, Limits, Spent
+from autograder.sandbox.warm import SandboxError
 
 pytestmark = pytest.mark.xdist_group("confine")  # one process, whose tests share workers
 LIMITS = Limits(cell_seconds=60, submission_seconds=300, scratch_megabytes=64)
@@ -47,7 +48,7 @@ def closed(tmp_path_factory):
 
 @pytest.fixture(scope="module", params=LEVELS)
 def sandbox(request, closed):
-    with Sandbox(isolation=request.param, limits=LIMITS, hidden=(closed,)) as sandbox:
+    with sandboxed(isolation=request.param, limits=LIMITS, hidden=(closed,)) as sandbox:
         yield sandbox
 
 
@@ -118,7 +119,7 @@ def test_no_key_crosses_from_one_submission_to_the_next(inside):
 def test_only_its_own_processes_can_be_signalled(sandbox, inside):
     outsider = subprocess.Popen(["sleep", "60"])
     try:
-        targets = [outsider.pid, os.getpid(), sandbox._process.pid]
+        targets = [outsider.pid, os.getpid(), sandbox.parent.process.pid, sandbox.start().meter.worker]
         assert set(inside(f"print([tried(os.kill, pid, 0) for pid in {targets}])")) <= {"EPERM", "ESRCH"}
         assert inside("import subprocess\np = subprocess.Popen(['sleep', '60'])\np.kill()\nprint(p.wait())") == -9
         assert outsider.poll() is None
@@ -127,12 +128,14 @@ def test_only_its_own_processes_can_be_signalled(sandbox, inside):
         outsider.wait()
 
 
-def test_nothing_outlives_a_worker_that_is_ended_from_outside(sandbox):
+@pytest.mark.parametrize("end", [lambda sandbox: sandbox.kill(), lambda sandbox: os.kill(sandbox.start().meter.worker, 9) or sandbox.stop(),
+                                 lambda sandbox: sandbox.parent.kill()], ids=["killed", "killed by others", "killed with its parent"])
+def test_nothing_outlives_a_worker_that_is_ended(sandbox, end):
     nap = f"7531.{os.getpid()}"
     with sandbox.fork(Spent()) as child:
         child.run_cell(f"import subprocess\nsubprocess.Popen(['sleep', '{nap}'], start_new_session=True)", "cell")
         assert becomes(True, nap)  # a process has no name yet while it becomes another program
-        sandbox.kill()
+        end(sandbox)
     assert becomes(False, nap)
 
 
@@ -207,14 +210,14 @@ print([bool(same), said.stdout.strip() or said.stderr, heard, process.exitcode, 
 
 @pytest.mark.skipif(isolation.obstacle("landlock") is not None, reason="no landlock here")
 def test_what_the_rules_do_not_name_is_closed_and_a_refused_wall_stops_the_submission(monkeypatch):
-    with Sandbox(isolation="landlock", limits=LIMITS) as sandbox:
+    with sandboxed(isolation="landlock", limits=LIMITS) as sandbox:
         sandbox.start()
-        python = tuple(path for path in sandbox.readable if not path.startswith("/sys"))
-        monkeypatch.setattr(sandbox, "readable", (*python, "/no/such/place"))  # passed over: less can be read, not more
+        python = tuple(path for path in sandbox.parent.readable if not path.startswith("/sys"))
+        monkeypatch.setattr(sandbox.parent, "readable", (*python, "/no/such/place"))  # passed over: less can be read, not more
         with sandbox.fork(Spent()) as child:
             done = child.run_cell(CALL + "print([tried(os.listdir, '/sys/devices/system/cpu'), tried(os.listdir, '.')])", "cell")
             assert done.outputs[0]["text"] == "['EACCES', []]\n"
-        monkeypatch.setattr(sandbox, "readable", (*python, "/proc/self/ns/mnt"))  # which the kernel takes into no rule
+        monkeypatch.setattr(sandbox.parent, "readable", (*python, "/proc/self/ns/mnt"))  # which the kernel takes into no rule
         with pytest.raises(SandboxError, match="Landlock: a rule for /proc/self/ns/mnt: "):
             sandbox.fork(Spent())
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import psutil
 import pytest
-from conftest import PROCESS, ROOT, TINY_QUESTIONS, needs_bubblewrap, write_tiny
+from conftest import PROCESS, ROOT, TINY_QUESTIONS, needs_bubblewrap, sandboxed, write_tiny
 
 from autograder.authoring import samples
 from autograder.authoring.build import build
@@ -27,7 +27,8 @@ from autograder.grading.submission import merge
 from autograder.grading.verdict import QuestionVerdict
 from autograder.inside.protocol import Failure, Outcome
 from autograder.report.json import results
-from autograder.sandbox.sandbox import Limits, Sandbox, SandboxError
+from autograder.sandbox.sandbox import Limits, Sandbox
+from autograder.sandbox.warm import SandboxError, WarmParent
 
 pytestmark = pytest.mark.xdist_group("grade")  # one process, whose tests share workers
 NAME = "a0_doubling"
@@ -41,7 +42,7 @@ def key(built_tiny):
 
 @pytest.fixture(scope="module", params=[pytest.param("bubblewrap", marks=needs_bubblewrap), PROCESS])
 def sandbox(built_tiny, request):
-    with Sandbox(built_tiny.released_files(NAME), LIMITS, request.param, (built_tiny.root,)) as sandbox:
+    with sandboxed(built_tiny.released_files(NAME), LIMITS, request.param, (built_tiny.root,)) as sandbox:
         yield sandbox
 
 
@@ -230,9 +231,10 @@ def test_the_environment_holds_no_secret(run, monkeypatch):
     assert with_fresh_worker.score == 100, with_fresh_worker.notes
 
 
-def test_a_worker_killed_from_outside_is_replaced(run, sandbox):
+@pytest.mark.parametrize("which", [lambda sandbox: sandbox.parent.process.pid, lambda sandbox: sandbox.start().meter.worker])
+def test_what_is_killed_from_outside_is_replaced(run, sandbox, which):
     sandbox.start()
-    os.kill(sandbox._process.pid, 9)
+    os.kill(which(sandbox), 9)
     time.sleep(0.5)
     assert run()[0].score == 100
 
@@ -244,7 +246,7 @@ def test_a_sandbox_that_cannot_start_gives_no_zero(key, built_tiny, monkeypatch,
 
     folder = built_tiny.solution(NAME)
     skeleton = student_notebook(read_lesson(folder), load_questions(folder))
-    verdict = grade(merge([], skeleton, "ada"), key, Broken())
+    verdict = grade(merge([], skeleton, "ada"), key, Broken(WarmParent()))
     assert verdict.score is None and {question.status for question in verdict.questions} == {"ungraded"}
     assert "no worker" in verdict.error
 
@@ -257,8 +259,8 @@ def test_a_python_installed_below_tmp_is_there_in_every_submission(tmp_path):
     packages = next((tmp_path / "venv" / "lib").glob("python*")) / "site-packages"
     (packages / "ours.pth").write_text("\n".join([str(ROOT), *(path for path in sys.path if path.endswith("site-packages"))]))
     (packages / "imported_late.py").write_text("here = True\n")
-    script = ("from autograder.sandbox.sandbox import Sandbox, Spent\n"
-              "with Sandbox(isolation='bubblewrap') as sandbox, sandbox.fork(Spent()) as child:\n"
+    script = ("from autograder.sandbox.sandbox import Sandbox, Spent\nfrom autograder.sandbox.warm import WarmParent\n"
+              "with WarmParent(isolation='bubblewrap') as parent, Sandbox(parent) as sandbox, sandbox.fork(Spent()) as child:\n"
               "    done = child.run_cell('import imported_late, os\\nprint(imported_late.here, os.listdir(\"/tmp\"))\\n"
               "imported_late.__file__ and open(imported_late.__file__, \"w\")', 'x')\n"
               "    print((done.outputs[0]['text'], done.failure.error))\n")

@@ -148,8 +148,8 @@ RIGHT = {
 
 
 @pytest.fixture(scope="module")
-def verdicts(built_tiny, workers, tmp_path_factory):
-    """Every row's verdict, from one worker."""
+def verdicts(built_tiny, tmp_path_factory):
+    """Every row's verdict."""
     notebooks, folder = Notebooks(built_tiny), tmp_path_factory.mktemp("submitted")
     for student, (make, *_) in (RIGHT | WRONG | {"tuple": (answers(double=TUPLE),)}).items():
         for name, content in make(notebooks).items():
@@ -157,9 +157,7 @@ def verdicts(built_tiny, workers, tmp_path_factory):
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(content if isinstance(content, bytes) else json.dumps(content).encode())
     job = batch.Job(load(built_tiny.key(NAME)), built_tiny.skeleton(NAME), tuple(built_tiny.released_files(NAME)), LIMITS)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(batch, "Sandbox", workers)
-        return {verdict.student: verdict for verdict in batch.grade_all(batch.find_submissions(folder, NAME)[0], job)}
+    return {verdict.student: verdict for verdict in batch.grade_all(batch.find_submissions(folder, NAME)[0], job)}
 
 
 @pytest.mark.parametrize("student", RIGHT)

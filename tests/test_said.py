@@ -9,7 +9,7 @@ import re
 
 import numpy as np
 import pytest
-from conftest import needs_bubblewrap
+from conftest import needs_bubblewrap, sandboxed
 from rich.console import Console
 
 from autograder.authoring import samples
@@ -29,7 +29,7 @@ from autograder.report import json as as_json
 from autograder.report.csv import grade_table
 from autograder.report.outline import Outline
 from autograder.report.standing import counted
-from autograder.sandbox.sandbox import Died, End, Limits, Sandbox
+from autograder.sandbox.sandbox import Died, End, Limits
 
 NAME = "a0_doubling"
 LINES = frozenset({"return 2 * x", "raise ValueError(s)"})
@@ -335,7 +335,7 @@ def test_no_report_holds_a_bit_pattern_of_hidden_inputs(built_tiny, key, isolati
     visible = {case.inputs[0].tobytes() if isinstance(case.inputs[0], np.ndarray) else np.asarray(case.inputs[0], np.float32).tobytes()
                for question in key.questions for case in question.cases if case.visible}
     secrets = {np.asarray(hidden_case(question).inputs[0], np.float32).tobytes() for question in key.questions} - visible
-    with Sandbox(built_tiny.released_files(NAME), Limits(submission_seconds=60), isolation, (built_tiny.root,)) as sandbox:
+    with sandboxed(built_tiny.released_files(NAME), Limits(submission_seconds=60), isolation, (built_tiny.root,)) as sandbox:
         for what, source in LEAKS.items():
             notebook = samples.edited(solved_notebook(cells, questions), "double", lambda _, source=source: source)
             if "kept" in source:

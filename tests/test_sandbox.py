@@ -7,7 +7,7 @@ import time
 
 import nbformat
 import pytest
-from conftest import PROCESS, needs_bubblewrap
+from conftest import PROCESS, needs_bubblewrap, sandboxed
 
 from autograder.authoring import samples
 from autograder.authoring.lesson import read_lesson, solved_notebook
@@ -16,9 +16,11 @@ from autograder.grading.batch import Job, grade_one
 from autograder.grading.cache import Cache
 from autograder.grading.key import load
 from autograder.inside import protocol, wire
-from autograder.sandbox import isolation
+from autograder.sandbox import isolation, warm
 from autograder.sandbox import sandbox as sandboxes
-from autograder.sandbox.sandbox import Died, Limits, Sandbox, SandboxError, Spent
+from autograder.sandbox.meter import found_below
+from autograder.sandbox.sandbox import Died, Limits, Sandbox, Spent
+from autograder.sandbox.warm import SandboxError
 
 pytestmark = pytest.mark.xdist_group("sandbox")  # one process, whose tests share workers
 NAME = "a0_doubling"
@@ -27,7 +29,7 @@ LIMITS = Limits(cell_seconds=20, case_seconds=5, submission_seconds=60)
 
 @pytest.fixture(scope="module", params=[PROCESS, pytest.param("bubblewrap", marks=needs_bubblewrap)])
 def sandbox(request):
-    with Sandbox(limits=LIMITS, isolation=request.param) as made:
+    with sandboxed(limits=LIMITS, isolation=request.param) as made:
         yield made
 
 
@@ -51,34 +53,34 @@ def solved(built_tiny, tmp_path):
     return write
 
 
-def warm_parent(sandbox) -> int:
-    """Process id of the warm parent as seen from here."""
-    if sandbox.isolation == "process":
-        return sandbox._process.pid
-    return next(pid for pid in map(int, filter(str.isdigit, os.listdir("/proc"))) if pid == sandbox.meter._find((2,)))
+WHICH = {"warm parent": lambda sandbox: found_below(sandbox.parent.process.pid, (2,)) or sandbox.parent.process.pid,  # 1 is bubblewrap's own
+         "worker": lambda sandbox: sandbox.start().meter.worker}
+both = pytest.mark.parametrize("which", WHICH.values(), ids=list(WHICH))
 
 
 def cached(job, sandbox):
     return Cache(job.cache, job.key, job.files, LIMITS, sandbox.isolation)
 
 
+@both
 @pytest.mark.parametrize("number", [signal.SIGSTOP, signal.SIGKILL])
-def test_a_worker_that_is_stopped_or_killed_costs_nobody_a_point(sandbox, job, solved, monkeypatch, number):
-    monkeypatch.setattr(sandboxes, "CLOSE_SECONDS", 3)
-    sandbox.start()
-    os.kill(warm_parent(sandbox), number)
+def test_who_is_stopped_or_killed_costs_nobody_a_point(sandbox, job, solved, monkeypatch, number, which):
+    monkeypatch.setattr(warm, "CLOSE_SECONDS", 3)
+    os.kill(which(sandbox), number)
+    sandbox.stop()  # or nobody would ask the warm parent for anything
     cache = cached(job, sandbox)
     verdict = grade_one("ada", solved(), job, sandbox, cache)
     assert (verdict.score, verdict.error, verdict.notes) == (100, None, ())
     assert grade_one("ada", solved(), job, sandbox, cache).score == 100
 
 
-def test_a_worker_that_is_killed_while_a_case_runs_costs_nobody_a_point(sandbox, job, solved, monkeypatch):
+@both
+def test_who_is_killed_while_a_case_runs_costs_nobody_a_point(sandbox, job, solved, monkeypatch, which):
     asked = []
 
     def request(self, message, *arguments):
         if isinstance(message, protocol.Exercise) and (asked.append(message) or len(asked) == 2):
-            os.kill(warm_parent(sandbox), signal.SIGKILL)
+            os.kill(which(sandbox), signal.SIGKILL)
             time.sleep(0.2)
         return honest(self, message, *arguments)
 
@@ -90,10 +92,9 @@ def test_a_worker_that_is_killed_while_a_case_runs_costs_nobody_a_point(sandbox,
 
 
 def test_a_verdict_whose_worker_was_replaced_is_not_kept(sandbox, job, solved, monkeypatch):
-    monkeypatch.setattr(sandboxes, "CLOSE_SECONDS", 3)
-    sandbox.start()
+    monkeypatch.setattr(warm, "CLOSE_SECONDS", 3)
     cache = cached(job, sandbox)
-    os.kill(warm_parent(sandbox), signal.SIGSTOP)
+    os.kill(WHICH["worker"](sandbox), signal.SIGSTOP)
     assert not grade_one("ada", solved(), job, sandbox, cache).certain
     assert not list(job.cache.glob("*.json"))
     assert grade_one("ada", solved(), job, sandbox, cache).certain
@@ -111,7 +112,7 @@ def test_our_own_failure_is_tried_once_more_before_it_is_said(job, solved, monke
 
     honest = Sandbox.fork
     monkeypatch.setattr(Sandbox, "fork", fork)
-    with Sandbox(list(job.files), LIMITS) as sandbox:
+    with sandboxed(job.files, LIMITS) as sandbox:
         assert grade_one("ada", solved(), job, sandbox, cached(job, sandbox)).score == 100
         assert len(tries) == 2 and not job.cache.exists()
         monkeypatch.setattr(Sandbox, "fork", lambda self, spent: (_ for _ in ()).throw(SandboxError("a wall fell")))
@@ -172,7 +173,7 @@ def test_memory_that_is_shared_between_processes_counts_once_and_counts(tmp_path
     code = ("import os, time, mmap\nblock = bytearray(os.urandom(1) * (200 * 2**20))\n"
             "shared = mmap.mmap(-1, 100 * 2**20)\nshared.write(b'x' * (100 * 2**20))\n"
             "children = [os.fork() for _ in range(1)]\nif 0 in children:\n    time.sleep(60)\n    os._exit(0)")
-    with Sandbox(limits=LIMITS, isolation="bubblewrap") as sandbox, sandbox.fork(Spent()) as child:
+    with sandboxed(limits=LIMITS, isolation="bubblewrap") as sandbox, sandbox.fork(Spent()) as child:
         before = child.usage()
         child.run_cell(code, "holds")
         used = child.usage()
@@ -200,7 +201,7 @@ for room in ("grading", "sandbox", "authoring", "delivery", "report", "student",
 @needs_bubblewrap
 def test_nothing_of_the_kit_is_there_but_the_inner_room_and_what_lessons_import():
     patient = Limits(cell_seconds=300)  # a whole file system is walked, on a machine that may be busy
-    with Sandbox(limits=patient, isolation="bubblewrap") as sandbox, sandbox.fork(Spent()) as child:
+    with sandboxed(limits=patient, isolation="bubblewrap") as sandbox, sandbox.fork(Spent()) as child:
         shown = child.run_cell(LOOK, "look").outputs[0]["text"]
     assert "FOUND" not in shown and ast.literal_eval(shown) == ["__init__.py", "data.py", "diagrams.py", "inside", "moving.py", "plots.py"]
 

@@ -12,9 +12,9 @@ os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
 # Answers are small: handing their operations to other threads takes longer than running them. Several processes share the work.
 os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")
 os.environ.setdefault("TF_NUM_INTEROP_THREADS", "1")
-# nbformat's validator looks for these optional modules, which take most of a second to import, to check IRIs and durations:
+# nbformat's validator looks for these optional modules, which take most of a second to import, to check addresses and durations:
 # notebooks have none.
-for _unused in ("rfc3987_syntax", "isoduration"):
+for _unused in ("rfc3986_validator", "rfc3987", "rfc3987_syntax", "isoduration"):
     sys.modules.setdefault(_unused, None)  # type: ignore[arg-type]
 
 from typing import Annotated
@@ -29,7 +29,7 @@ from autograder.commands.screen import fail
 from autograder.grading.key import KeyFileError
 from autograder.grading.submission import Unreadable
 from autograder.sandbox.isolation import IsolationError
-from autograder.sandbox.sandbox import SandboxError
+from autograder.sandbox.warm import SandboxError
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, rich_markup_mode="rich", pretty_exceptions_enable=False)
 for command in (author.author, author.build, student.check, instructor.grade, insight.report, insight.similarity, author.audit,

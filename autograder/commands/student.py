@@ -10,7 +10,7 @@ import typer
 
 from autograder.commands.screen import err, out
 from autograder.report.terminal import verdict_table
-from autograder.sandbox.sandbox import SandboxError
+from autograder.sandbox.warm import SandboxError
 from autograder.student.check import check_notebook
 from autograder.student.ci import ci as check_push
 

@@ -1,7 +1,7 @@
 """Many submissions: find them, grade them in parallel, lose none.
 
-Each job is a thread with a sandbox of its own; the work happens in the sandboxes' processes, and nowhere for what the cache
-knows. Results come in the order of the students' names, whatever the number of jobs.
+Each job is a thread with a sandbox of its own, all from one warm parent; the work happens in the sandboxes' processes, and
+nowhere for what the cache knows. Results come in the order of the students' names, whatever the number of jobs.
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ from autograder.grading.submission import Submission, Unreadable, find_notebook,
 from autograder.grading.verdict import QuestionVerdict, Status, Verdict, broken, by_hand, compact, unreadable
 from autograder.sandbox.isolation import choose
 from autograder.sandbox.sandbox import Limits, Sandbox
+from autograder.sandbox.warm import WarmParent
 
 
 @dataclass(frozen=True)
@@ -56,6 +57,10 @@ class Job:
         """What every scratch directory holds."""
         return without_observers(self.files)
 
+    def warm(self, isolation: str, meanwhile: Callable[[], None] = lambda: None) -> WarmParent:
+        """What its workers are forked from, behind such walls."""
+        return WarmParent(self.inside, isolation, self.hidden, self.key.forbid, meanwhile)
+
     def kept(self, isolation: str) -> Cache:
         """What is known of verdicts from behind such walls."""
         return Cache(self.cache, self.key, self.files, self.limits, isolation)
@@ -70,12 +75,14 @@ def find_submissions(folder: Path, assignment: str) -> tuple[list[tuple[str, Pat
 
 def grade_all(submissions: list[tuple[str, Path]], job: Job, jobs: int = 1,
               done: Callable[[Verdict], None] = lambda verdict: None,
-              begin: Callable[[str], None] = lambda student: None) -> list[Verdict]:
+              begin: Callable[[str], None] = lambda student: None,
+              meanwhile: Callable[[], None] = lambda: None) -> list[Verdict]:
     """Grade submissions, `jobs` at a time.
 
     Args:
         submissions: (student, directory) pairs.
         done, begin: called after and before each one, from the thread that grades it.
+        meanwhile: called while the sandbox starts, if it has to: a time in which this process has nothing else to do.
     Returns:
         A verdict for every submission, in the order given. After Ctrl-C, those that were ready.
     """
@@ -104,7 +111,7 @@ def grade_all(submissions: list[tuple[str, Path]], job: Job, jobs: int = 1,
             ended.put(None)
 
     def grade_waiting():
-        with Sandbox(job.inside, job.limits, isolation, job.hidden, job.key.forbid) as sandbox:
+        with Sandbox(parent, job.limits) as sandbox:
             while not stop.is_set():
                 try:
                     number, (student, folder) = waiting.get_nowait()
@@ -117,16 +124,17 @@ def grade_all(submissions: list[tuple[str, Path]], job: Job, jobs: int = 1,
                 del verdict  # and with it the outputs, while the next one is read
                 done(verdicts[number])
 
-    threads = [threading.Thread(target=work) for _ in range(max(1, min(jobs, len(submissions))))]
-    for thread in threads:
-        thread.start()
-    running = len(threads)
-    while running:  # to join a thread would not do: one that is interrupted in it takes the thread for ended (Python 3.11)
-        try:
-            ended.get()
-            running -= 1
-        except KeyboardInterrupt:
-            stop.set()  # what is being graded is finished, nothing new is begun
+    with job.warm(isolation, meanwhile) as parent:
+        threads = [threading.Thread(target=work) for _ in range(max(1, min(jobs, len(submissions))))]
+        for thread in threads:
+            thread.start()
+        running = len(threads)
+        while running:  # to join a thread would not do: one that is interrupted in it takes the thread for ended (Python 3.11)
+            try:
+                ended.get()
+                running -= 1
+            except KeyboardInterrupt:
+                stop.set()  # what is being graded is finished, nothing new is begun
     return [verdicts[number] for number in sorted(verdicts)]
 
 

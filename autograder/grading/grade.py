@@ -26,7 +26,8 @@ from autograder.grading.submission import Submission
 from autograder.grading.verdict import QuestionVerdict, Status, Verdict, by_hand, ungraded
 from autograder.grading.versions import installed
 from autograder.inside.protocol import Closure, Inspected, Outcome
-from autograder.sandbox.sandbox import Child, Died, End, Room, Sandbox, SandboxError, Spent
+from autograder.sandbox.sandbox import Child, Died, End, Room, Sandbox, Spent
+from autograder.sandbox.warm import SandboxError
 
 AGAIN = "It went wrong when it was run again, after a case that ended its process."
 MAX_KEPT = 2**20  # bytes of the arrays that a case gives, beyond what is expected

@@ -161,7 +161,7 @@ class Prepared(WorkerPlugin):
 
 
 class Grader(Prepared):
-    """A warm sandbox in a worker: bubblewrap ends with the thread that it started on."""
+    """A warm sandbox in a worker, for one submission at a time."""
 
     rooms = DECIDE
 
@@ -180,7 +180,7 @@ class Grader(Prepared):
         try:
             job = self._unpacked(Path(self.held.enter_context(Scratch())))
             self.graders = {kind: (job_for(job, kind), Sharing() if job.share else None) for kind in Kind}
-            self.sandbox = self.held.enter_context(Sandbox(job.inside, work.limits, work.isolation, job.hidden, job.key.forbid))
+            self.sandbox = self.held.enter_context(Sandbox(self.held.enter_context(job.warm(work.isolation)), work.limits))
             self.sandbox.start()
         except Exception as error:
             return f"its sandbox does not start ({type(error).__name__}: {error})."

@@ -1,9 +1,9 @@
 """Walls around one submission: namespaces, a private scratch directory, limits. Runs in the worker, before student code.
 
-With *bubblewrap* around the warm parent, each submission gets user, mount, PID, network, IPC, UTS and cgroup namespaces, a
-keyring and a filter of system calls of its own: it sees its own processes and its own scratch directory, and all of it ends with
-the namespace's first process. Without (`landlock`, or a plain *process*) it gets a session, a directory and limits; what it
-starts is found and ended afterwards.
+With *bubblewrap* around the warm parent and its workers, each submission gets user, mount, PID, network, IPC, UTS and cgroup
+namespaces, a keyring and a filter of system calls of its own: it sees its own processes and its own scratch directory, and all of
+it ends with the namespace's first process. Without (`landlock`, or a plain *process*) it gets a session, a directory and limits;
+what it starts is found and ended afterwards.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import resource
 import signal
 import struct
 import sys
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -35,6 +36,7 @@ PR_SET_PDEATHSIG, PR_SET_DUMPABLE, PR_SET_CHILD_SUBREAPER, PR_CAPBSET_DROP = 1, 
 KEYCTL_JOIN_SESSION_KEYRING = 1
 MADV_COLLAPSE = 25  # Linux 6.1
 HUGE = 2**21  # bytes of a huge page
+HUGE_SECONDS = 0.1
 CAPABILITY_VERSION_3 = 0x20080522
 
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -60,14 +62,16 @@ def silence() -> None:
 
 
 def use_huge_pages() -> None:
-    """Put this process's own memory on huge pages, where the kernel can: a fork then copies far fewer entries."""
+    """Put this process's own memory on huge pages, where the kernel can at little cost: a fork then copies far fewer entries."""
+    end = time.monotonic() + HUGE_SECONDS
     with contextlib.suppress(OSError):
         for line in Path("/proc/self/maps").read_text().splitlines():
             addresses, modes, *_, inode = line.split()[:5]
             if inode == "0" and modes.startswith("rw"):
                 start, end = (int(address, 16) for address in addresses.split("-"))
                 for place in range(-(-start // HUGE) * HUGE, end - HUGE + 1, HUGE):
-                    _libc.madvise(ctypes.c_void_p(place), ctypes.c_size_t(HUGE), MADV_COLLAPSE)  # or it is refused
+                    if time.monotonic() < end:  # the kernel has to make room where its memory is in pieces
+                        _libc.madvise(ctypes.c_void_p(place), ctypes.c_size_t(HUGE), MADV_COLLAPSE)  # or it is refused
 
 
 def leave_root() -> None:
@@ -136,25 +140,26 @@ def ended(status: int) -> int | None:
 
 
 def _first_process(run, limits: dict, user: int, group: int, status: int) -> None:
-    """PID 1: put up the walls, start the worker, reap what is orphaned, say how the worker ended, end everything by ending."""
+    """PID 1: put up the walls, start `run`'s process, reap what is orphaned, say how that ended, end everything by ending."""
     try:
+        die_with_parent()
         _write("/proc/self/setgroups", "deny")
         _write("/proc/self/uid_map", f"1000 {user} 1")
         _write("/proc/self/gid_map", f"1000 {group} 1")
         _libc.unshare(CLONE_NEWCGROUP)  # where possible
         _walls(limits)
-        worker = os.fork()
+        main = os.fork()
     except (OSError, Confinement) as error:
         os.write(status, STATUS.pack(FAILED, 0) + str(error).encode()[:300])
         os._exit(1)
-    if worker == 0:
+    if main == 0:
         os.close(status)
         run()  # does not return
     close_descriptors(keep={status})
     _libc.prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)  # nothing in here may trace it
     while True:
         pid, code = os.wait()
-        if pid == worker:
+        if pid == main:
             os.write(status, STATUS.pack(ENDED, code))
             os._exit(0)
 

@@ -100,8 +100,20 @@ class Outcome:
 
 
 @dataclass(frozen=True)
+class Begin:
+    """To the warm parent, with a channel: fork a worker, which answers on it."""
+
+
+@dataclass(frozen=True)
+class Begun:
+    """The worker's process id as the warm parent sees it."""
+
+    pid: int
+
+
+@dataclass(frozen=True)
 class Fork:
-    """To the warm parent, with a channel: start a child. `limits` are `course.toml`'s; `readable` is what Landlock leaves."""
+    """To a worker, with a channel: start a child. `limits` are `course.toml`'s; `readable` is what Landlock leaves."""
 
     isolation: str
     folder: str
@@ -111,7 +123,7 @@ class Fork:
 
 @dataclass(frozen=True)
 class Forked:
-    """The child's process id as the parent sees it; `refused` says which wall could not be put up."""
+    """The child's process id as the worker sees it; `refused` says which wall could not be put up."""
 
     pid: int | None
     refused: str = ""
@@ -119,15 +131,16 @@ class Forked:
 
 @dataclass(frozen=True)
 class Reap:
-    """To the warm parent: end a child and all it started, `grace` seconds after it began to end by itself at the latest."""
+    """To a worker: end a child and all it started, `grace` seconds after it began to end by itself at the latest; to the warm
+    parent: end a worker so."""
 
     pid: int
-    grace: float
+    grace: float = 0.0
 
 
 @dataclass(frozen=True)
 class Reaped:
-    """How a child ended, as `os.waitstatus_to_exitcode` says it; None where it was ended from outside."""
+    """How it ended, as `os.waitstatus_to_exitcode` says it; None where it was ended from outside."""
 
     pid: int
     exit: int | None = None
@@ -232,8 +245,8 @@ class Inspected:
     closures: dict[str, Closure] = field(default_factory=dict)
 
 
-MESSAGES = {kind.__name__: kind for kind in (Fork, Forked, Reap, Reaped, Ready, RunCell, CellDone, Exercise, Exercised, Inspect,
-                                            Inspected)}
+MESSAGES = {kind.__name__: kind for kind in (Begin, Begun, Fork, Forked, Reap, Reaped, Ready, RunCell, CellDone, Exercise,
+                                            Exercised, Inspect, Inspected)}
 
 
 def numbered(number: int, message: Any) -> dict[str, Any]:

@@ -1,9 +1,8 @@
 """The untrusted side: runs a submission's cells, then exercises its answers as the grader asks.
 
-Started by the sandbox with the number of its control descriptor and names of modules. This first process (the *warm
-parent*) imports TensorFlow and those once and never runs student code. For each submission it forks; the child receives a
-channel of its own, on which the grader sends cells and probe requests. Whatever the child replies is only ever compared with
-the key, which is not here, nor is anything of the kit but this room and what notebooks import.
+A *worker* is forked from the warm parent (`parent`) and never runs student code itself. For each submission, one at a time, it
+forks; the child receives a channel of its own, on which the grader sends cells and probe requests. Whatever the child replies is
+only ever compared with the key, which is not here, nor is anything of the kit but this room and what notebooks import.
 """
 
 from __future__ import annotations
@@ -22,7 +21,8 @@ import socket
 import sys
 import tempfile
 import types
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Container, Iterator
+from typing import Any
 
 from autograder.inside import closure, confine, landlock, probes, rules, watch, wire
 from autograder.inside.protocol import (
@@ -115,24 +115,13 @@ class Stream(io.TextIOBase):
         return len(text)
 
 
-def behind_bubblewrap() -> None:
-    """As `main`, in a namespace of bubblewrap's."""
-    confine.leave_root()
-    main()
-
-
-def main() -> None:
-    control = socket.socket(fileno=int(sys.argv[1]))
-    shell = _warm_up(sys.argv[2:])
-    confine.silence()
+def serve(control: socket.socket, shell) -> None:
+    """Fork and end children as the grader asks on `control`, until it is closed; does not return."""
+    confine.die_with_parent()
     confine.adopt_orphans()
-    _reply(control, 0, Ready(os.getpid()))
+    gc.freeze()  # children look for garbage among what is theirs alone: they need not copy the rest
     children: dict[int, int | None] = {}  # process -> the descriptor that tells how it ended, when it is confined
-    while True:
-        try:
-            number, request, channel = _receive_with_channel(control)
-        except (EOFError, OSError):
-            break
+    for number, request, channel in requests(control, Fork, Reap):
         if isinstance(request, Fork):
             try:
                 pid, status = _fork(lambda job=request, channel=channel: _child(channel, job, shell), request)
@@ -143,43 +132,28 @@ def main() -> None:
             channel.close()
         else:
             reply = _reap(request.pid, children, request.grace)
-        _reply(control, number, reply)
+        say(control, number, reply)
     for pid, status in children.items():
         with contextlib.suppress(OSError):
             os.kill(pid, signal.SIGKILL) if status is not None else os.killpg(pid, signal.SIGKILL)
     os._exit(0)  # nothing here is worth the tenth of a second that Python takes to tidy it up
 
 
-def _reply(channel: socket.socket, number: int, message) -> None:
+def requests(control: socket.socket, *kinds: type) -> Iterator[tuple[int, Any, Any]]:
+    """The grader's numbered requests of these kinds, each with the channel that came with it, until there are no more."""
+    while True:
+        try:
+            yield _receive_with_channel(control, kinds)
+        except (EOFError, OSError):
+            return
+
+
+def say(channel: socket.socket, number: int, message) -> None:
+    """Send a message that carries this number."""
     wire.send(channel, numbered(number, message))
 
 
-def _warm_up(forbid: list[str]):
-    """Import what notebooks import, be ready to look for what is forbidden, and make the shell that every child inherits."""
-    os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
-    gc.disable()  # a fifth of the time, spent on looking for garbage that imports do not make
-    import keras  # noqa: F401
-    import matplotlib
-    import psutil  # noqa: F401
-    import tensorflow as tf  # noqa: F401
-
-    matplotlib.use("Agg")
-    import matplotlib.pyplot  # noqa: F401
-
-    watch.prepare(forbid)
-    import autograder
-
-    # The release's cells import it; grading is not here, and what a check would print nobody reads.
-    autograder.check = lambda name=None: None
-    shell = _shell()
-    # No operation may run here: TensorFlow's threads would not survive the fork.
-    gc.freeze()  # keeps the children from copying these pages when they collect
-    gc.enable()
-    confine.use_huge_pages()
-    return shell
-
-
-def _receive_with_channel(control: socket.socket):
+def _receive_with_channel(control: socket.socket, kinds: tuple[type, ...]):
     """One request from the grader, with the child's end of a new channel when there is one."""
     message, ancillary, _, _ = control.recvmsg(wire.PREFIX.size, socket.CMSG_LEN(array.array("i").itemsize))
     if not message:
@@ -197,7 +171,7 @@ def _receive_with_channel(control: socket.socket):
     descriptors = array.array("i")
     for _, _, data in ancillary:
         descriptors.frombytes(data)
-    number, request = read(wire.unpack(message + body), None, Fork, Reap)
+    number, request = read(wire.unpack(message + body), None, *kinds)
     return number, request, socket.socket(fileno=descriptors[0]) if descriptors else None
 
 
@@ -214,7 +188,9 @@ def _reap(pid: int, children: dict[int, int | None], grace: float) -> Reaped:
     """End a child and everything it started; how it ended, where it ended by itself, within `grace` seconds."""
     status = children.pop(pid, None)
     if status is None:
-        return Reaped(pid, _reap_group(pid, children))
+        with contextlib.suppress(OSError):
+            os.killpg(pid, signal.SIGKILL)
+        return Reaped(pid, end_all(children, pid))
     try:
         select.select([status], [], [], grace)
         code = confine.ended(status)
@@ -229,27 +205,25 @@ def _reap(pid: int, children: dict[int, int | None], grace: float) -> Reaped:
         os.close(status)
 
 
-def _reap_group(pid: int, children: dict) -> int | None:
+def end_all(others: Container[int], pid: int = 0) -> int | None:
+    """End every child of this process but the others, with all that it started; how the one with this number ended."""
     import psutil
 
-    with contextlib.suppress(OSError):
-        os.killpg(pid, signal.SIGKILL)
     status = None
     for _ in range(50):  # what forks while it is being killed is caught in the next round
-        survivors = [p for p in psutil.Process().children(recursive=True) if p.pid == pid or p.pid not in children]
+        survivors = []
+        for child in psutil.Process().children():
+            if child.pid not in others:
+                with contextlib.suppress(psutil.Error):
+                    survivors += [child, *child.children(recursive=True)]
         for process in survivors:
             with contextlib.suppress(psutil.Error):
                 process.kill()
-        try:
-            while True:
-                ended, code = os.waitpid(-1, os.WNOHANG if status is not None else 0)
-                if ended == 0:
-                    break
-                if ended == pid:
-                    status = code
-        except ChildProcessError:
-            break
-        if status is not None and not survivors:
+        for process in survivors:
+            with contextlib.suppress(ChildProcessError):  # another's child is ours in the next round
+                code = os.waitpid(process.pid, 0)[1]
+                status = code if process.pid == pid else status
+        if not survivors:
             break
     return os.waitstatus_to_exitcode(status) if status is not None else None
 
@@ -274,13 +248,13 @@ def _child(channel: socket.socket, job: Fork, shell) -> None:
         extra = probes.own_probes(job.folder)
         answers, unusual = Answers(), _watched_states()
         changed = watch.seal(watch, probes, sys.modules[_exercise.__module__])
-        _reply(channel, 0, Ready(os.getpid()))
+        say(channel, 0, Ready(os.getpid()))
         while True:
             number, request = read(wire.receive(channel), None, Inspect, RunCell, Exercise)
             if isinstance(request, Inspect):
                 with confine.less_memory(INSPECT_MEGABYTES):
                     inspected = dataclasses.replace(rules.inspect(request), closures=closure.closures(request))
-                _reply(channel, number, inspected)
+                say(channel, number, inspected)
                 continue
             outputs = Outputs(int(job.limits["output_characters"]))
             shell.outputs = outputs
@@ -297,19 +271,19 @@ def _child(channel: socket.socket, job: Fork, shell) -> None:
                                                   signs=tuple({*outcome.signs, "watch"}))
                 reply = Exercised(outcome)
             try:
-                _reply(channel, number, reply)
+                say(channel, number, reply)
             except wire.WireError as error:
                 failure = Failure("WireError", str(error))
-                _reply(channel, number, Exercised(Outcome(failure=failure)) if outcome is not None else CellDone([], 0, failure))
+                say(channel, number, Exercised(Outcome(failure=failure)) if outcome is not None else CellDone([], 0, failure))
     except confine.Confinement as error:
-        _reply(channel, 0, Forked(None, str(error)))
+        say(channel, 0, Forked(None, str(error)))
     except (EOFError, OSError):
         pass
     finally:
         os._exit(0)
 
 
-def _shell():
+def make_shell():
     from IPython.core.displayhook import DisplayHook
     from IPython.core.displaypub import DisplayPublisher
     from IPython.core.interactiveshell import InteractiveShell
@@ -487,7 +461,3 @@ def _captured(outputs: Outputs):
         sys.stdout, sys.stderr = before
         with contextlib.suppress(Exception):
             sys.modules["matplotlib.pyplot"].close("all")
-
-
-if __name__ == "__main__":
-    main()

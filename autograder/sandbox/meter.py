@@ -10,6 +10,7 @@ import contextlib
 import os
 import re
 import time
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,7 +23,7 @@ RSS = re.compile(rb"^(?:RssAnon|RssShmem):\s+(\d+) kB$", re.MULTILINE)
 
 @dataclass(frozen=True)
 class Usage:
-    """Processes, processor seconds, bytes of memory beyond the warm worker's; `complete` unless there was no time to read all.
+    """Processes, processor seconds, bytes of memory beyond the warm parent's; `complete` unless there was no time to read all.
 
     `memory` may be more than it is where the caller did not need it exactly.
 
@@ -40,19 +41,18 @@ class Meter:
     """Looks at the submissions of one worker.
 
     Args:
-        worker: process id of what was started: bubblewrap, or the warm parent itself.
-        parent: the warm parent's process id as it says it.
+        worker: its process id as it is here.
+        warm_bytes: the memory of the warm parent while it was alone.
+        workers: of the warm parent, now.
         confined: do the submissions have process namespaces of their own?
     """
 
-    def __init__(self, worker: int, parent: int, confined: bool):
-        self.worker, self.confined = worker, confined
-        warm = self._find((parent,)) if confined else parent
-        self.warm_bytes = _memory(warm) or 0.0  # its pages are shared with every submission
+    def __init__(self, worker: int, warm_bytes: float, workers: Collection[int], confined: bool):
+        self.worker, self.warm_bytes, self.workers, self.confined = worker, warm_bytes, workers, confined
         self._found: tuple[int, psutil.Process] | None = None
 
     def usage(self, pid: int, enough: float = 0.0) -> Usage:
-        """What the submission uses whose first process has this id, as the warm parent says it.
+        """What the submission uses whose first process has this id, as the worker says it.
 
         Args:
             enough: bytes; a bound for the memory will do where that is below this. It costs nothing, but for the exact number the
@@ -60,7 +60,7 @@ class Meter:
         """
         end = time.monotonic() + LOOK_SECONDS
         if self._found is None or self._found[0] != pid:
-            host = self._find((pid, 1)) if self.confined else pid
+            host = found_below(self.worker, (pid, 1)) if self.confined else pid
             try:
                 self._found = pid, psutil.Process(host or -1)
             except (psutil.Error, ValueError):
@@ -75,7 +75,7 @@ class Meter:
                 times = process.cpu_times()
                 cpu += times.user + times.system + times.children_user + times.children_system
                 bound += _resident(process.pid)
-        # The warm parent's pages count in it and, in equal shares, in each that still has them.
+        # The warm parent's pages count in it, in its workers and, in equal shares, in each process that still has them.
         bound -= self._warm_share(len(processes))
         exact = bound >= enough
         for process in processes:
@@ -83,24 +83,25 @@ class Meter:
                 break
             waited += _waited(process.pid)
             looked += 1
-            memory += (_memory(process.pid) or 0.0) if exact else 0.0
+            memory += (memory_of(process.pid) or 0.0) if exact else 0.0
         memory = memory - self._warm_share(looked) if exact else bound
         return Usage(len(processes), cpu, max(memory, 0.0), looked == len(processes), waited)
 
     def _warm_share(self, processes: int) -> float:
-        """Bytes of the warm parent's that count in so many processes."""
-        return self.warm_bytes * processes / (processes + 1)
+        """Bytes of the warm parent's that count in so many processes; fewer, while other workers' submissions share them, too."""
+        return self.warm_bytes * processes / (processes + 1 + len(self.workers))
 
-    def _find(self, ids: tuple[int, ...]) -> int | None:
-        """The process below the worker that has these ids in the innermost namespaces of processes."""
-        with contextlib.suppress(psutil.Error):
-            for process in psutil.Process(self.worker).children(recursive=True):
-                with contextlib.suppress(OSError, ValueError):
-                    status = Path(f"/proc/{process.pid}/status").read_text()
-                    line = next(line for line in status.splitlines() if line.startswith("NSpid:"))
-                    if tuple(map(int, line.split()[1:]))[-len(ids):] == ids:
-                        return process.pid
-        return None
+
+def found_below(process: int, ids: tuple[int, ...]) -> int | None:
+    """What a process has started, directly or not, that has these ids in the namespaces of processes within this one."""
+    with contextlib.suppress(psutil.Error):
+        for below in psutil.Process(process).children(recursive=True):
+            with contextlib.suppress(OSError, ValueError, StopIteration):
+                status = Path(f"/proc/{below.pid}/status").read_text()
+                line = next(line for line in status.splitlines() if line.startswith("NSpid:"))
+                if tuple(map(int, line.split()[2:])) == ids:
+                    return below.pid
+    return None
 
 
 def written_below(folder: str, most: int) -> tuple[int, int]:
@@ -136,7 +137,7 @@ def _resident(pid: int) -> float:
     return 1024.0 * sum(map(int, found)) if found else float("inf")
 
 
-def _memory(pid: int | None) -> float | None:
+def memory_of(pid: int | None) -> float | None:
     """Bytes of a process's own and shared memory, what several share divided by their number; files' pages are not counted."""
     try:
         return 1024.0 * sum(map(int, PSS.findall(Path(f"/proc/{pid}/smaps_rollup").read_bytes())))

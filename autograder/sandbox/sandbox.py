@@ -1,4 +1,4 @@
-"""The trusted side of the boundary: starts workers, gives each submission a process and a directory of its own, keeps limits.
+"""The trusted side of the boundary: gives each submission a process and a directory of its own, and keeps limits.
 
 How strong the walls are is `isolation`'s choice. Whatever it is, there are limits on time, memory, processes, output and
 replies, and nothing that a submission started runs afterwards.
@@ -14,18 +14,12 @@ import os
 import shutil
 import signal
 import socket
-import subprocess
-import sys
 import tempfile
 import time
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
-from pathlib import Path
 from typing import Any
 
-import psutil
-
-from autograder.files import Scratch, remove_tree
+from autograder.files import remove_tree
 from autograder.inside import wire
 from autograder.inside.confine import MAX_FILES, SCRATCH
 from autograder.inside.protocol import (
@@ -51,11 +45,9 @@ from autograder.inside.protocol import (
     numbered,
     read,
 )
-from autograder.sandbox import isolation as walls
-from autograder.sandbox.meter import Meter, Usage, written_below
+from autograder.sandbox.meter import Usage, written_below
+from autograder.sandbox.warm import START_SECONDS, SandboxError, WarmParent, Worker
 
-START_SECONDS = 120  # to import TensorFlow on a busy machine
-CLOSE_SECONDS = 20
 INSPECT_SECONDS = 10  # of processor time, to read a notebook's source for what is ruled out
 POLL_SECONDS = 0.25  # between two looks at what a submission uses
 MOST_UNMEASURED = 3  # looks in a row at a submission's memory that do not come to an end
@@ -73,7 +65,7 @@ class Limits:
     Attributes:
         cell_seconds, case_seconds, submission_seconds: processor seconds of one cell, one call of an answer, and everything; and
             as many seconds of standing still, in which it neither runs nor waits for a processor that others have.
-        memory_megabytes: beyond what the warm worker holds already.
+        memory_megabytes: beyond what the warm parent holds already.
         scratch_megabytes: files that a submission writes, in each of its scratch directory, /tmp and /dev/shm.
         processes: processes and threads at a time.
         output_characters: kept of what one cell prints; the rest is counted.
@@ -134,10 +126,6 @@ class Died(Exception):
         return "timeout" if self.end in (End.SLOW, End.STILL, End.LATE) else "crashed"
 
 
-class SandboxError(RuntimeError):
-    """The sandbox itself does not work: our fault, never the student's."""
-
-
 @dataclass
 class Spent:
     """Seconds that a submission has used of its processors, and stood still, in processes that have ended or been replaced."""
@@ -147,26 +135,15 @@ class Spent:
 
 
 class Sandbox:
-    """A warm worker that has imported TensorFlow and forks a fresh child for every submission.
+    """A worker of a warm parent, which forks a fresh child for every submission.
 
     Use it as a context manager, from one thread at a time.
-
-    Args:
-        files: what every scratch directory holds, read-only: the files that the release ships.
-        isolation: "bubblewrap", "landlock", "process", or "auto" for the strongest that this machine offers.
-        hidden: directories that must not be seen, wherever they lie: the course.
-        forbid: patterns of what questions rule out: what they name is loaded once for everybody, and ready to be looked for.
-    Raises:
-        isolation.IsolationError: the isolation asked for is not to be had.
     """
 
-    def __init__(self, files: Sequence[Path] = (), limits: Limits = Limits(), isolation: str = "auto",
-                 hidden: tuple[Path, ...] = (), forbid: tuple[str, ...] = ()):
-        self.files, self.limits, self.hidden, self.forbid = list(files), limits, tuple(hidden), tuple(forbid)
-        self.isolation = walls.choose(isolation)
-        self._process: subprocess.Popen | None = None
-        self._number = 0  # of the last request to the warm parent
+    def __init__(self, parent: WarmParent, limits: Limits = Limits()):
+        self.parent, self.limits = parent, limits
         self.incidents = 0  # times that a worker had to be ended: what was graded meanwhile is not certain
+        self._worker: Worker | None = None
 
     def __enter__(self) -> Sandbox:
         return self
@@ -174,63 +151,32 @@ class Sandbox:
     def __exit__(self, *_):
         self.stop()
 
-    def start(self) -> None:
-        """Start the warm worker and wait until it has imported everything; does nothing when it runs already."""
-        if self._process is not None and self._process.poll() is None:
-            return
-        self.stop()
-        self._scratch = Scratch()
-        self._root = self._scratch.path
-        self._release = Path(self._root, "release")
-        self._release.mkdir(0o755)
-        for file in self.files:
-            os.chmod(shutil.copy(file, self._release), 0o444)
-        self._control, theirs = socket.socketpair()
-        home = "/tmp" if self.isolation == "bubblewrap" else self._root
-        self.readable: tuple[str, ...] = ()
-        environment = {"PATH": os.defpath, "HOME": home, "TMPDIR": home, "LANG": "C.UTF-8",
-                       "TF_CPP_MIN_LOG_LEVEL": "3", "TF_ENABLE_ONEDNN_OPTS": "0", "CUDA_VISIBLE_DEVICES": "-1",
-                       "TF_NUM_INTRAOP_THREADS": "1", "TF_NUM_INTEROP_THREADS": "1",
-                       "KERAS_BACKEND": "tensorflow", "MPLBACKEND": "Agg", "MPLCONFIGDIR": home,
-                       "IPYTHONDIR": home, "OMP_NUM_THREADS": "1", "PYTHONHASHSEED": "0"}
-        arguments = (str(theirs.fileno()), *self.forbid)
-        if self.isolation == "process":
-            command = [sys.executable, "-I", "-m", "autograder.inside.worker", *arguments]
-        elif self.isolation == "landlock":
-            kit = walls.copy_kit(Path(self._root, "kit"))
-            self.readable = walls.readable(kit, self.hidden)
-            command = [sys.executable, "-I", "-c", walls.boot(str(kit), "worker", "main"), *arguments]
-        else:
-            code = walls.boot(walls.KIT, "worker", "behind_bubblewrap")
-            command = walls.bubblewrap(self._release, code, environment, arguments, self.hidden)
-        log = Path(self._root, "start.log")
-        with theirs, open(log, "wb") as errors:
-            # What the worker says while it starts; student code never has this descriptor (see confine.silence).
-            self._process = subprocess.Popen(
-                command, pass_fds=[theirs.fileno()], env=environment, cwd=self._root, stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL, stderr=errors, start_new_session=True)
-        try:
-            ready = read(wire.receive(self._control, START_SECONDS), 0, Ready)[1]
-            self.meter = Meter(self._process.pid, ready.pid, self.isolation == "bubblewrap")
-        except (TimeoutError, EOFError, wire.WireError) as error:
-            said = log.read_text(errors="replace").strip().splitlines()
+    @property
+    def isolation(self) -> str:
+        """One of `isolation.LEVELS`."""
+        return self.parent.isolation
+
+    def start(self) -> Worker:
+        """The worker; another one where there is none, or it has ended.
+
+        Raises:
+            SandboxError, TimeoutError, EOFError, OSError, wire.WireError: as `WarmParent.begin`.
+        """
+        if self._worker is None or not self._worker.alive:
             self.stop()
-            last = said[-1] if said else "it said nothing"
-            raise SandboxError(f"the worker did not start ({type(error).__name__}): {last}") from None
+            self._worker = self.parent.begin()
+        return self._worker
 
     def stop(self) -> None:
         """End the worker and everything it started."""
-        if self._process is None:
-            return
-        self._control.close()  # the worker ends its children and itself when its channel closes
-        try:
-            self._process.wait(CLOSE_SECONDS)
-        except subprocess.TimeoutExpired:
-            with contextlib.suppress(OSError):
-                os.killpg(self._process.pid, signal.SIGKILL)
-            self._process.wait()
-        self._process = None
-        self._scratch.remove()
+        worker, self._worker = self._worker, None
+        if worker is not None:
+            self.parent.end(worker)
+
+    def kill(self) -> None:
+        """End the worker, because it cannot be relied on: the next fork takes another."""
+        self.incidents += 1
+        self.stop()
 
     def fork(self, spent: Spent) -> Child:
         """A fresh child for one submission.
@@ -240,65 +186,34 @@ class Sandbox:
         Raises:
             SandboxError: no worker can be had.
         """
-        for attempt in (1, 2):  # a worker that was killed from outside is started once more
-            self.start()
+        for attempt in (1, 2):  # what was killed from outside is started once more
             try:
-                return Child(self, spent)
+                return Child(self, self.start(), spent)
             except (EOFError, OSError, wire.WireError) as error:
                 self.stop()
                 if attempt == 2:
                     raise SandboxError(f"the worker is gone ({type(error).__name__})") from None
         raise AssertionError
 
-    def _ask(self, request: Fork | Reap, kind: type, channel: socket.socket | None = None):
-        """The warm parent's reply. Without the right one the parent is of no use any more: it is ended.
-
-        Raises:
-            TimeoutError, EOFError, OSError, wire.WireError: there is none.
-        """
-        self._number += 1
-        frame = wire.pack(numbered(self._number, request))
-        try:
-            self._control.settimeout(CLOSE_SECONDS)
-            sent = socket.send_fds(self._control, [frame], [channel.fileno()]) if channel is not None else 0
-            self._control.sendall(frame[sent:])
-            reply = read(wire.receive(self._control, CLOSE_SECONDS), self._number, kind)[1]
-            if isinstance(request, Reap) and reply.pid != request.pid:
-                raise wire.WireError("the end of another process was reported")
-            return reply
-        except (TimeoutError, EOFError, OSError, wire.WireError):
-            self.kill()
-            raise
-
-    def kill(self) -> None:
-        """End the worker at once, with everything in it, because it cannot be relied on: the next fork starts another."""
-        self.incidents += 1
-        if self._process is not None:
-            if self.isolation != "bubblewrap":
-                _kill_below(self._process.pid)
-            with contextlib.suppress(OSError):
-                os.killpg(self._process.pid, signal.SIGKILL)
-            self.stop()
-
 
 class Child:
     """One submission's process; use it as a context manager."""
 
-    def __init__(self, sandbox: Sandbox, spent: Spent):
-        self.sandbox, self.spent, self.exit = sandbox, spent, None
+    def __init__(self, sandbox: Sandbox, worker: Worker, spent: Spent):
+        self.sandbox, self.worker, self.spent, self.exit = sandbox, worker, spent, None
         self._cpu = 0.0  # processor seconds at the last look
         self.pid = self.folder = None
-        self._number, self._worker = 0, sandbox._process
+        self._number, parent = 0, sandbox.parent
         self.room = Room()
         if sandbox.isolation != "bubblewrap":
-            self.folder = tempfile.mkdtemp(prefix="run-", dir=sandbox._root)
-            for file in sandbox._release.iterdir():
+            self.folder = tempfile.mkdtemp(prefix="run-", dir=parent.root)
+            for file in parent.release.iterdir():
                 os.chmod(shutil.copy(file, self.folder), 0o444)
         self.channel, theirs = socket.socketpair()
-        job = Fork(sandbox.isolation, self.folder or SCRATCH, asdict(sandbox.limits), sandbox.readable)
+        job = Fork(sandbox.isolation, self.folder or SCRATCH, asdict(sandbox.limits), parent.readable)
         try:
             with theirs:
-                reply = sandbox._ask(job, Forked, theirs)
+                reply = self._ask(job, Forked, theirs)
         except (TimeoutError, EOFError, OSError, wire.WireError):
             self.channel.close()
             raise
@@ -370,9 +285,9 @@ class Child:
         self.spent.cpu, self._cpu = self.spent.cpu + self._cpu, 0.0
         reply = None
         pid, self.pid = self.pid, None
-        if pid is not None and self.sandbox._process is self._worker:  # a dead worker took its children with it
+        if pid is not None and self.sandbox._worker is self.worker:  # one that was ended took its children with it
             with contextlib.suppress(EOFError, OSError, wire.WireError):
-                reply = self.sandbox._ask(Reap(pid, grace), Reaped)
+                reply = self._ask(Reap(pid, grace), Reaped)
                 self.exit = reply.exit
         if self.folder is not None:
             remove_tree(self.folder)
@@ -381,7 +296,19 @@ class Child:
     def usage(self, enough: float = 0.0) -> Usage:
         """What the submission uses now; its memory need not be exact below `enough` bytes."""
         assert self.pid is not None  # it has not been closed
-        return self.sandbox.meter.usage(self.pid, enough)
+        return self.worker.meter.usage(self.pid, enough)
+
+    def _ask(self, request: Fork | Reap, kind: type, passed: socket.socket | None = None):
+        """The worker's reply. Without the right one the worker is of no use any more: it is ended.
+
+        Raises:
+            TimeoutError, EOFError, OSError, wire.WireError: there is none.
+        """
+        try:
+            return self.worker.line.ask(request, kind, passed)
+        except (TimeoutError, EOFError, OSError, wire.WireError):
+            self.sandbox.kill()
+            raise
 
     def _request(self, request: RunCell | Exercise | Inspect, kind: type, seconds: float):
         clock = _Clock(self, seconds)
@@ -583,18 +510,3 @@ def _failure(failure: Failure | None) -> Failure | None:
                    {printable_text(name, 40): printable_text(value, 80) if isinstance(value, str) else value for name, value in
                     list(failure.fields.items())[:9] if isinstance(value, (str, int, list)) and len(str(value)) <= 200})
 
-
-def _kill_below(worker: int) -> None:
-    """End what a worker started, where no namespace ends with it: while it lives, it is the parent of all that is orphaned."""
-    for _ in range(50):  # what forks while it is being killed is caught in the next round
-        found = []
-        with contextlib.suppress(psutil.Error):
-            found = psutil.Process(worker).children(recursive=True)
-        alive = 0
-        for process in found:
-            with contextlib.suppress(psutil.Error):
-                if process.status() != psutil.STATUS_ZOMBIE:
-                    process.kill()
-                    alive += 1
-        if not alive:
-            return

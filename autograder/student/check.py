@@ -34,6 +34,7 @@ from autograder.inside import probes, watch
 from autograder.inside.protocol import Outcome, Use
 from autograder.report.shown import TONES, sign, unsaid
 from autograder.sandbox.sandbox import Limits, Sandbox
+from autograder.sandbox.warm import WarmParent
 from autograder.student import values
 from autograder.student.session import watch as watch_kernel
 
@@ -115,8 +116,9 @@ def check_notebook(path: Path, limits: Limits = DEFAULT_LIMITS, release: Path | 
         name = cell["grade_id"] or cell["id"] or f"cell-{number + 1}"
         question = None if is_stub(cell["source"]) else name if name in names else answered(cell["source"], elsewhere)
         cells.append(RunCell(name, cell["source"], question))
-    with Sandbox(without_observers(_released(folder, read)), limits, "process",
-                 forbid=key.forbid) as sandbox:  # the student's own code on the student's own machine
+    # The student's own code on the student's own machine.
+    with WarmParent(without_observers(_released(folder, read)), "process", forbid=key.forbid) as parent, \
+            Sandbox(parent, limits) as sandbox:
         submission = Submission(path.stem, tuple(cells), notes)
         verdict = grade_submission(submission, key, sandbox, observers=load_observers(folder))
     if differ := notice(key.versions, installed()):

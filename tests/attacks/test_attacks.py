@@ -24,7 +24,7 @@ import hostile
 import nbformat
 import psutil
 import pytest
-from conftest import ROOT, needs_bubblewrap, open_closed_parents, write_tiny
+from conftest import ROOT, needs_bubblewrap, open_closed_parents, sandboxed, write_tiny
 
 from autograder.authoring import samples
 from autograder.authoring.build import build
@@ -37,7 +37,7 @@ from autograder.report.html import student_page
 from autograder.report.json import results
 from autograder.report.outline import Outline
 from autograder.sandbox.isolation import obstacle
-from autograder.sandbox.sandbox import Limits, Sandbox
+from autograder.sandbox.sandbox import Limits
 
 NAME = "a0_doubling"
 LIMITS = Limits(cell_seconds=3, case_seconds=1, submission_seconds=20, memory_megabytes=400, scratch_megabytes=64, processes=80)
@@ -119,7 +119,7 @@ def grading(course, level):
     work = job(course, level)
     nothing = Cache(None, work.key, (), LIMITS, level)
     honest = hand_in(course, "honest", solved(course))
-    with Sandbox(list(work.files), LIMITS, level, (course.root,)) as sandbox:
+    with sandboxed(work.files, LIMITS, level, (course.root,)) as sandbox:
 
         def grade(student, folder):
             verdict = grade_one(student, folder, work, sandbox, nothing)
@@ -129,9 +129,9 @@ def grading(course, level):
             return verdict
 
         yield grade
-        left = len(psutil.Process(sandbox._process.pid).children(recursive=True))
-    # As before the first submission: bubblewrap's first process in its namespace and the warm worker in it, or only the worker.
-    assert left == (2 if level == "bubblewrap" else 0)
+        left = len(psutil.Process(sandbox.parent.process.pid).children(recursive=True))
+    # As before the first submission: the worker, and bubblewrap's first process in its namespace with the warm parent in it.
+    assert left == (3 if level == "bubblewrap" else 1)
     assert not [process for process in psutil.process_iter(["cmdline"]) if NAP in (process.info["cmdline"] or [])]
 
 
@@ -178,7 +178,7 @@ def test_as_a_process_files_can_be_read_and_the_report_says_process(course, name
     """Honesty: what bubblewrap prevents is possible without it, so the attacks that look for files do work."""
     work = job(course, "process")
     patient = replace(LIMITS, cell_seconds=60, submission_seconds=120)  # a disk to look through may be large
-    with Sandbox(list(work.files), patient, "process", (course.root,)) as sandbox:
+    with sandboxed(work.files, patient, "process", (course.root,)) as sandbox:
         verdict = grade_one(name, written(course, BY_NAME[name]), work, sandbox, Cache(None, work.key, (), patient, "process"))
     text = json.dumps(verdict.outputs)
     assert "FOUND" in text and ("the-secret-of-doubling" in text or "canary" in text)

@@ -7,7 +7,7 @@ import sys
 
 import nbformat
 import pytest
-from conftest import TINY_QUESTIONS, needs_bubblewrap, write_tiny
+from conftest import TINY_QUESTIONS, needs_bubblewrap, sandboxed, write_tiny
 
 from autograder.authoring import samples
 from autograder.authoring.build import build
@@ -18,7 +18,7 @@ from autograder.grading.cache import Cache
 from autograder.grading.key import load
 from autograder.sandbox.isolation import obstacle
 from autograder.sandbox.meter import written_below
-from autograder.sandbox.sandbox import Died, Limits, Sandbox, Spent
+from autograder.sandbox.sandbox import Died, Limits, Spent
 
 NAME = "a0_doubling"
 LIMITS = Limits(cell_seconds=20, case_seconds=10, submission_seconds=60)
@@ -50,7 +50,7 @@ def _graded(root, isolation):
     work = Job(load(course.key(NAME)), course.skeleton(NAME), (), LIMITS, isolation, (course.root,))
     nothing = Cache(None, work.key, (), LIMITS, isolation)
 
-    with Sandbox(list(work.files), LIMITS, isolation, (course.root,), work.key.forbid) as sandbox:
+    with sandboxed(work.files, LIMITS, isolation, (course.root,), work.key.forbid) as sandbox:
 
         def grade(student, double, before="", quadruple=None):
             made = samples.edited(notebook, "double", lambda source: double)
@@ -183,7 +183,7 @@ def test_a_way_around_a_rule_gains_nothing_behind_landlock(graded_behind_landloc
 
 @pytest.mark.skipif(obstacle("landlock") is not None, reason="no landlock here")
 def test_files_written_between_two_looks_are_counted():
-    with Sandbox([], Limits(scratch_megabytes=16), "landlock") as sandbox, sandbox.fork(Spent()) as child:
+    with sandboxed((), Limits(scratch_megabytes=16), "landlock") as sandbox, sandbox.fork(Spent()) as child:
         with pytest.raises(Died, match="more than 16 MB"):
             child.run_cell("for i in range(8):\n    open(str(i), 'wb').write(bytes(12 * 2**20))", "a cell")
 
