@@ -16,7 +16,7 @@ from autograder.authoring import build as building
 from autograder.authoring import samples
 from autograder.authoring.course import Course, CourseError, find_course
 from autograder.commands.author import build_all
-from autograder.commands.insight import class_report_of
+from autograder.commands.insight import class_report_of, ready_to_report
 from autograder.commands.instructor import grade_class, job_of, short_path
 from autograder.commands.screen import out, progress_bar
 from autograder.grading.key import load
@@ -60,7 +60,7 @@ def _grade_samples(course: Course, assignment: str, jobs: int, mistakes: int, fo
     # Without a cache: what is shown has just been graded.
     job = job_of(course, load(course.key(assignment)), LIMITS, "auto", cache=None)
     submitted, results, reports = folder / "submitted", folder / "results.json", folder / "reports"
-    verdicts = grade_class(job, submitted, jobs, results, reports, address=course.address(assignment))
+    verdicts = grade_class(job, submitted, jobs, results, reports, address=course.address(assignment), meanwhile=ready_to_report)
     overview = class_report_of(course, job.key, results, submitted, reports, folder / "class.html")
     named = [verdict.student for verdict in verdicts if any(question.misconception for question in verdict.questions)]
     page = reports / f"{(named or [verdicts[0].student])[0]}.html"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
 from collections.abc import Callable
@@ -243,6 +244,12 @@ def _add_stubs(view: dict[str, Any], course: Course, key: Key, submissions: Path
         for place, item in enumerate(question["unnamed"], 1):
             source = answers.get(item["example"], {}).get(question["name"], "") if item["ran"] else ""
             item["stub"] = stub(source, question["name"], f"{question['name'].lower()}_unnamed_{place}")
+
+
+def ready_to_report(gradebook: bool = False) -> None:
+    """Import what `class_report_of`, and perhaps the gradebook, will need: it takes most of a second."""
+    for name in ("report.overview", "report.overview_page", *["nbgrader.gradebook"] * gradebook):
+        importlib.import_module(f"autograder.{name}")
 
 
 def class_report_of(course: Course, key: Key, results: Path, submissions: Path, reports: Path, to: Path) -> Path | None:

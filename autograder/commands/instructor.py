@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import functools
 import logging
 import os
 import shutil
@@ -21,7 +22,7 @@ from rich.text import Text
 
 from autograder.authoring import build as building
 from autograder.authoring.course import Course, CourseError, find_course
-from autograder.commands.insight import class_file, class_report_of
+from autograder.commands.insight import class_file, class_report_of, ready_to_report
 from autograder.commands.screen import INTERRUPTED, err, fail, out, progress_bar
 from autograder.files import atomic
 from autograder.grading.batch import Job, find_submissions, grade_all
@@ -93,7 +94,8 @@ def grade(
         except ValueError as error:
             raise CourseError(str(error)) from None
     table = None if quiet else class_table if full else by_size
-    verdicts = grade_class(job, submissions, jobs, json_file, reports, student, table, cluster, course.address(assignment))
+    verdicts = grade_class(job, submissions, jobs, json_file, reports, student, table, cluster, course.address(assignment),
+                           functools.partial(ready_to_report, gradebook))
     out.print(f"results: {short_path(json_file)}\nreports: {short_path(reports)}/STUDENT.html\n", soft_wrap=True)
     remember(course.hand_ins(assignment), verdicts)
     if gradebook:
@@ -123,7 +125,7 @@ def job_of(course: Course, answer_key: Key, limits: Limits, isolation: str, cach
 
 def grade_class(job: Job, submissions: Path, jobs: int, json_file: Path, reports: Path, only: Sequence[str] = (),
                 table: Callable[[list[Verdict], Key, int], Group] | None = class_table, cluster: str | None = None,
-                address: str = "") -> list[Verdict]:
+                address: str = "", meanwhile: Callable[[], None] = lambda: None) -> list[Verdict]:
     """Grade a directory of submissions, print the table, write the JSON and a page per student: after Ctrl-C, none of it.
 
     Args:
@@ -131,6 +133,7 @@ def grade_class(job: Job, submissions: Path, jobs: int, json_file: Path, reports
         table: what shows the verdicts; None for a quiet run.
         cluster: where they are graded, as `cluster.read_place` reads it; None for `jobs` on this machine.
         address: of the released notebook in the web, for students' pages; "" where there is none.
+        meanwhile: what can be done while the sandbox starts on this machine.
     """
     assignment = job.key.assignment
     spread = cluster and on_cluster(cluster)
@@ -150,7 +153,7 @@ def grade_class(job: Job, submissions: Path, jobs: int, json_file: Path, reports
                   soft_wrap=True)
     with progress_bar(hidden=table is None) as progress:
         bar = bar_of_class(progress, len(handed_in))
-        verdicts = spread(handed_in, job, *bar) if spread else grade_all(handed_in, job, jobs, *bar)
+        verdicts = spread(handed_in, job, *bar) if spread else grade_all(handed_in, job, jobs, *bar, meanwhile)
     if len(verdicts) < len(handed_in):  # earlier results are whole, and stay
         kept = " What was graded is kept: the same command goes on from there." if job.cache and not problem else ""
         err.print(f"[yellow]stopped: {len(handed_in) - len(verdicts)} of {len(handed_in)} submissions are not graded.{kept}",
