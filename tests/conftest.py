@@ -115,10 +115,15 @@ def sandboxed(files=(), limits=None, isolation="auto", hidden=(), forbid=()):
         yield sandbox
 
 
+def warm_job(job, isolation, meanwhile=None):
+    """Such a warm parent in place of `Job.warm`'s."""
+    return warm_parent(job.inside, isolation, (), job.key.forbid)
+
+
 @pytest.fixture
 def warm(monkeypatch):
     """Whoever grades a job takes such a warm parent."""
-    monkeypatch.setattr(Job, "warm", lambda job, isolation, meanwhile=None: warm_parent(job.inside, isolation, (), job.key.forbid))
+    monkeypatch.setattr(Job, "warm", warm_job)
 
 
 class Done(NamedTuple):

@@ -6,6 +6,7 @@ import zipfile
 
 import nbformat
 import pytest
+from conftest import warm_job
 
 from autograder.authoring.lesson import read_lesson, solved_notebook, student_notebook
 from autograder.authoring.question import load_questions
@@ -157,7 +158,9 @@ def verdicts(built_tiny, tmp_path_factory):
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(content if isinstance(content, bytes) else json.dumps(content).encode())
     job = batch.Job(load(built_tiny.key(NAME)), built_tiny.skeleton(NAME), tuple(built_tiny.released_files(NAME)), LIMITS)
-    return {verdict.student: verdict for verdict in batch.grade_all(batch.find_submissions(folder, NAME)[0], job)}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(batch.Job, "warm", warm_job)
+        return {verdict.student: verdict for verdict in batch.grade_all(batch.find_submissions(folder, NAME)[0], job)}
 
 
 @pytest.mark.parametrize("student", RIGHT)

@@ -213,3 +213,10 @@ def test_a_weaker_level_says_what_it_lacks_and_why_the_strongest_is_not_there(le
     assert not text if level == "bubblewrap" else (isolation.LEVELS[level] in text and text.endswith("bwrap is missing."))
     monkeypatch.setattr(isolation, "obstacle", lambda level="bubblewrap": None)
     assert "None" not in isolation.weaker(level)
+
+
+def test_tests_of_a_group_are_sent_to_one_process(request):
+    """pytest-xdist tells so by a suffix, without which nothing fails and everything is started again in each process."""
+    if "PYTEST_XDIST_WORKER" not in os.environ:
+        pytest.skip("there is one process")
+    assert request.node.nodeid.endswith("@sandbox")
