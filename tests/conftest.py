@@ -98,6 +98,7 @@ def warm_parent(files=(), isolation="auto", hidden=(), forbid=()):
     """A warm parent of this process's, which outlives its use: most of what a small class takes is the start of one."""
     holds = choose(isolation), tuple(hidden), tuple(forbid)
     parent = PARENTS.setdefault(holds, WarmParent((), *holds))
+    parent.files = list(files)  # of the next one, when a test ends this one
     parent.start()
     there = {file.name: file.read_bytes() for file in parent.release.iterdir()}
     if there != {file.name: file.read_bytes() for file in files}:  # which others may be reading

@@ -67,7 +67,7 @@ def test_the_rules_notice_a_forbidden_import(tmp_path, module, line, complaint):
 
 
 def test_a_started_worker_has_loaded_no_module_that_knows_an_answer():
-    code = ("import autograder.inside.worker, sys, json\n"
+    code = ("import autograder.inside.parent, sys, json\n"
             "print(json.dumps([m for m in sys.modules if m.startswith('autograder')]))")
     loaded = json.loads(subprocess.run([sys.executable, "-I", "-c", code], capture_output=True, check=True).stdout)
     assert {".".join(name.split(".")[:2]) for name in loaded} == {"autograder", "autograder.inside"}
@@ -75,7 +75,7 @@ def test_a_started_worker_has_loaded_no_module_that_knows_an_answer():
 
 def test_what_notebooks_import_loads_nothing_slow():
     """Every submission starts with these lines, in a process that has loaded TensorFlow and matplotlib and nothing else."""
-    code = ("import keras, matplotlib.pyplot, autograder.inside.worker, sys\nbefore = set(sys.modules)\n"
+    code = ("import keras, matplotlib.pyplot, autograder.inside.parent, sys\nbefore = set(sys.modules)\n"
             "from autograder import check, data, plots\n"
             "print({name.split('.')[0] for name in set(sys.modules) - before} - set(sys.stdlib_module_names))")
     loaded = subprocess.run([sys.executable, "-I", "-c", code], capture_output=True, check=True, text=True).stdout

@@ -98,10 +98,13 @@ def test_a_trickling_sender_gains_no_time_and_a_huge_announcement_allocates_noth
     stop.set()
     thread.join()
     assert time.monotonic() - start < 5
+    ours.close()
+    theirs.close()
     ours, theirs = socket.socketpair()
-    theirs.send(wire.PREFIX.pack(2**60, 10))
-    with pytest.raises(wire.WireError):
-        wire.receive(ours, 5)
+    with ours, theirs:
+        theirs.send(wire.PREFIX.pack(2**60, 10))
+        with pytest.raises(wire.WireError):
+            wire.receive(ours, 5)
 
 
 def test_a_closed_channel_is_an_end_of_file():
