@@ -36,7 +36,7 @@ PR_SET_PDEATHSIG, PR_SET_DUMPABLE, PR_SET_CHILD_SUBREAPER, PR_CAPBSET_DROP = 1, 
 KEYCTL_JOIN_SESSION_KEYRING = 1
 MADV_COLLAPSE = 25  # Linux 6.1
 HUGE = 2**21  # bytes of a huge page
-HUGE_SECONDS = 0.1
+HUGE_SECONDS = 0.5
 CAPABILITY_VERSION_3 = 0x20080522
 
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -63,14 +63,14 @@ def silence() -> None:
 
 def use_huge_pages() -> None:
     """Put this process's own memory on huge pages, where the kernel can at little cost: a fork then copies far fewer entries."""
-    end = time.monotonic() + HUGE_SECONDS
+    until = time.monotonic() + HUGE_SECONDS
     with contextlib.suppress(OSError):
         for line in Path("/proc/self/maps").read_text().splitlines():
             addresses, modes, *_, inode = line.split()[:5]
             if inode == "0" and modes.startswith("rw"):
                 start, end = (int(address, 16) for address in addresses.split("-"))
                 for place in range(-(-start // HUGE) * HUGE, end - HUGE + 1, HUGE):
-                    if time.monotonic() < end:  # the kernel has to make room where its memory is in pieces
+                    if time.monotonic() < until:  # the kernel has to make room where its memory is in pieces
                         _libc.madvise(ctypes.c_void_p(place), ctypes.c_size_t(HUGE), MADV_COLLAPSE)  # or it is refused
 
 
