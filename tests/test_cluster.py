@@ -14,7 +14,7 @@ import time
 from concurrent.futures import CancelledError
 
 import pytest
-from conftest import TINY_LESSON, autograder, write_tiny
+from conftest import TINY_LESSON, TINY_QUESTIONS, autograder, write_tiny
 
 distributed = pytest.importorskip("distributed", reason="Dask's distributed is not installed: pip install '.[cluster]'")
 
@@ -220,13 +220,17 @@ def everything_there(monkeypatch):
     monkeypatch.setattr(building, "FEW", 0)
 
 
-def test_a_build_on_a_cluster_writes_what_one_machine_writes(tmp_path, course, dask, everything_there):
-    there = write_tiny(tmp_path / "there")
-    (there.root / SECRET_FILE).write_text((course.root / SECRET_FILE).read_text())
+def test_a_build_on_a_cluster_writes_what_one_machine_writes(tmp_path, dask, everything_there):
+    questions = TINY_QUESTIONS.replace("points=40)\ndef random", "points=40, probe=probes.gradients())\ndef random")
+    questions = questions.replace("import tensorflow as tf\n", "import tensorflow as tf\nfrom autograder.inside import probes\n")
+    here, there = (write_tiny(tmp_path / name, questions=questions) for name in ("here", "there"))
+    for made in (here, there):
+        (made.root / SECRET_FILE).write_text("the same hidden cases\n")
+    building.build(here, NAME)
     with spread(Place(dask.scheduler_address), there, [NAME], print) as run:
         build_all(there, [NAME], run)
-    assert same(load(there.key(NAME)), load(course.key(NAME)))
-    assert there.notebook(NAME).read_bytes() == course.notebook(NAME).read_bytes()
+    assert same(load(there.key(NAME)), load(here.key(NAME)))
+    assert there.notebook(NAME).read_bytes() == here.notebook(NAME).read_bytes()
     with spread(Place("tcp://127.0.0.1:9"), there, [NAME], print) as run:  # nothing is missing: nobody is asked
         build_all(there, [NAME], run)
 

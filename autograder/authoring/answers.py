@@ -98,24 +98,26 @@ def keep(course: Course, assignment: str, asked: Asked, found: dict[str, Any]) -
     """Keep what was found of a case, in the place of what was known of it."""
     if asked.missing:
         with atomic(_path(course, assignment, asked.question, asked.case), mode=0o600) as file:
-            file.write(wire.pack({asked.digests[name]: _listed(value) for name, value in found.items()}))
+            file.write(wire.pack(listed({asked.digests[name]: value for name, value in found.items()})))
 
 
 def _load(course: Course, assignment: str, question: Question, case: Case) -> dict[str, Any]:
     try:
-        kept = wire.unpack(_path(course, assignment, question, case).read_bytes())
-        return {digest: _named(value) for digest, value in kept.items()}
+        return named(wire.unpack(_path(course, assignment, question, case).read_bytes()))
     except (OSError, wire.WireError):
         return {}  # missing, or not readable: it is computed again
 
 
-def _listed(value: dict[str, Any]) -> dict[str, Any]:
-    """A finding for a frame, which sorts names: those of what was observed keep the order in which they are compared."""
-    return value | {"observation": list(map(list, value["observation"].items()))} if value.get("observation") else value
+def listed(found: dict[str, Any]) -> dict[str, Any]:
+    """Findings for a frame, which sorts names: those of what was observed keep the order in which they are compared."""
+    return {name: value | {"observation": list(map(list, value["observation"].items()))} if value.get("observation") else value
+            for name, value in found.items()}
 
 
-def _named(value: dict[str, Any]) -> dict[str, Any]:
-    return value | {"observation": dict(value["observation"])} if value.get("observation") else value
+def named(found: dict[str, Any]) -> dict[str, Any]:
+    """The inverse of `listed`."""
+    return {name: value | {"observation": dict(value["observation"])} if value.get("observation") else value
+            for name, value in found.items()}
 
 
 def _path(course: Course, assignment: str, question: Question, case: Case) -> Path:

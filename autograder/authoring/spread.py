@@ -16,7 +16,7 @@ from typing import Any
 from distributed import Client, Future, KilledWorker, get_worker
 from distributed import TimeoutError as Late
 
-from autograder.authoring.answers import Findings
+from autograder.authoring.answers import Findings, listed, named
 from autograder.authoring.blame import DeclarationError
 from autograder.authoring.build import ROOMS, ready, student_files
 from autograder.authoring.course import Course
@@ -65,7 +65,7 @@ class Author(Prepared):
     def _find(self, work: Findings, task) -> bytes:
         try:
             with CHANGED, contextlib.chdir(self.root) if self.has_data else contextlib.nullcontext():  # where lessons look for it
-                return wire.pack({"found": work.elsewhere(self.root)(task)})
+                return wire.pack({"found": listed(work.elsewhere(self.root)(task))})
         except DeclarationError as error:
             return wire.pack({"refused": str(error)})
 
@@ -127,8 +127,8 @@ def _result(future: Future, workers: Workers) -> dict[str, Any] | None:
     future.release()
     try:
         reply = wire.unpack(data)
-        if "refused" in reply:
-            raise DeclarationError(str(reply["refused"]))
-        return reply["found"]
-    except (wire.WireError, KeyError, TypeError) as error:
+        if "refused" not in reply:
+            return named(reply["found"])
+    except (wire.WireError, KeyError, TypeError, ValueError, AttributeError) as error:
         raise ClusterError(f"a worker gave no findings ({type(error).__name__})") from None
+    raise DeclarationError(str(reply["refused"]))
