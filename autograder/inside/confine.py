@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import functools
 import os
 import resource
 import signal
@@ -61,7 +62,13 @@ def silence() -> None:
     os.close(nowhere)
 
 
-def use_huge_pages() -> None:
+def prepare() -> None:
+    """Find out once what every fork's walls need, and make forks fast."""
+    _directories_of_python("/tmp")
+    _use_huge_pages()
+
+
+def _use_huge_pages() -> None:
     """Put this process's own memory on huge pages, where the kernel can at little cost: a fork then copies far fewer entries."""
     until = time.monotonic() + HUGE_SECONDS
     with contextlib.suppress(OSError):
@@ -200,6 +207,7 @@ def _tmpfs(place: str, megabytes: float) -> None:
     _mount("tmpfs", place, "tmpfs", MS_NOSUID | MS_NODEV, f"size={int(megabytes * 2**20)},nr_inodes={MAX_FILES},mode=0755")
 
 
+@functools.cache
 def _directories_of_python(place: str) -> list[Path]:
     """Where this Python imports from below a place that is about to be covered."""
     paths = {Path(path).resolve() for path in (sys.prefix, sys.base_prefix, *sys.path) if path and os.path.isdir(path)}

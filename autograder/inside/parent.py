@@ -90,7 +90,7 @@ def _warm_up(forbid: list[str]):
     _compile_once()
     gc.freeze()  # keeps whoever is forked from copying these pages when it collects
     gc.enable()
-    confine.use_huge_pages()
+    confine.prepare()
     return shell
 
 
