@@ -220,3 +220,25 @@ def test_tests_of_a_group_are_sent_to_one_process(request):
     if "PYTEST_XDIST_WORKER" not in os.environ:
         pytest.skip("there is one process")
     assert request.node.nodeid.endswith("@sandbox")
+
+
+FOLDED = """
+import tensorflow as tf
+from tensorflow.python.framework.smart_cond import smart_constant_value
+with tf.Graph().as_default():
+    a = tf.constant([[2.0, 1.0], [1.0, 3.0]]) + tf.eye(300)[:2, :2]
+    image = tf.ones((1, 64, 64, 1))
+    values = [tf.matmul(tf.ones((300, 300)), tf.ones((300, 300))), tf.nn.conv2d(image, tf.ones((3, 3, 1, 8)), 1, "SAME"), tf.sort(a),
+              tf.linalg.inv(a), tf.cumsum(image, 1), tf.image.resize(image, (9, 9)), tf.gather(image, [0]), tf.math.top_k(a, 1).values,
+              tf.random.stateless_uniform((99, 99), [1, 2]), tf.nn.softmax(a), tf.sparse.to_dense(tf.sparse.from_dense(a))]
+    print([bool(smart_constant_value(tf.reduce_any(value > 0))) for value in values])
+shapes = tf.function(lambda: tf.zeros(tf.cast(tf.reduce_sum(tf.matmul(tf.ones((90, 90)), tf.ones((90, 90)))) / 1e5, tf.int32)))
+print(shapes().shape)
+"""
+
+
+def test_constants_are_folded_in_a_submission_though_its_warm_parent_has_folded_some(sandbox):
+    """The thread that TensorFlow has for it stays in the warm parent: nothing may wait for it."""
+    with sandbox.fork(Spent()) as child:
+        done = child.run_cell(FOLDED, "cell")
+    assert (done.failure, done.outputs[0]["text"]) == (None, f"{[True] * 11}\n(7,)\n")
