@@ -208,7 +208,8 @@ CONFLICT = '{"cells": [\n<<<<<<< HEAD\n 1\n=======\n 2\n>>>>>>> main\n]}'
 
 @pytest.mark.parametrize("content, encoding", [
     (NOTEBOOK.encode("utf-8-sig"), ""), (NOTEBOOK.encode("utf-16"), "UTF-16"), (NOTEBOOK.encode("utf-16-be"), "UTF-16-BE"),
-    (NOTEBOOK.encode("cp1252"), "Windows-1252"), (zipped(("a/x.ipynb", NOTEBOOK), ("__MACOSX/a/._x.ipynb", "x"), ("a/data.npz", "x")), "")])
+    (NOTEBOOK.encode("cp1252"), "Windows-1252"), (zipped(("a/x.ipynb", NOTEBOOK), ("__MACOSX/a/._x.ipynb", "x"), ("a/data.npz", "x")), "")],
+    ids=["utf-8-sig", "utf-16", "utf-16-be", "cp1252", "zip"])  # an archive knows when it was made: as a name it is another in each process
 def test_a_notebook_in_another_encoding_or_in_a_zip_is_read_for_what_it_is(tmp_path, content, encoding):
     (tmp_path / "a.ipynb").write_bytes(content)
     cells, notes = read_notebook(tmp_path / "a.ipynb")
