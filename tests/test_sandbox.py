@@ -222,23 +222,21 @@ def test_tests_of_a_group_are_sent_to_one_process(request):
     assert request.node.nodeid.endswith("@sandbox")
 
 
-FOLDED = """
+WAITS = """
 import tensorflow as tf
-from tensorflow.python.framework.smart_cond import smart_constant_value
-with tf.Graph().as_default():
-    a = tf.constant([[2.0, 1.0], [1.0, 3.0]]) + tf.eye(300)[:2, :2]
-    image = tf.ones((1, 64, 64, 1))
-    values = [tf.matmul(tf.ones((300, 300)), tf.ones((300, 300))), tf.nn.conv2d(image, tf.ones((3, 3, 1, 8)), 1, "SAME"), tf.sort(a),
-              tf.linalg.inv(a), tf.cumsum(image, 1), tf.image.resize(image, (9, 9)), tf.gather(image, [0]), tf.math.top_k(a, 1).values,
-              tf.random.stateless_uniform((99, 99), [1, 2]), tf.nn.softmax(a), tf.sparse.to_dense(tf.sparse.from_dense(a))]
-    print([bool(smart_constant_value(tf.reduce_any(value > 0))) for value in values])
-shapes = tf.function(lambda: tf.zeros(tf.cast(tf.reduce_sum(tf.matmul(tf.ones((90, 90)), tf.ones((90, 90)))) / 1e5, tf.int32)))
-print(shapes().shape)
+ones = tf.ones((90, 90))
+print(float(tf.function(lambda: tf.matmul(tf.ones((90, 90)), tf.ones((90, 90)), a_is_sparse=True))()[0, 0]))
+value = tf.train.Feature(float_list=tf.train.FloatList(value=[3.0]))
+text = tf.train.Example(features=tf.train.Features(feature={"a": value})).SerializeToString()
+with tf.Graph().as_default(), tf.compat.v1.Session() as session:
+    print(session.run(tf.io.parse_example(tf.constant([text]), {"a": tf.io.FixedLenFeature([], tf.float32)})["a"]))
 """
 
 
-def test_constants_are_folded_in_a_submission_though_its_warm_parent_has_folded_some(sandbox):
-    """The thread that TensorFlow has for it stays in the warm parent: nothing may wait for it."""
+def test_the_warm_parent_has_one_thread_so_that_nothing_waits_for_another_in_a_submission(sandbox):
+    sandbox.start()
+    parent = found_below(sandbox.parent.process.pid, (2,)) or sandbox.parent.process.pid
+    assert len(os.listdir(f"/proc/{parent}/task")) == 1
     with sandbox.fork(Spent()) as child:
-        done = child.run_cell(FOLDED, "cell")
-    assert (done.failure, done.outputs[0]["text"]) == (None, f"{[True] * 11}\n(7,)\n")
+        done = child.run_cell(WAITS, "cell")
+    assert (done.failure, done.outputs[0]["text"]) == (None, "90.0\n[3.]\n")

@@ -49,23 +49,17 @@ def main() -> None:
     os._exit(0)
 
 
-def _compile_once() -> None:
-    """Have TensorFlow do here what it does once in a process, a quarter of what a small notebook takes: register its kernels, and
-    compile those that multiply matrices.
+def _register_once() -> None:
+    """Have TensorFlow register its kernels and operations here, which it does once in a process.
 
-    No operation may run here as one does elsewhere, for its threads would not survive the fork. A graph's constants are folded by
-    the thread that asks for it.
+    No operation may run here, nor a graph's constants be folded: what waits for a thread that was started here waits forever in
+    a fork, which has none of them.
     """
-    import tensorflow as tf
-
     with contextlib.suppress(Exception):  # nothing depends on it, and it is not public
-        from tensorflow.python.framework import op_def_registry
-        from tensorflow.python.framework.smart_cond import smart_constant_value
+        from tensorflow.python.framework import kernels, op_def_registry
 
         op_def_registry.get("no such operation")  # for the first of which a description of all operations is made
-        with tf.Graph().as_default():
-            x = tf.ones((2, 3))
-            smart_constant_value(tf.reduce_all(tf.matmul(x, tf.exp(x), transpose_b=True) > 0))
+        kernels.get_registered_kernels_for_op("MatMul")
 
 
 def _warm_up(forbid: list[str]):
@@ -87,7 +81,7 @@ def _warm_up(forbid: list[str]):
     autograder.check = lambda name=None: None
     shell = worker.make_shell()
     shell.run_cell("pass")  # what IPython does at its first cell
-    _compile_once()
+    _register_once()
     gc.freeze()  # keeps whoever is forked from copying these pages when it collects
     gc.enable()
     confine.prepare()
